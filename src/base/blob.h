@@ -1,0 +1,35 @@
+/* blob.h - a counted, growable block of bytes: values and replies too big to copy.
+ *
+ * A blob with one reference may be written by its holder; with more, it is read-only
+ * for all of them (a reply on its way out holds one). The count is atomic, because
+ * workers drop references too.
+ */
+#ifndef BASE_BLOB_H
+#define BASE_BLOB_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct blob {
+    _Atomic uint32_t refs;
+    size_t len; /* bytes in use */
+    size_t cap; /* bytes that data can hold */
+    char data[];
+};
+
+/* A blob with one reference and len 0. blob_try returns NULL when there is no memory;
+ * it is the form to use when a peer chose the size. */
+struct blob *blob_new(size_t cap);
+struct blob *blob_try(size_t cap);
+
+struct blob *blob_ref(struct blob *b);
+
+/* Drops a reference; the last one frees, at the cost of a free of that size. */
+void blob_unref(struct blob *b);
+
+/* Takes b, which must have one reference, and returns it with room for cap bytes
+ * (it may have moved), or NULL, b untouched, when there is no memory. */
+struct blob *blob_try_grow(struct blob *b, size_t cap);
+
+#endif

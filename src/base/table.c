@@ -1,0 +1,593 @@
+/* table.c - see table.h: growing, shrinking, scanning and expiring.
+ *
+ * minexp counts units of 2,048 ms from the segment's base time, and means nothing without an item
+ * that expires; EXPIRY_FAR (a lower bound too) stands beyond reach. A segment whose base is older than half the
+ * reach computes all its values anew when it is next due, so that FAR never lies.
+ *
+ * U1  A directory slot and its table_seg agree on page, depth and buckets.
+ * U2  A segment's depth is at least its leaf's: no segment spans two leaves.
+ */
+#include "base/table.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define BUCKETS_FULL 64   /* of a segment, before and after a split */
+#define BUCKETS_STRETCHED 96
+#define SEG_ITEMS_MAX (BUCKETS_STRETCHED * TABLE_SLOTS)
+
+#define RANDOM_TRIES 1000
+
+#define EXPIRY_UNIT_SHIFT 11 /* 2,048 ms */
+#define EXPIRY_FAR 0xfffe
+#define EXPIRY_REBASE_MS ((int64_t)(EXPIRY_FAR / 2) << EXPIRY_UNIT_SHIFT)
+
+struct table_seg {
+    struct wheel_node node; /* first: table_expire gets the node */
+    struct table *table;
+    struct table_bucket *page;
+    uint64_t prefix; /* the first hash of the segment */
+    int64_t base_ms; /* of minexp */
+    uint16_t count;
+    uint8_t depth, buckets;
+};
+
+/* An item on its way to another page. */
+struct moving {
+    uint64_t hash;
+    void *item;
+    bool ttl;
+};
+
+/* ---- directory ---------------------------------------------------------------------- */
+
+static uint64_t seg_slot(const struct table_seg *s) {
+    return (uint64_t)(uintptr_t)s->page | (uint64_t)s->depth << 48 | (uint64_t)s->buckets << 56;
+}
+
+static struct table_leaf *top_leaf(uint64_t top) {
+    return (struct table_leaf *)(uintptr_t)(top & TABLE_PTR_MASK);
+}
+static unsigned top_depth(uint64_t top) { return (unsigned)(top >> 48); }
+
+static size_t top_index(const struct table *t, uint64_t hash) {
+    return (size_t)((hash >> 1) >> (63 - t->top_bits));
+}
+
+static struct table_seg *seg_of(const struct table *t, uint64_t hash) {
+    if (!t->top) return t->root_seg;
+    uint64_t top = t->top[top_index(t, hash)];
+    return top_leaf(top)->seg[(hash << top_depth(top)) >> (64 - TABLE_LEAF_BITS)];
+}
+
+/* Writes a segment's slot wherever the directory names it. */
+static void dir_set(struct table *t, struct table_seg *s) {
+    if (!t->top) {
+        t->root_seg = s;
+        t->root = seg_slot(s);
+        return;
+    }
+    uint64_t top = t->top[top_index(t, s->prefix)];
+    struct table_leaf *leaf = top_leaf(top);
+    unsigned depth = top_depth(top);
+    size_t first = (size_t)((s->prefix << depth) >> (64 - TABLE_LEAF_BITS));
+    size_t n = (size_t)1 << (depth + TABLE_LEAF_BITS - s->depth);
+    for (size_t i = first; i < first + n; i++) {
+        leaf->slot[i] = seg_slot(s);
+        leaf->seg[i] = s;
+    }
+}
+
+static void top_set(struct table *t, uint64_t prefix, unsigned depth, struct table_leaf *leaf) {
+    size_t first = top_index(t, prefix), n = (size_t)1 << (t->top_bits - depth);
+    for (size_t i = first; i < first + n; i++) t->top[i] = (uint64_t)(uintptr_t)leaf | (uint64_t)depth << 48;
+}
+
+static struct table_leaf *leaf_new(struct table *t) {
+    t->bytes += sizeof(struct table_leaf);
+    return mem_alloc(sizeof(struct table_leaf));
+}
+
+/* The first split: a top of one leaf, all of it the one segment. */
+static void dir_begin(struct table *t) {
+    struct table_seg *s = t->root_seg;
+    t->top = mem_alloc(sizeof *t->top);
+    t->top_bits = 0;
+    t->bytes += sizeof *t->top;
+    top_set(t, 0, 0, leaf_new(t));
+    dir_set(t, s);
+}
+
+static void top_double(struct table *t) {
+    size_t n = (size_t)1 << t->top_bits;
+    uint64_t *top = mem_alloc(2 * n * sizeof *top);
+    for (size_t i = 0; i < n; i++) top[2 * i] = top[2 * i + 1] = t->top[i];
+    mem_free(t->top);
+    t->top = top;
+    t->top_bits++;
+    t->bytes += n * sizeof *top;
+}
+
+static void seg_split(struct table *t, struct table_seg *s);
+
+/* Splits the leaf that holds s, so that s may split once more. */
+static void leaf_split(struct table *t, const struct table_seg *s) {
+    uint64_t top = t->top[top_index(t, s->prefix)];
+    struct table_leaf *leaf = top_leaf(top);
+    unsigned depth = top_depth(top);
+    for (size_t i = 0; i < TABLE_LEAF_SLOTS; i++) { /* U2 */
+        if (leaf->seg[i]->depth == depth) seg_split(t, leaf->seg[i]);
+    }
+    if (depth == t->top_bits) top_double(t);
+    uint64_t prefix = depth ? s->prefix >> (64 - depth) << (64 - depth) : 0;
+    for (unsigned half = 0; half < 2; half++) {
+        struct table_leaf *to = leaf_new(t);
+        for (size_t i = 0; i < TABLE_LEAF_SLOTS; i++) {
+            size_t from = half * (TABLE_LEAF_SLOTS / 2) + i / 2;
+            to->slot[i] = leaf->slot[from];
+            to->seg[i] = leaf->seg[from];
+        }
+        top_set(t, prefix | (uint64_t)half << (63 - depth), depth + 1, to);
+    }
+    mem_free(leaf);
+    t->bytes -= sizeof *leaf;
+}
+
+/* ---- buckets ------------------------------------------------------------------------ */
+
+static void item_put(struct table_bucket *b, unsigned i, const void *item) {
+    uint64_t v = (uint64_t)(uintptr_t)item;
+    memcpy(b->items + i * 6, &v, 6);
+}
+
+/* Puts an item into its home or a neighbour; false when there is no room. */
+static inline bool page_place(struct table_bucket *page, unsigned buckets, unsigned home,
+                              uint8_t tag, const void *item, struct table_place *place) {
+    unsigned probes = buckets < TABLE_PROBES ? buckets : TABLE_PROBES;
+    for (unsigned probe = 0; probe < probes; probe++) {
+        unsigned at = home + probe;
+        if (at >= buckets) at -= buckets;
+        struct table_bucket *b = page + at;
+        if (b->occ == 0xff) continue;
+        unsigned i = (unsigned)__builtin_ctz(~(unsigned)b->occ);
+        item_put(b, i, item);
+        b->tags[i] = tag;
+        b->occ |= (uint8_t)(1u << i);
+        if (probe) {
+            b->foreign |= (uint8_t)(1u << i);
+            page[home].ovf++;
+        }
+        *place = (struct table_place){b, i};
+        return true;
+    }
+    return false;
+}
+
+static uint16_t expiry_units(const struct table_seg *s, int64_t ms) {
+    if (ms <= s->base_ms) return 0;
+    int64_t units = (ms - s->base_ms) >> EXPIRY_UNIT_SHIFT;
+    return units < EXPIRY_FAR ? (uint16_t)units : EXPIRY_FAR;
+}
+
+static int64_t expiry_bound_ms(const struct table_seg *s, const struct table_bucket *b) {
+    return s->base_ms + ((int64_t)b->minexp << EXPIRY_UNIT_SHIFT);
+}
+
+/* Keeps T3 for an item at a place. An item is gone when its time is before now, so the
+ * segment is due a millisecond later. */
+static void expiry_note(struct table *t, struct table_seg *s, struct table_place at, int64_t ms) {
+    uint8_t bit = (uint8_t)(1u << at.slot);
+    if (ms < 0) {
+        at.bucket->ttl &= (uint8_t)~bit;
+        return;
+    }
+    uint16_t units = expiry_units(s, ms);
+    if (!at.bucket->ttl || units < at.bucket->minexp) at.bucket->minexp = units;
+    at.bucket->ttl |= bit;
+    if (!wheel_has(&s->node) || ms + 1 < s->node.due_ms) wheel_set(t->wheel, &s->node, ms + 1);
+}
+
+/* ---- segments ----------------------------------------------------------------------- */
+
+static struct table_bucket *page_new(struct table *t, unsigned buckets) {
+    size_t n = buckets * sizeof(struct table_bucket);
+    t->bytes += n;
+    struct table_bucket *page = mem_alloc(n);
+    for (unsigned i = 0; i < buckets; i++) {
+        memset(page[i].tags, 0, sizeof page[i] - sizeof page[i].items);
+    }
+    return page;
+}
+
+static void page_free(struct table *t, struct table_bucket *page, unsigned buckets) {
+    t->bytes -= buckets * sizeof *page;
+    mem_free(page);
+}
+
+static struct table_seg *seg_new(struct table *t, uint64_t prefix, unsigned depth) {
+    struct table_seg *s = mem_calloc(sizeof *s);
+    s->table = t;
+    s->prefix = prefix;
+    s->depth = (uint8_t)depth;
+    if (t->wheel) s->base_ms = t->wheel->tick * WHEEL_TICK_MS;
+    t->segs++;
+    t->bytes += sizeof *s;
+    return s;
+}
+
+static void seg_free(struct table *t, struct table_seg *s) {
+    if (t->wheel) wheel_drop(t->wheel, &s->node);
+    t->segs--;
+    t->bytes -= sizeof *s;
+    mem_free(s);
+}
+
+/* Lists a segment's items with their hashes; all are fetched ahead, since each is a miss. */
+static unsigned seg_collect(const struct table_seg *s, struct moving *out) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < s->buckets; i++) {
+        const struct table_bucket *b = s->page + i;
+        for (unsigned m = b->occ; m; m &= m - 1) {
+            unsigned slot = (unsigned)__builtin_ctz(m);
+            out[n].item = bucket_item(b, slot);
+            out[n].ttl = b->ttl >> slot & 1;
+            __builtin_prefetch(out[n++].item);
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        struct slice key = s->table->ops->key(out[i].item);
+        out[i].hash = hash_bytes(key.p, key.n);
+    }
+    return n;
+}
+
+/* Gives s a new page with the items; false, s as it was, when they do not fit. The old page is
+ * the caller's. */
+static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
+                     const struct moving *items, unsigned n) {
+    struct table_bucket *old_page = s->page;
+    uint8_t old_buckets = s->buckets;
+    s->page = page_new(t, buckets);
+    s->buckets = (uint8_t)buckets;
+    uint64_t slot = seg_slot(s);
+    for (unsigned i = 0; i < n; i++) {
+        struct table_place at;
+        if (!page_place(s->page, buckets, slot_home(slot, items[i].hash), (uint8_t)items[i].hash,
+                        items[i].item, &at)) {
+            page_free(t, s->page, buckets);
+            s->page = old_page;
+            s->buckets = old_buckets;
+            return false;
+        }
+        if (items[i].ttl) expiry_note(t, s, at, t->ops->expire_ms(items[i].item));
+    }
+    s->count = (uint16_t)n;
+    return true;
+}
+
+/* The smallest full-sized page that takes the items. */
+static void seg_fill_full(struct table *t, struct table_seg *s, const struct moving *items,
+                          unsigned n) {
+    bool ok = seg_fill(t, s, BUCKETS_FULL, items, n) || seg_fill(t, s, BUCKETS_STRETCHED, items, n);
+    ASSERT(ok); /* half a segment's items do not fit: not with a keyed hash */
+}
+
+static void seg_split(struct table *t, struct table_seg *s) {
+    struct moving items[SEG_ITEMS_MAX], *half[2] = {items, NULL};
+    ASSERT(s->depth < TABLE_DEPTH_MAX);
+    if (!t->top) dir_begin(t);
+    if (s->depth == top_depth(t->top[top_index(t, s->prefix)]) + TABLE_LEAF_BITS) leaf_split(t, s);
+    unsigned n = seg_collect(s, items), low = 0;
+    uint64_t bit = (uint64_t)1 << (63 - s->depth);
+    for (unsigned i = 0; i < n; i++) {
+        if (items[i].hash & bit) continue;
+        struct moving other = items[low];
+        items[low++] = items[i];
+        items[i] = other;
+    }
+    half[1] = items + low;
+    struct table_bucket *old = s->page;
+    unsigned old_buckets = s->buckets;
+    if (t->wheel) {
+        wheel_drop(t->wheel, &s->node);
+        s->base_ms = t->wheel->tick * WHEEL_TICK_MS;
+    }
+    s->depth++;
+    struct table_seg *right = seg_new(t, s->prefix | bit, s->depth);
+    seg_fill_full(t, s, half[0], low);
+    seg_fill_full(t, right, half[1], n - low);
+    dir_set(t, s);
+    dir_set(t, right);
+    page_free(t, old, old_buckets);
+}
+
+/* Rebuilds s with another number of buckets; false if its items do not fit. */
+static bool seg_resize(struct table *t, struct table_seg *s, unsigned buckets) {
+    struct moving items[SEG_ITEMS_MAX];
+    unsigned n = seg_collect(s, items), old_buckets = s->buckets;
+    struct table_bucket *old = s->page;
+    if (!seg_fill(t, s, buckets, items, n)) return false;
+    dir_set(t, s);
+    page_free(t, old, old_buckets);
+    return true;
+}
+
+/* Makes room where an item found none. */
+static void seg_grow(struct table *t, struct table_seg *s) {
+    for (unsigned buckets = s->buckets * 2; buckets <= BUCKETS_FULL; buckets *= 2) {
+        if (seg_resize(t, s, buckets)) return;
+    }
+    if (s->buckets < BUCKETS_STRETCHED && seg_resize(t, s, BUCKETS_STRETCHED)) return;
+    seg_split(t, s);
+}
+
+/* Joins two neighbours that together fill at most half a page; the left one stays. NULL if their
+ * items do not fit. */
+static struct table_seg *seg_merge(struct table *t, struct table_seg *a, struct table_seg *b) {
+    struct moving items[SEG_ITEMS_MAX];
+    struct table_seg *left = a->prefix < b->prefix ? a : b, *right = left == a ? b : a;
+    unsigned n = seg_collect(left, items);
+    n += seg_collect(right, items + n);
+    struct table_bucket *old = left->page;
+    unsigned old_buckets = left->buckets;
+    left->depth--;
+    if (!seg_fill(t, left, BUCKETS_FULL, items, n)) {
+        left->depth++;
+        return NULL;
+    }
+    page_free(t, old, old_buckets);
+    page_free(t, right->page, right->buckets);
+    dir_set(t, left);
+    seg_free(t, right);
+    return left;
+}
+
+/* One step of giving back memory: the segment that came of it, NULL if there is nothing to do. */
+static struct table_seg *seg_shrink_step(struct table *t, struct table_seg *s) {
+    if (s->buckets > BUCKETS_FULL) return seg_resize(t, s, BUCKETS_FULL) ? s : NULL;
+    if (!t->top) return s->buckets > 1 && seg_resize(t, s, s->buckets / 2u) ? s : NULL;
+    if (s->depth <= top_depth(t->top[top_index(t, s->prefix)])) return NULL; /* U2 */
+    struct table_seg *buddy = seg_of(t, s->prefix ^ ((uint64_t)1 << (64 - s->depth)));
+    if (buddy->depth != s->depth || buddy->count + s->count > BUCKETS_FULL * TABLE_SLOTS / 2) return NULL;
+    return seg_merge(t, s, buddy);
+}
+
+/* After removals: while a segment is less than a quarter used. */
+static void seg_shrink(struct table *t, struct table_seg *s) {
+    while (s && s->count * 4u <= s->buckets * TABLE_SLOTS) s = seg_shrink_step(t, s);
+}
+
+/* Worth a look after one removal; not after each, as the neighbour may be full. */
+static bool seg_is_sparse(const struct table_seg *s) {
+    return s->count * 4u <= s->buckets * TABLE_SLOTS && s->count % TABLE_SLOTS == 0;
+}
+
+/* ---- the interface ------------------------------------------------------------------ */
+
+void table_init(struct table *t, const struct table_ops *ops, struct wheel *wheel, void *owner) {
+    *t = (struct table){.ops = ops, .wheel = wheel, .owner = owner, .bytes = sizeof *t};
+    struct table_seg *s = seg_new(t, 0, 0);
+    s->buckets = 1;
+    s->page = page_new(t, 1);
+    dir_set(t, s);
+}
+
+/* Each segment once, in hash order; `next` is read before the visit. */
+static void seg_each(const struct table *t, void (*visit)(void *ctx, struct table_seg *s), void *ctx) {
+    uint64_t hash = 0;
+    do {
+        struct table_seg *s = seg_of(t, hash);
+        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+        visit(ctx, s);
+    } while (hash);
+}
+
+static void seg_undo(void *ctx, struct table_seg *s) {
+    struct table *t = ctx;
+    page_free(t, s->page, s->buckets);
+    seg_free(t, s);
+}
+
+void table_fini(struct table *t) {
+    seg_each(t, seg_undo, t);
+    if (t->top) {
+        for (size_t i = 0; i < (size_t)1 << t->top_bits;) {
+            size_t span = (size_t)1 << (t->top_bits - top_depth(t->top[i]));
+            mem_free(top_leaf(t->top[i]));
+            i += span;
+        }
+        mem_free(t->top);
+    }
+    *t = (struct table){0};
+}
+
+void table_insert(struct table *t, uint64_t hash, void *item) {
+    for (;;) {
+        struct table_seg *s = seg_of(t, hash);
+        uint64_t slot = seg_slot(s);
+        struct table_place at;
+        if (likely(page_place(s->page, s->buckets, slot_home(slot, hash), (uint8_t)hash, item, &at))) {
+            s->count++;
+            t->count++;
+            int64_t ms = t->ops->expire_ms(item);
+            if (ms >= 0) expiry_note(t, s, at, ms);
+            return;
+        }
+        seg_grow(t, s);
+    }
+}
+
+void table_replace(struct table *t, uint64_t hash, struct table_place place, void *item) {
+    item_put(place.bucket, place.slot, item);
+    int64_t ms = t->ops->expire_ms(item);
+    if (ms >= 0 || place.bucket->ttl >> place.slot & 1) expiry_note(t, seg_of(t, hash), place, ms);
+}
+
+/* Empties a slot; `hash` matters only for an item away from home. */
+static void slot_clear(struct table_seg *s, struct table_bucket *b, unsigned i, uint64_t hash) {
+    uint8_t keep = (uint8_t)~(1u << i);
+    if (b->foreign >> i & 1) s->page[slot_home(seg_slot(s), hash)].ovf--;
+    b->occ &= keep;
+    b->foreign &= keep;
+    b->ttl &= keep;
+    s->count--;
+}
+
+void table_remove(struct table *t, uint64_t hash, struct table_place place) {
+    struct table_seg *s = seg_of(t, hash);
+    slot_clear(s, place.bucket, place.slot, hash);
+    t->count--;
+    if (unlikely(seg_is_sparse(s))) seg_shrink(t, s);
+}
+
+/* The 16-bit fraction at which a bucket's range begins. */
+static uint64_t bucket_begin(unsigned bucket, unsigned buckets) {
+    return (((uint64_t)bucket << 16) + buckets - 1) / buckets;
+}
+
+uint64_t table_scan(const struct table *t, uint64_t cursor, void (*visit)(void *ctx, void *item),
+                    void *ctx) {
+    uint64_t from = cursor << 16;
+    const struct table_seg *s = seg_of(t, from);
+    uint64_t slot = seg_slot(s);
+    unsigned home = slot_home(slot, from), probes = TABLE_PROBES;
+    if (!s->page[home].ovf) probes = 1;
+    if (probes > s->buckets) probes = s->buckets;
+    for (unsigned probe = 0; probe < probes; probe++) {
+        unsigned at = home + probe;
+        if (at >= s->buckets) at -= s->buckets;
+        const struct table_bucket *b = s->page + at;
+        unsigned mask = probe ? b->occ & b->foreign : b->occ & (unsigned)~b->foreign;
+        for (unsigned m = mask; m; m &= m - 1) {
+            void *item = bucket_item(b, (unsigned)__builtin_ctz(m));
+            struct slice key = t->ops->key(item);
+            uint64_t hash = hash_bytes(key.p, key.n);
+            if (slot_home(slot, hash) == home && hash >= from) visit(ctx, item);
+        }
+    }
+    uint64_t next = bucket_begin(home + 1, s->buckets); /* 1 << 16 behind the last bucket */
+    return (s->prefix + (next << (48 - s->depth))) >> 16;
+}
+
+void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void)) {
+    if (!t->count) return NULL;
+    uint64_t r = 0;
+    for (int tries = 0; tries < RANDOM_TRIES; tries++) {
+        r = random();
+        const struct table_seg *s = seg_of(t, r);
+        const struct table_bucket *b = s->page + slot_home(seg_slot(s), r);
+        unsigned i = (unsigned)(r % TABLE_SLOTS);
+        if ((ttl_only ? b->ttl : b->occ) >> i & 1) return bucket_item(b, i);
+    }
+    /* Few are left: the next in hash order will do, if there is one. */
+    uint64_t hash = r;
+    for (size_t seen = 0; seen <= t->segs; seen++) {
+        const struct table_seg *s = seg_of(t, hash);
+        for (unsigned i = 0; s->count && i < s->buckets; i++) {
+            unsigned mask = ttl_only ? s->page[i].ttl : s->page[i].occ;
+            if (mask) return bucket_item(s->page + i, (unsigned)__builtin_ctz(mask));
+        }
+        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+    }
+    return NULL;
+}
+
+struct each {
+    void (*visit)(void *ctx, void *item);
+    void *ctx;
+};
+
+static void seg_visit(void *ctx, struct table_seg *s) {
+    struct each *e = ctx;
+    for (unsigned i = 0; i < s->buckets; i++) {
+        if (i + 2 < s->buckets) {
+            for (unsigned m = s->page[i + 2].occ; m; m &= m - 1) {
+                __builtin_prefetch(bucket_item(s->page + i + 2, (unsigned)__builtin_ctz(m)));
+            }
+        }
+        for (unsigned m = s->page[i].occ; m; m &= m - 1) {
+            e->visit(e->ctx, bucket_item(s->page + i, (unsigned)__builtin_ctz(m)));
+        }
+    }
+}
+
+void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx) {
+    seg_each(t, seg_visit, &(struct each){visit, ctx});
+}
+
+unsigned table_load_permille(const struct table *t) {
+    size_t slots = 0;
+    uint64_t hash = 0;
+    do {
+        const struct table_seg *s = seg_of(t, hash);
+        slots += s->buckets * TABLE_SLOTS;
+        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+    } while (hash);
+    return (unsigned)(t->count * 1000 / slots);
+}
+
+/* ---- expiry ------------------------------------------------------------------------- */
+
+struct expiring {
+    struct table_seg *seg;
+    int64_t now_ms;
+    int64_t next_ms; /* the earliest time that is left */
+    size_t gone_count;
+    void (*gone)(void *ctx, struct table *t, void *item);
+    void *ctx;
+};
+
+static void bucket_prefetch_ttl(const struct table_bucket *b) {
+    for (unsigned m = b->ttl; m; m &= m - 1) __builtin_prefetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
+}
+
+static void bucket_expire(struct expiring *x, struct table_bucket *b) {
+    struct table_seg *s = x->seg;
+    struct table *t = s->table;
+    int64_t left_ms = INT64_MAX;
+    for (unsigned m = b->ttl; m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+        void *item = bucket_item(b, i);
+        int64_t ms = t->ops->expire_ms(item);
+        if (ms >= x->now_ms) {
+            if (ms < left_ms) left_ms = ms;
+            continue;
+        }
+        uint64_t hash = 0;
+        if (b->foreign >> i & 1) {
+            struct slice key = t->ops->key(item);
+            hash = hash_bytes(key.p, key.n);
+        }
+        slot_clear(s, b, i, hash);
+        t->count--;
+        x->gone_count++;
+        x->gone(x->ctx, t, item);
+    }
+    if (left_ms == INT64_MAX) return;
+    b->minexp = expiry_units(s, left_ms);
+    if (left_ms < x->next_ms) x->next_ms = left_ms;
+}
+
+size_t table_expire(struct wheel_node *node, int64_t now_ms,
+                    void (*gone)(void *ctx, struct table *t, void *item), void *ctx) {
+    struct table_seg *s = (struct table_seg *)(void *)node;
+    struct expiring x = {s, now_ms, INT64_MAX, 0, gone, ctx};
+    bool rebase = now_ms - s->base_ms > EXPIRY_REBASE_MS;
+    int64_t old_base_ms = s->base_ms;
+    for (unsigned i = 0; i < s->buckets; i++) {
+        struct table_bucket *b = s->page + i;
+        if (i + 2 < s->buckets && s->page[i + 2].ttl) bucket_prefetch_ttl(b + 2);
+        if (!b->ttl) continue;
+        s->base_ms = old_base_ms;
+        int64_t bound_ms = expiry_bound_ms(s, b);
+        if (rebase) s->base_ms = now_ms;
+        if (rebase || bound_ms <= now_ms) {
+            bucket_expire(&x, b);
+        } else if (bound_ms < x.next_ms) {
+            x.next_ms = bound_ms;
+        }
+    }
+    if (x.next_ms != INT64_MAX) wheel_set(s->table->wheel, node, x.next_ms + 1);
+    if (x.gone_count) seg_shrink(s->table, s);
+    return x.gone_count;
+}

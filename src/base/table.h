@@ -1,0 +1,214 @@
+/* table.h - a hash table that grows a piece at a time and keeps hash order.
+ *
+ * Items are pointers with a key inside; the table is split into segments by the leading bits of
+ * the hash, found over a two-level directory (an array of leaves of 512 slots). A
+ * segment is a page of 1, 2, 4 ... 64 or 96 buckets of 64 bytes; a full one grows, and one of 96
+ * splits in two of 64. Within a segment the home bucket follows from the next
+ * 16 bits, rising with the hash, so the whole table is ordered by hash and a place in a scan is
+ * a hash value. An item that finds its home full goes to one of the next three buckets.
+ *
+ * T1  An item lies in its home bucket or in one of the following TABLE_PROBES - 1 (cyclic
+ *     within its segment); in the latter case its `foreign` bit is set and its home's
+ *     `ovf` counts it. So a home with ovf 0 answers a miss alone.
+ * T2  Keys are unique; the tag of an item is the low byte of its hash.
+ * T3  `ttl` marks the items that have an expiry; `minexp` is a lower bound of their times.
+ *     The segment's wheel node is due at or before the earliest of them.
+ * T4  No segment has more than TABLE_DEPTH_MAX leading bits, so that a bucket's first
+ *     hash position fits into the 48 bits of a scan cursor.
+ * Cost: a find is one directory walk (two loads, cached) and, mostly, one line of buckets.
+ * A split handles about 450 items: some 15 us. Threads: the owner's.
+ * After: extendible hashing (Fagin et al. 1979); Dash (VLDB 2020) for segments with
+ * neighbours; F14 for the overflow count.
+ */
+#ifndef BASE_TABLE_H
+#define BASE_TABLE_H
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "base/wheel.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define TABLE_SLOTS 8
+#define TABLE_PROBES 4
+#define TABLE_LEAF_BITS 9
+#define TABLE_LEAF_SLOTS (1 << TABLE_LEAF_BITS)
+#define TABLE_DEPTH_MAX 32
+
+struct table_bucket {
+    uint8_t items[TABLE_SLOTS * 6]; /* 48-bit pointers */
+    uint8_t tags[TABLE_SLOTS];
+    uint8_t occ;     /* slots in use */
+    uint8_t ovf;     /* items whose home this is, kept elsewhere */
+    uint8_t foreign; /* slots whose item has another home */
+    uint8_t ttl;     /* slots whose item has an expiry */
+    uint16_t minexp; /* see table.c */
+    uint16_t reserved;
+};
+_Static_assert(sizeof(struct table_bucket) == 64, "a bucket is a cache line");
+
+/* What the table must know of its items. */
+struct table_ops {
+    struct slice (*key)(const void *item);
+    int64_t (*expire_ms)(const void *item); /* -1: none */
+};
+
+struct table_seg;
+
+struct table_leaf {
+    uint64_t slot[TABLE_LEAF_SLOTS]; /* page | depth << 48 | buckets << 56 */
+    struct table_seg *seg[TABLE_LEAF_SLOTS];
+};
+
+struct table {
+    uint64_t *top;     /* leaf | its depth << 48; NULL while there is one segment */
+    uint64_t root;     /* that segment's slot */
+    uint32_t top_bits;
+    struct table_seg *root_seg;
+    size_t count;
+    size_t segs;
+    size_t bytes; /* of pages, segments and the directory */
+    const struct table_ops *ops;
+    struct wheel *wheel; /* NULL: items have no expiry */
+    void *owner;         /* the user's, kept for callbacks */
+};
+
+/* Where an item was found; good until the table changes. */
+struct table_place {
+    struct table_bucket *bucket;
+    unsigned slot;
+};
+
+void table_init(struct table *t, const struct table_ops *ops, struct wheel *wheel, void *owner);
+
+/* Frees the table's own memory, not the items, and takes its segments off the wheel. */
+void table_fini(struct table *t);
+
+#define TABLE_PTR_MASK (((uint64_t)1 << 48) - 1)
+
+static inline uint64_t table_slot(const struct table *t, uint64_t hash) {
+    if (unlikely(!t->top)) return t->root;
+    uint64_t top = t->top[(hash >> 1) >> (63 - t->top_bits)];
+    const struct table_leaf *leaf = (const void *)(uintptr_t)(top & TABLE_PTR_MASK);
+    return leaf->slot[(hash << (top >> 48)) >> (64 - TABLE_LEAF_BITS)];
+}
+
+static inline struct table_bucket *slot_page(uint64_t slot) {
+    return (struct table_bucket *)(uintptr_t)(slot & TABLE_PTR_MASK);
+}
+static inline unsigned slot_buckets(uint64_t slot) { return slot >> 56; }
+static inline unsigned slot_depth(uint64_t slot) { return slot >> 48 & 0xff; }
+
+/* The home bucket's index: the 16 bits behind the segment's prefix, scaled. */
+static inline unsigned slot_home(uint64_t slot, uint64_t hash) {
+    return (unsigned)(((hash << slot_depth(slot)) >> 48) * slot_buckets(slot) >> 16);
+}
+
+static inline void *bucket_item(const struct table_bucket *b, unsigned i) {
+    uint64_t v;
+    memcpy(&v, b->items + i * 6, 8);
+    return (void *)(uintptr_t)(v & TABLE_PTR_MASK);
+}
+
+/* The slots in use whose tag may be this one. */
+static inline unsigned bucket_match(const struct table_bucket *b, uint8_t tag) {
+#ifdef __SSE2__
+    __m128i tags = _mm_loadl_epi64((const __m128i *)(const void *)b->tags);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag))) & b->occ;
+#else
+    uint64_t v;
+    memcpy(&v, b->tags, 8);
+    v ^= tag * 0x0101010101010101u;
+    v = (v - 0x0101010101010101u) & ~v & 0x8080808080808080u; /* may name a slot too many */
+    return (unsigned)(v * 0x0002040810204081u >> 56) & b->occ;
+#endif
+}
+
+/* memcmp for keys: short, and equal more often than not. */
+static inline bool table_key_eq(const char *a, const char *b, size_t n) {
+    uint64_t x, y;
+    if (n >= 8) {
+        for (size_t i = 0; i + 8 < n; i += 8) {
+            memcpy(&x, a + i, 8);
+            memcpy(&y, b + i, 8);
+            if (x != y) return false;
+        }
+        memcpy(&x, a + n - 8, 8);
+        memcpy(&y, b + n - 8, 8);
+        return x == y;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (a[i] != b[i]) return false;
+    }
+    return true;
+}
+
+/* The item of a key, NULL if absent; *place tells where it is. `ops` are those of the
+ * table, given as a constant so that the compiler sees through them. */
+static inline __attribute__((always_inline)) void *
+table_find(const struct table *t, const struct table_ops *ops, struct slice key, uint64_t hash,
+           struct table_place *place) {
+    uint64_t slot = table_slot(t, hash);
+    struct table_bucket *page = slot_page(slot);
+    unsigned home = slot_home(slot, hash);
+    for (unsigned probe = 0;; probe++) {
+        unsigned at = home + probe;
+        if (unlikely(at >= slot_buckets(slot))) at -= slot_buckets(slot);
+        struct table_bucket *b = page + at;
+        for (unsigned m = bucket_match(b, (uint8_t)hash); m; m &= m - 1) {
+            unsigned i = (unsigned)__builtin_ctz(m);
+            void *item = bucket_item(b, i);
+            struct slice k = ops->key(item);
+            if (likely(k.n == key.n && table_key_eq(k.p, key.p, k.n))) {
+                *place = (struct table_place){b, i};
+                return item;
+            }
+        }
+        if (probe == 0 && likely(!b->ovf)) return NULL;
+        if (probe + 1 >= TABLE_PROBES || probe + 1 >= slot_buckets(slot)) return NULL;
+    }
+}
+
+/* Hints, for a batch: first the bucket, then, some time later, the item. */
+static inline void table_prefetch(const struct table *t, uint64_t hash) {
+    uint64_t slot = table_slot(t, hash);
+    __builtin_prefetch(slot_page(slot) + slot_home(slot, hash));
+}
+static inline void table_prefetch_item(const struct table *t, uint64_t hash) {
+    uint64_t slot = table_slot(t, hash);
+    const struct table_bucket *b = slot_page(slot) + slot_home(slot, hash);
+    unsigned m = bucket_match(b, (uint8_t)hash);
+    if (m) __builtin_prefetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
+}
+
+/* Adds an item whose key is absent. */
+void table_insert(struct table *t, uint64_t hash, void *item);
+
+/* Puts an item with the same key where another is, or tells that the item's expiry changed. */
+void table_replace(struct table *t, uint64_t hash, struct table_place place, void *item);
+
+/* Takes an item out. Places become void. */
+void table_remove(struct table *t, uint64_t hash, struct table_place place);
+
+/* Visits the items of one bucket of hash order and returns the cursor of the next; 0 ends (and begins). */
+uint64_t table_scan(const struct table *t, uint64_t cursor, void (*visit)(void *ctx, void *item),
+                    void *ctx);
+
+/* An item picked evenly, of all or of those with an expiry; NULL if there is none. `random`
+ * gives 64 random bits a call. Cost: a few probes; where very few qualify, up to a pass. */
+void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void));
+
+/* Every item, in no order, while the table stays as it is. */
+void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx);
+
+/* Removes from the segment of a due wheel node the items whose time is before now_ms, passing each to `gone`
+ * (which may free it), and sets the node anew. Returns how many. Cost: at most one segment. */
+size_t table_expire(struct wheel_node *node, int64_t now_ms,
+                    void (*gone)(void *ctx, struct table *t, void *item), void *ctx);
+
+/* How full the table is: items per 1,000 slots, for DEBUG and tests. */
+unsigned table_load_permille(const struct table *t);
+
+#endif

@@ -1,0 +1,216 @@
+/* cmd_scan.c - listing keys: KEYS, SCAN, RANDOMKEY.
+ *
+ * Specification: Redis 7.2's replies and errors; a cursor is a position in the table's order,
+ * so a key that is there during a whole SCAN is returned exactly once.
+ * To add an option of SCAN: scan_options, parse_scan, keep_entry.
+ * Threads: the loop.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/glob.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "commands/cmd_generic_internal.h"
+#include "commands/families.h"
+
+#define SCAN_COUNT_DEFAULT 10
+#define KEYS_STEP 4096
+#define CURSOR_BYTES_MAX 32
+
+/* -- KEYS ---------------------------------------------------------------------------- */
+
+struct listing {
+    struct reply *r;
+    struct slice pattern;
+    bool all;
+    size_t count;
+};
+
+static bool matches_all(struct slice pattern) { return pattern.n == 1 && pattern.p[0] == '*'; }
+
+static void list_entry(void *ctx, const struct entry *e) {
+    struct listing *l = ctx;
+    if (!l->all && !glob_match(l->pattern, entry_key(e), false)) return;
+    reply_bulk(l->r, entry_key(e));
+    l->count++;
+}
+
+static void keys(struct ctx *c) {
+    struct listing l = {.r = c->r, .pattern = c->argv[1], .all = matches_all(c->argv[1])};
+    struct reply_mark mark = reply_begin(c->r);
+    uint64_t cursor = 0;
+    do {
+        cursor = db_scan(c->db, cursor, KEYS_STEP, list_entry, &l);
+    } while (cursor);
+    reply_end_array(c->r, mark, l.count);
+}
+
+static void random_key(struct ctx *c) {
+    const struct entry *e = db_random(c->db);
+    if (e) {
+        reply_bulk(c->r, entry_key(e));
+    } else {
+        reply_null(c->r);
+    }
+}
+
+/* -- SCAN ---------------------------------------------------------------------------- */
+
+struct scan_options {
+    uint64_t cursor;
+    int64_t count;
+    struct slice pattern, type; /* p is NULL if not given */
+};
+
+/* What one step found: the cursor goes out before the keys, so they are kept until then. */
+struct scan_step {
+    const struct scan_options *options;
+    const struct entry **found;
+    size_t count, room;
+};
+
+/* strtoul's rules, as clients got used to them: a sign is taken, a leading space is not. */
+static bool parse_cursor(struct slice text, uint64_t *cursor) {
+    char buf[CURSOR_BYTES_MAX], *end;
+    if (text.n >= sizeof buf) return false;
+    memcpy(buf, text.p, text.n);
+    buf[text.n] = 0;
+    if (buf[0] == ' ' || (buf[0] >= '\t' && buf[0] <= '\r')) return false;
+    errno = 0;
+    *cursor = strtoull(buf, &end, 10);
+    return errno == 0 && *end == 0;
+}
+
+static bool parse_scan(struct ctx *c, struct scan_options *o) {
+    *o = (struct scan_options){.count = SCAN_COUNT_DEFAULT};
+    if (!parse_cursor(c->argv[1], &o->cursor)) {
+        reply_error(c->r, "ERR invalid cursor");
+        return false;
+    }
+    for (int i = 2; i < c->argc; i += 2) {
+        struct slice word = c->argv[i];
+        if (i + 1 == c->argc) {
+            reply_err(c->r, ERR_SYNTAX);
+            return false;
+        }
+        if (slice_is(word, "count")) {
+            if (!ctx_int(c, i + 1, &o->count)) return false;
+            if (o->count < 1) {
+                reply_err(c->r, ERR_SYNTAX);
+                return false;
+            }
+        } else if (slice_is(word, "match")) {
+            o->pattern = matches_all(c->argv[i + 1]) ? slice_of(NULL, 0) : c->argv[i + 1];
+        } else if (slice_is(word, "type")) {
+            o->type = c->argv[i + 1];
+        } else {
+            reply_err(c->r, ERR_SYNTAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void keep_entry(void *ctx, const struct entry *e) {
+    struct scan_step *step = ctx;
+    const struct scan_options *o = step->options;
+    if (o->pattern.p && !glob_match(o->pattern, entry_key(e), false)) return;
+    if (o->type.p && !slice_is(o->type, entry_type_name(entry_type(e)))) return;
+    if (step->count == step->room) {
+        step->room = step->room ? 2 * step->room : 32;
+        step->found = mem_realloc(step->found, step->room * sizeof *step->found);
+    }
+    step->found[step->count++] = e;
+}
+
+static void scan(struct ctx *c) {
+    struct scan_options o;
+    struct scan_step step = {.options = &o};
+    char cursor[NUM_INT_BYTES_MAX];
+    if (!parse_scan(c, &o)) return;
+    o.cursor = db_scan(c->db, o.cursor, (size_t)o.count, keep_entry, &step);
+    reply_array(c->r, 2);
+    reply_bulk(c->r, slice_of(cursor, num_format_u64(cursor, o.cursor)));
+    reply_array(c->r, step.count);
+    for (size_t i = 0; i < step.count; i++) reply_bulk(c->r, entry_key(step.found[i]));
+    mem_free(step.found);
+}
+
+/* -- rows ---------------------------------------------------------------------------- */
+
+static const struct row_arg keys_args[] = {{.name = "pattern", .type = ARG_PATTERN}, {0}};
+static const struct row_arg scan_args[] = {
+    {.name = "cursor", .type = ARG_INTEGER},
+    {.name = "pattern", .type = ARG_PATTERN, .flags = ARG_OPTIONAL, .token = "MATCH"},
+    {.name = "count", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "COUNT"},
+    {.name = "type",
+     .type = ARG_STRING,
+     .flags = ARG_OPTIONAL,
+     .token = "TYPE",
+     .since = "6.0.0"},
+    {0},
+};
+static const struct row_change scan_history[] = {{"6.0.0", "Takes the `TYPE` filter."}, {0}};
+static const char *const keys_tips[] = {
+    "request_policy:all_shards",
+    "nondeterministic_output_order",
+    NULL,
+};
+static const char *const random_tips[] = {
+    "request_policy:all_shards",
+    "response_policy:special",
+    "nondeterministic_output",
+    NULL,
+};
+static const char *const scan_tips[] = {
+    "nondeterministic_output",
+    "request_policy:special",
+    "response_policy:special",
+    NULL,
+};
+
+const struct row scan_rows[] = {
+    {
+        .name = "keys",
+        .run = keys,
+        .arity = 2,
+        .flags = ROW_READONLY,
+        .acl = ACL_KEYSPACE | ACL_DANGEROUS,
+        .since = "1.0.0",
+        .summary = "Lists the keys that match a pattern.",
+        .complexity = "O(N) in the number of keys in the database, for short names and patterns",
+        .group = GROUP_GENERIC,
+        .args = keys_args,
+        .tips = keys_tips,
+    },
+    {
+        .name = "randomkey",
+        .run = random_key,
+        .arity = 1,
+        .flags = ROW_READONLY | ROW_TOUCHES_ARBITRARY_KEYS,
+        .acl = ACL_KEYSPACE,
+        .since = "1.0.0",
+        .summary = "Returns the name of some key.",
+        .complexity = "O(1)",
+        .group = GROUP_GENERIC,
+        .tips = random_tips,
+    },
+    {
+        .name = "scan",
+        .run = scan,
+        .arity = -2,
+        .flags = ROW_READONLY | ROW_TOUCHES_ARBITRARY_KEYS,
+        .acl = ACL_KEYSPACE,
+        .since = "2.8.0",
+        .summary = "Lists the keys of the database, some at each call.",
+        .complexity = "O(1) for a call; O(N) in the number of keys for all calls until the "
+                      "cursor is 0 again",
+        .group = GROUP_GENERIC,
+        .args = scan_args,
+        .history = scan_history,
+        .tips = scan_tips,
+    },
+    {0},
+};

@@ -1,0 +1,25 @@
+/* families.h - the tables of rows that the cmd_*.c files export.
+ *
+ * Each ends with a row without a name. To add a family: its table here and in all.c.
+ */
+#ifndef COMMANDS_FAMILIES_H
+#define COMMANDS_FAMILIES_H
+
+#include "core/row.h"
+
+extern const struct row bitmap_rows[];
+extern const struct row client_rows[];
+extern const struct row command_rows[];
+extern const struct row config_rows[];
+extern const struct row connection_rows[];
+extern const struct row expire_rows[];
+extern const struct row generic_rows[];
+extern const struct row object_rows[];
+extern const struct row scan_rows[];
+extern const struct row server_rows[];
+extern const struct row string_rows[];
+
+/* All of the tables, ending with NULL: what row_table_new takes. */
+extern const struct row *const all_families[];
+
+#endif

@@ -1,0 +1,197 @@
+/* core.c - see core.h: the turn of the loop and the tenth of a second. */
+#include "core/core.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "core/config.h"
+#include "core/latency.h"
+#include "core/row.h"
+#include "core/session.h"
+#include "core/slowlog.h"
+#include "core/stats.h"
+#include "store/db.h"
+#include "work/pool.h"
+
+/* Slices of a turn, so that clients wait no longer than this for keys that leave. */
+#define EXPIRE_BUDGET_US 1000
+#define EVICT_BUDGET_US 2000
+
+/* ---- configuration that is used in another form ------------------------------------- */
+
+void core_update_gates(struct core *core) {
+    const struct config *conf = core->config;
+    core->gates = ROW_PROTECTED;
+    if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
+    if (core->pause_until_ms || !list_empty(&core->monitors)) core->gates = ~(uint32_t)0;
+    int64_t us = conf->slowlog_slower_than_us;
+    int64_t latency_us = conf->latency_threshold_ms * 1000;
+    if (us < 0 || (latency_us > 0 && latency_us < us)) us = latency_us > 0 ? latency_us : -1;
+    core->note_ticks = us < 0 ? UINT64_MAX : clock_us_to_ticks((uint64_t)us);
+    core->histograms = conf->latency_tracking;
+}
+
+static bool follow_config(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    (void)why;
+    struct core *core = ctx;
+    const struct config *conf = core->config;
+    core->ks->lfu = conf->maxmemory_policy == EVICT_ALLKEYS_LFU ||
+                    conf->maxmemory_policy == EVICT_VOLATILE_LFU;
+    core->ks->lfu_log_factor = conf->lfu_log_factor;
+    core->ks->lfu_decay_minutes = conf->lfu_decay_time_min;
+    core_update_gates(core);
+    return true;
+}
+
+static void watch_config(struct core *core) {
+    static const char *const names[] = {
+        "maxmemory",       "maxmemory-policy",        "lfu-log-factor",
+        "lfu-decay-time",  "slowlog-log-slower-than", "latency-monitor-threshold",
+        "latency-tracking",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        config_on_change(core->config, names[i], follow_config, core);
+    }
+    char why[CONFIG_WHY_BYTES];
+    follow_config(core, why);
+}
+
+struct core *core_new(struct config *config, const struct row *const *families,
+                      struct work_pool *work) {
+    struct core *core = mem_calloc(sizeof *core);
+    core->config = config;
+    core->work = work;
+    core->active_expire = true;
+    core->ks = keyspace_new(config->databases);
+    core->rows = row_table_new(families);
+    core->slowlog = slowlog_new(config);
+    core->latency = latency_new(config);
+    list_init(&core->sessions);
+    list_init(&core->monitors);
+    list_init(&core->held);
+    core_turn_begin(core);
+    core->started_ms = core->now_ms;
+    random_hex(core->run_id, sizeof core->run_id - 1);
+    watch_config(core);
+    return core;
+}
+
+void core_free(struct core *core) {
+    keyspace_free(core->ks);
+    row_table_free(core->rows);
+    slowlog_free(core->slowlog);
+    latency_free(core->latency);
+    mem_free(core);
+}
+
+/* ---- the turn ----------------------------------------------------------------------- */
+
+void core_turn_begin(struct core *core) {
+    core->now_us = clock_unix_us();
+    core->now_ms = core->now_us / 1000;
+    keyspace_set_now(core->ks, core->now_ms);
+    core->tick_mark = clock_ticks();
+}
+
+struct free_job {
+    struct work_job job;
+    struct core *core;
+    struct garbage *garbage;
+};
+
+static void free_garbage(struct work_job *job) {
+    struct free_job *f = (struct free_job *)job;
+    size_t n = garbage_count(f->garbage);
+    garbage_free(f->garbage);
+    atomic_fetch_sub(&f->core->lazyfree_pending, n);
+    atomic_fetch_add(&f->core->lazyfree_done, n);
+    mem_free(f);
+}
+
+static void send_garbage(struct core *core) {
+    struct garbage *g = keyspace_take_garbage(core->ks);
+    if (likely(!g)) return;
+    struct free_job *f = mem_alloc(sizeof *f);
+    *f = (struct free_job){{NULL, free_garbage}, core, g};
+    atomic_fetch_add(&core->lazyfree_pending, garbage_count(g));
+    work_pool_submit(core->work, &f->job);
+}
+
+static bool expire(struct core *core) {
+    if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
+    uint64_t start = clock_ticks();
+    bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
+    latency_note(core->latency, "expire-cycle", (int64_t)clock_ticks_to_us(clock_ticks() - start) / 1000);
+    return more;
+}
+
+bool core_turn_end(struct core *core) {
+    bool more = expire(core);
+    send_garbage(core);
+    return more;
+}
+
+int64_t core_next_ms(const struct core *core) {
+    int64_t next = core->active_expire ? keyspace_next_expire(core->ks) : INT64_MAX;
+    if (core->pause_until_ms && core->pause_until_ms < next) next = core->pause_until_ms;
+    return next;
+}
+
+/* ---- memory ------------------------------------------------------------------------- */
+
+bool core_evict(struct core *core) {
+    const struct config *conf = core->config;
+    uint64_t max = conf->maxmemory_bytes;
+    if (!max || keyspace_memory(core->ks) <= max) {
+        core->over_memory = false;
+        return true;
+    }
+    uint64_t start = clock_ticks(), budget = clock_us_to_ticks(EVICT_BUDGET_US);
+    bool met = false;
+    int n = 0;
+    while (!met && keyspace_evict_one(core->ks, (enum evict_policy)conf->maxmemory_policy, conf->maxmemory_samples)) {
+        met = keyspace_memory(core->ks) <= max;
+        if (++n % 16 == 0 && clock_ticks() - start > budget) break;
+    }
+    send_garbage(core);
+    uint64_t us = clock_ticks_to_us(clock_ticks() - start);
+    core->stats.evict_stalls_us += us;
+    latency_note(core->latency, "eviction-cycle", (int64_t)us / 1000);
+    /* Progress was made but more is to be done: the command may run, the next one goes on. */
+    met = met || clock_ticks() - start > budget;
+    core->over_memory = !met;
+    return met;
+}
+
+/* ---- pause -------------------------------------------------------------------------- */
+
+void core_pause(struct core *core, int64_t until_ms, bool all) {
+    bool longer = until_ms > core->pause_until_ms;
+    core->pause_all = all || (core->pause_until_ms && core->pause_all);
+    if (longer) core->pause_until_ms = until_ms;
+    core->ks->expire_paused = true;
+    core_update_gates(core);
+}
+
+void core_unpause(struct core *core) {
+    core->pause_until_ms = 0;
+    core->pause_all = false;
+    core->ks->expire_paused = false;
+    core_update_gates(core);
+    for (struct list_link *l; (l = list_pop_front(&core->held));) {
+        struct session *s = LIST_MEMBER(l, struct session, in_held);
+        s->state &= ~(uint32_t)SESSION_HELD;
+        s->kick(s);
+    }
+}
+
+/* ---- ten times a second ------------------------------------------------------------- */
+
+void core_cron(struct core *core) {
+    size_t used = keyspace_memory(core->ks);
+    if (used > core->stats.memory_peak) core->stats.memory_peak = used;
+    stats_sample(core);
+    core_evict(core);
+    if (core->pause_until_ms && core->now_ms >= core->pause_until_ms) core_unpause(core);
+}

@@ -1,0 +1,278 @@
+/* exec.c - see exec.h.
+ *
+ * exec_run is the short way: no gate is shut for this session and this row. Everything
+ * that has to be asked or done for some commands only is in exec_gated, behind one test.
+ * To add a gate: a ROW_ flag in core_update_gates or a GATE_ of the session, and a line in refusal().
+ */
+#include "core/exec.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "core/config.h"
+#include "core/latency.h"
+#include "core/monitor.h"
+#include "core/slowlog.h"
+#include "core/stats.h"
+
+void exec_prepare(struct core *core, struct request *req) {
+    const struct row *row = row_find(core->rows, req->argv[0]);
+    req->row = row;
+    if (unlikely(req->argc < 2 || !row)) return;
+    req->key_hash = hash_bytes(req->argv[1].p, req->argv[1].n);
+    if (unlikely(row->subs)) {
+        const struct row *sub = row_find_sub(row, req->argv[1]);
+        if (sub) req->row = sub;
+    }
+}
+
+/* ---- accounting --------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void note_slow(struct core *core, struct session *s,
+                                                const struct request *req, uint64_t ticks) {
+    int64_t us = (int64_t)clock_ticks_to_us(ticks);
+    const struct row *row = req->row;
+    if (!(row->flags & ROW_SKIP_SLOWLOG)) slowlog_note(core->slowlog, s, req, us);
+    latency_note(core->latency, row->flags & ROW_FAST ? "fast-command" : "command", us / 1000);
+}
+
+static void note_time(struct row_stats *stats, uint64_t ticks) {
+    if (unlikely(!stats->histogram)) {
+        stats->histogram = mem_calloc(ROW_HISTOGRAM_BUCKETS * sizeof *stats->histogram);
+    }
+    stats->histogram[63 - __builtin_clzll(clock_ticks_to_ns(ticks) | 1)]++;
+}
+
+static void account(struct core *core, struct session *s, const struct request *req,
+                    uint32_t errors_before) {
+    uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
+    struct row_stats *stats = row_stats(core->rows, req->row);
+    core->tick_mark = now;
+    core->stats.commands++;
+    stats->calls++;
+    stats->ticks += ticks;
+    if (likely(core->histograms)) note_time(stats, ticks);
+    if (unlikely(s->reply.errors != errors_before)) {
+        stats->failed++;
+        stats_error(core, s->reply.error_prefix);
+    }
+    if (unlikely(ticks >= core->note_ticks)) note_slow(core, s, req, ticks);
+}
+
+static inline void run(struct core *core, struct session *s, struct request *req) {
+    struct ctx c = {
+        .core = core,
+        .s = s,
+        .db = s->db,
+        .r = &s->reply,
+        .row = req->row,
+        .argv = req->argv,
+        .argc = req->argc,
+        .req = req,
+        .now_ms = core->now_ms,
+    };
+    uint32_t errors = s->reply.errors;
+    s->last_row = req->row;
+    core->running = req;
+    req->row->run(&c);
+    core->running = NULL;
+    account(core, s, req, errors);
+}
+
+/* ---- refusals ----------------------------------------------------------------------- */
+
+#define ARGS_SHOWN_BYTES 128
+
+/* The first bytes of a request that a browser was tricked into sending here. */
+static bool is_http(const struct request *req) {
+    return slice_is(req->argv[0], "post") || slice_is(req->argv[0], "host:");
+}
+
+static void refuse_unknown(struct core *core, struct session *s, const struct request *req) {
+    if (is_http(req)) {
+        log_warning("Possible cross-protocol attack from %s: a web request came in place of a "
+                    "command; the connection is closed", s->addr);
+        s->state |= SESSION_CLOSE_NOW;
+        return;
+    }
+    char args[ARGS_SHOWN_BYTES + 8] = "";
+    size_t n = 0;
+    for (int i = 1; i < req->argc && n < ARGS_SHOWN_BYTES; i++) {
+        n += (size_t)snprintf(args + n, sizeof args - n, "'%.*s' ",
+                              (int)(req->argv[i].n < ARGS_SHOWN_BYTES - n ? req->argv[i].n
+                                                                          : ARGS_SHOWN_BYTES - n),
+                              req->argv[i].p);
+    }
+    reply_errorf(&s->reply, "ERR unknown command '%.*s', with args beginning with: %s",
+                 (int)(req->argv[0].n < 128 ? req->argv[0].n : 128), req->argv[0].p, args);
+    stats_error(core, "ERR");
+}
+
+/* The row's counters and the error kinds know of a refusal. */
+static void refused(struct core *core, struct session *s, const struct row *row) {
+    row_stats(core->rows, row)->rejected++;
+    stats_error(core, s->reply.error_prefix);
+}
+
+static void refuse_arity(struct core *core, struct session *s, const struct row *row) {
+    char name[64];
+    reply_errorf(&s->reply, "ERR wrong number of arguments for '%s' command",
+                 row_full_name(core->rows, row, name));
+    refused(core, s, row);
+}
+
+static void refuse_subcommand(struct core *core, struct session *s, const struct request *req) {
+    char name[64];
+    row_full_name(core->rows, req->row, name);
+    for (char *p = name; *p; p++) *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+    reply_errorf(&s->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+                 (int)(req->argv[1].n < 128 ? req->argv[1].n : 128), req->argv[1].p, name);
+    refused(core, s, req->row);
+}
+
+static bool may_debug(const struct core *core, const struct session *s) {
+    switch (core->config->enable_debug_command) {
+    case CONFIG_PERMIT_YES: return true;
+    case CONFIG_PERMIT_LOCAL: return s->state & SESSION_LOCAL;
+    default: return false;
+    }
+}
+
+/* The error that a shut gate answers with, NULL if the command may run. */
+static const char *refusal(struct core *core, struct session *s, const struct row *row) {
+    if (s->gates & GATE_UNAUTHENTICATED && !(row->flags & ROW_NO_AUTH)) {
+        return err_text(ERR_NOAUTH);
+    }
+    if (row->flags & ROW_PROTECTED && !may_debug(core, s)) {
+        return "ERR DEBUG command not allowed. If the enable-debug-command option is set to "
+               "\"local\", you can run it from a local connection, otherwise you need to set this "
+               "option in the configuration file, and then restart the server.";
+    }
+    if (s->gates & GATE_MONITOR && row->flags & (ROW_WRITE | ROW_READONLY | ROW_MAY_REPLICATE)) {
+        return "ERR Replica can't interact with the keyspace";
+    }
+    if (row->flags & ROW_DENYOOM && core->config->maxmemory_bytes && !core_evict(core)) {
+        return err_text(ERR_OOM);
+    }
+    return NULL;
+}
+
+static bool must_wait(const struct core *core, const struct row *row) {
+    if (!core->pause_until_ms || row->flags & ROW_PAUSE_EXEMPT) return false;
+    return core->pause_all || row->flags & (ROW_WRITE | ROW_MAY_REPLICATE);
+}
+
+static bool exec_gated(struct core *core, struct session *s, struct request *req) {
+    const struct row *row = req->row;
+    const char *no = refusal(core, s, row);
+    struct reply_place before = reply_here(&s->reply);
+    if (!no && must_wait(core, row)) {
+        s->state |= SESSION_HELD;
+        list_unlink(&s->in_held);
+        list_push_back(&core->held, &s->in_held);
+        return false;
+    }
+    if (no) {
+        reply_error(&s->reply, no);
+        refused(core, s, row);
+    } else {
+        core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
+        if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
+            monitor_feed(core, s, req);
+        }
+        run(core, s, req);
+        core->ks->no_touch = false;
+    }
+    if (s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING)) reply_rewind(&s->reply, before);
+    s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
+    if (s->gates & GATE_REPLY_SKIP) {
+        s->gates ^= GATE_REPLY_SKIP | GATE_REPLY_SKIPPING;
+    }
+    return true;
+}
+
+bool exec_run(struct core *core, struct session *s, struct request *req) {
+    const struct row *row = req->row;
+    if (unlikely(!row)) {
+        refuse_unknown(core, s, req);
+        return true;
+    }
+    if (unlikely(row->subs && req->argc > 1)) {
+        refuse_subcommand(core, s, req);
+        return true;
+    }
+    bool arity_ok = row->arity >= 0 ? req->argc == row->arity : req->argc >= -row->arity;
+    if (unlikely(!arity_ok || !row->run)) {
+        refuse_arity(core, s, row);
+        return true;
+    }
+    if (unlikely(s->gates | (core->gates & row->flags))) return exec_gated(core, s, req);
+    run(core, s, req);
+    return true;
+}
+
+/* ---- what handlers use -------------------------------------------------------------- */
+
+struct blob *ctx_take_blob(struct ctx *c, int i) {
+    if (likely(!c->req->blobs) || !c->req->blobs[i]) return NULL;
+    return blob_ref(c->req->blobs[i]); /* the request drops its own when the command is over */
+}
+
+bool ctx_int(struct ctx *c, int i, int64_t *v) {
+    if (likely(num_parse_i64(c->argv[i], v))) return true;
+    reply_err(c->r, ERR_NOT_INT);
+    return false;
+}
+
+bool ctx_int_range(struct ctx *c, int i, int64_t min, int64_t max, int64_t *v, const char *error) {
+    if (num_parse_i64(c->argv[i], v) && *v >= min && *v <= max) return true;
+    if (error) {
+        reply_error(c->r, error);
+    } else {
+        reply_err(c->r, ERR_OUT_OF_RANGE);
+    }
+    return false;
+}
+
+bool ctx_db(struct ctx *c, int i, struct db **db) {
+    int64_t id;
+    if (!ctx_int(c, i, &id)) return false;
+    if (id < 0 || id >= c->core->ks->db_count) {
+        reply_err(c->r, ERR_BAD_DB);
+        return false;
+    }
+    *db = &c->core->ks->dbs[id];
+    return true;
+}
+
+bool ctx_is_type(struct ctx *c, const struct entry *e, enum entry_type type) {
+    if (!e || likely(entry_type(e) == type)) return true;
+    reply_err(c->r, ERR_WRONGTYPE);
+    return false;
+}
+
+void ctx_arity_error(struct ctx *c) {
+    char name[64];
+    reply_errorf(c->r, "ERR wrong number of arguments for '%s' command",
+                 row_full_name(c->core->rows, c->row, name));
+}
+
+void ctx_help(struct ctx *c, const char *const *lines) {
+    size_t n = 0;
+    while (lines[n]) n++;
+    char name[64], title[256];
+    const struct row *parent = row_parent(c->core->rows, c->row);
+    row_full_name(c->core->rows, parent ? parent : c->row, name);
+    for (char *p = name; *p; p++) *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+    snprintf(title, sizeof title, "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
+    reply_array(c->r, n + 3);
+    reply_simple(c->r, title);
+    for (size_t i = 0; i < n; i++) reply_simple(c->r, lines[i]);
+    reply_simple(c->r, "HELP");
+    reply_simple(c->r, "    Print this help.");
+}

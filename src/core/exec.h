@@ -1,0 +1,79 @@
+/* exec.h - the way of a command: row, gates, handler, accounting.
+ *
+ * The door parses a request, exec_prepare finds its row and hashes its first key (so that
+ * the table can be prefetched for a batch), exec_run does the rest. A handler gets a ctx
+ * and nothing global.
+ *
+ * X1  A handler runs to its end on the loop; it replies exactly once, or closes the session.
+ * X2  Arguments are borrowed: good until the handler returns.
+ * Threads: the loop.
+ */
+#ifndef CORE_EXEC_H
+#define CORE_EXEC_H
+
+#include "core/core.h"
+#include "core/feed.h"
+#include "core/reply.h"
+#include "core/row.h"
+#include "core/session.h"
+#include "store/db.h"
+
+/* A parsed command. */
+struct request {
+    const struct slice *argv;
+    int argc;
+    const struct row *row; /* NULL: unknown command */
+    uint64_t key_hash;     /* of argv[1], if row_has_first_key */
+    struct blob **blobs;   /* blobs[i] backs argv[i], or NULL; NULL: no argument is a blob */
+};
+
+/* What a handler gets. */
+struct ctx {
+    struct core *core;
+    struct session *s;
+    struct db *db;               /* the session's */
+    struct reply *r;
+    const struct row *row;       /* of the subcommand, where there is one */
+    const struct slice *argv;    /* argv[0] is the name as sent */
+    int argc;
+    struct request *req;
+    int64_t now_ms;
+};
+
+/* Fills row and key_hash of a request whose argv and argc are set. */
+void exec_prepare(struct core *core, struct request *req);
+
+/* Runs the command, or refuses it with an error reply. False: it must wait (a pause); nothing
+ * was done, and the session is in core->held. Cost over the handler's own: some 60 instructions. */
+bool exec_run(struct core *core, struct session *s, struct request *req);
+
+/* The key in argument i; the hash of the first key is at hand already. */
+static inline struct key ctx_key(struct ctx *c, int i) {
+    struct slice a = c->argv[i];
+    return (struct key){a.p, a.n, i == 1 ? c->req->key_hash : hash_bytes(a.p, a.n)};
+}
+
+/* Takes the blob behind argument i, for the store to keep, or NULL if it is not one. The bytes
+ * of the argument stay good until the handler returns. */
+struct blob *ctx_take_blob(struct ctx *c, int i);
+
+/* Argument parsing that replies the error itself; false then. */
+bool ctx_int(struct ctx *c, int i, int64_t *v);                 /* ERR_NOT_INT */
+bool ctx_int_range(struct ctx *c, int i, int64_t min, int64_t max, int64_t *v, const char *error /* or NULL: ERR_OUT_OF_RANGE */);
+bool ctx_db(struct ctx *c, int i, struct db **db);              /* ERR_BAD_DB / not an integer */
+
+/* True if e is NULL or of the type; otherwise replies WRONGTYPE. */
+bool ctx_is_type(struct ctx *c, const struct entry *e, enum entry_type type);
+
+/* Says that a command changed a key: dirty counter, feed (and all that hangs on it).
+ * Call it once per key and event, after the change, with Redis' class and event name. */
+static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class class, const char *event) {
+    feed_key(&c->core->feed, c->db->id, class, event, k.hash);
+}
+
+/* "ERR wrong number of arguments for 'x' command" for the row of c. */
+void ctx_arity_error(struct ctx *c);
+/* HELP of a container: lines end with NULL; the two lines at the ends that every command has are added. */
+void ctx_help(struct ctx *c, const char *const *lines);
+
+#endif

@@ -1,0 +1,398 @@
+/* reply.c - see reply.h: the chain of pieces, and RESP on top of it.
+ *
+ * A chunk is either room for bytes (REPLY_CHUNK_BYTES, kept in a small pool because each
+ * busy connection takes and gives one per turn), a short header that is written late
+ * (reply_begin), or a reference to a blob.
+ */
+#include "core/reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/uio.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "wire/resp.h"
+
+#define POOL_CHUNKS_MAX 128
+#define HEADER_CHUNK_BYTES 32
+
+struct reply_chunk {
+    struct reply_chunk *next;
+    struct blob *blob; /* NULL: the bytes are in data */
+    uint32_t cap;      /* of data; 0 for a blob */
+    size_t used;       /* not kept up to date in the last chunk while r->at is set */
+    char data[];
+};
+
+#define CHUNK_CAP (REPLY_CHUNK_BYTES - sizeof(struct reply_chunk))
+
+static struct reply_chunk *pool;
+static int pool_count;
+
+static struct reply_chunk *chunk_new(size_t cap) {
+    struct reply_chunk *c;
+    if (cap == CHUNK_CAP && pool) {
+        c = pool;
+        pool = c->next;
+        pool_count--;
+    } else {
+        c = mem_alloc(sizeof *c + cap);
+    }
+    c->next = NULL;
+    c->blob = NULL;
+    c->cap = (uint32_t)cap;
+    c->used = 0;
+    return c;
+}
+
+static void chunk_free(struct reply_chunk *c) {
+    if (c->blob) blob_unref(c->blob);
+    if (c->cap == CHUNK_CAP && pool_count < POOL_CHUNKS_MAX) {
+        c->next = pool;
+        pool = c;
+        pool_count++;
+    } else {
+        mem_free(c);
+    }
+}
+
+/* ---- the chain ---------------------------------------------------------------------- */
+
+void reply_init(struct reply *r) { *r = (struct reply){.proto = 2}; }
+
+/* Ends writing into the last chunk. */
+static void seal(struct reply *r) {
+    if (!r->at) return;
+    size_t used = (size_t)(r->at - r->last->data);
+    r->sealed_bytes += used - r->last->used;
+    r->last->used = used;
+    r->at = r->end = NULL;
+}
+
+static void chain(struct reply *r, struct reply_chunk *c) {
+    seal(r);
+    if (r->last) {
+        r->last->next = c;
+    } else {
+        r->first = c;
+    }
+    r->last = c;
+}
+
+/* Opens room for at least n bytes, n at most what a chunk takes. */
+static __attribute__((noinline)) void open_chunk(struct reply *r) {
+    chain(r, chunk_new(CHUNK_CAP));
+    r->at = r->last->data;
+    r->end = r->at + CHUNK_CAP;
+}
+
+static inline char *room(struct reply *r, size_t n) {
+    if (unlikely((size_t)(r->end - r->at) < n)) open_chunk(r);
+    return r->at;
+}
+
+static void drop_all(struct reply *r) {
+    for (struct reply_chunk *c = r->first, *next; c; c = next) {
+        next = c->next;
+        chunk_free(c);
+    }
+    r->first = r->last = NULL;
+    r->at = r->end = NULL;
+    r->sealed_bytes = r->sent = 0;
+}
+
+void reply_fini(struct reply *r) { drop_all(r); }
+
+static size_t open_bytes(const struct reply *r) {
+    return r->at ? (size_t)(r->at - r->last->data) - r->last->used : 0;
+}
+
+size_t reply_pending(struct reply *r) { return r->sealed_bytes + open_bytes(r) - r->sent; }
+
+size_t reply_memory(struct reply *r) {
+    size_t n = 0;
+    for (struct reply_chunk *c = r->first; c; c = c->next) {
+        n += sizeof *c + (c->blob ? c->used : c->cap);
+    }
+    return n;
+}
+
+int reply_chunks(const struct reply *r) {
+    int n = 0;
+    for (struct reply_chunk *c = r->first; c; c = c->next) n++;
+    return n;
+}
+
+int reply_pieces(struct reply *r, struct iovec *pieces, int max) {
+    int n = 0;
+    size_t skip = r->sent;
+    for (struct reply_chunk *c = r->first; c && n < max; c = c->next) {
+        bool is_open = c == r->last && r->at;
+        size_t used = is_open ? (size_t)(r->at - c->data) : c->used;
+        if (used > skip) {
+            char *p = c->blob ? c->blob->data : c->data;
+            pieces[n++] = (struct iovec){p + skip, used - skip};
+        }
+        skip = 0;
+    }
+    return n;
+}
+
+void reply_sent(struct reply *r, size_t n) {
+    seal(r);
+    n += r->sent;
+    while (r->first && n >= r->first->used) {
+        struct reply_chunk *c = r->first;
+        n -= c->used;
+        r->sealed_bytes -= c->used;
+        r->first = c->next;
+        chunk_free(c);
+    }
+    if (!r->first) r->last = NULL;
+    r->sent = n;
+}
+
+struct reply_place reply_here(struct reply *r) {
+    seal(r);
+    return (struct reply_place){r->last, r->last ? r->last->used : 0};
+}
+
+void reply_rewind(struct reply *r, struct reply_place since) {
+    seal(r);
+    if (!since.chunk) {
+        drop_all(r);
+        return;
+    }
+    struct reply_chunk *next;
+    for (struct reply_chunk *c = since.chunk->next; c; c = next) {
+        next = c->next;
+        r->sealed_bytes -= c->used;
+        chunk_free(c);
+    }
+    r->sealed_bytes -= since.chunk->used - since.used;
+    since.chunk->used = since.used;
+    since.chunk->next = NULL;
+    r->last = since.chunk;
+}
+
+void reply_raw(struct reply *r, const char *p, size_t n) {
+    while (n) {
+        room(r, 1);
+        size_t part = (size_t)(r->end - r->at);
+        if (part > n) part = n;
+        memcpy(r->at, p, part);
+        r->at += part;
+        p += part;
+        n -= part;
+    }
+}
+
+/* ---- RESP --------------------------------------------------------------------------- */
+
+static void header(struct reply *r, char type, uint64_t n) {
+    r->at = resp_put_header(room(r, RESP_HEADER_BYTES_MAX), type, n);
+}
+
+static void line_end(struct reply *r) {
+    char *p = room(r, 2);
+    memcpy(p, "\r\n", 2);
+    r->at = p + 2;
+}
+
+static void literal(struct reply *r, const char *text, size_t n) {
+    memcpy(room(r, n), text, n);
+    r->at += n;
+}
+
+void reply_ok(struct reply *r) { literal(r, "+OK\r\n", 5); }
+
+void reply_simple(struct reply *r, const char *text) {
+    literal(r, "+", 1);
+    reply_raw(r, text, strlen(text));
+    line_end(r);
+}
+
+void reply_int(struct reply *r, int64_t v) { r->at = resp_put_int(room(r, RESP_HEADER_BYTES_MAX), v); }
+
+static void text_with(struct reply *r, char type, const char *ext, struct slice s) {
+    size_t ext_bytes = ext ? 4 : 0;
+    header(r, type, s.n + ext_bytes);
+    if (ext) {
+        literal(r, ext, 3);
+        literal(r, ":", 1);
+    }
+    reply_raw(r, s.p, s.n);
+    line_end(r);
+}
+
+void reply_bulk(struct reply *r, struct slice s) {
+    if (unlikely((size_t)(r->end - r->at) < s.n + RESP_HEADER_BYTES_MAX + 2)) {
+        if (s.n > CHUNK_CAP / 2) {
+            text_with(r, '$', NULL, s);
+            return;
+        }
+        open_chunk(r);
+    }
+    char *p = resp_put_header(r->at, '$', s.n);
+    memcpy(p, s.p, s.n);
+    memcpy(p + s.n, "\r\n", 2);
+    r->at = p + s.n + 2;
+}
+
+void reply_bulk_cstr(struct reply *r, const char *s) { reply_bulk(r, slice_cstr(s)); }
+
+void reply_bulk_int(struct reply *r, int64_t v) {
+    char digits[NUM_INT_BYTES_MAX];
+    reply_bulk(r, slice_of(digits, num_format_i64(digits, v)));
+}
+
+void reply_bulkf(struct reply *r, const char *fmt, ...) {
+    char buf[1024];
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(buf, sizeof buf, fmt, ap);
+    va_end(ap);
+    ASSERT(n >= 0);
+    if ((size_t)n < sizeof buf) {
+        reply_bulk(r, slice_of(buf, (size_t)n));
+    } else {
+        char *big = mem_alloc((size_t)n + 1);
+        vsnprintf(big, (size_t)n + 1, fmt, again);
+        reply_bulk(r, slice_of(big, (size_t)n));
+        mem_free(big);
+    }
+    va_end(again);
+}
+
+void reply_bulk_blob(struct reply *r, struct blob *b, size_t n) {
+    if (n < REPLY_SHARE_BYTES) {
+        reply_bulk(r, slice_of(b->data, n));
+        return;
+    }
+    header(r, '$', n);
+    struct reply_chunk *c = chunk_new(0);
+    c->blob = blob_ref(b);
+    c->used = n;
+    r->sealed_bytes += n;
+    chain(r, c);
+    line_end(r);
+}
+
+void reply_null(struct reply *r) {
+    if (r->proto == 3) {
+        literal(r, "_\r\n", 3);
+    } else {
+        literal(r, "$-1\r\n", 5);
+    }
+}
+
+void reply_null_array(struct reply *r) {
+    if (r->proto == 3) {
+        literal(r, "_\r\n", 3);
+    } else {
+        literal(r, "*-1\r\n", 5);
+    }
+}
+
+void reply_bool(struct reply *r, bool v) {
+    if (r->proto == 3) {
+        literal(r, v ? "#t\r\n" : "#f\r\n", 4);
+    } else {
+        reply_int(r, v);
+    }
+}
+
+void reply_double(struct reply *r, double v) {
+    char digits[NUM_DOUBLE_BYTES_MAX];
+    size_t n = num_format_double(digits, v);
+    if (r->proto == 2) {
+        reply_bulk(r, slice_of(digits, n));
+        return;
+    }
+    literal(r, ",", 1);
+    reply_raw(r, digits, n);
+    line_end(r);
+}
+
+void reply_verbatim(struct reply *r, struct slice s, const char ext[3]) {
+    if (r->proto == 3) {
+        text_with(r, '=', ext, s);
+    } else {
+        reply_bulk(r, s);
+    }
+}
+
+void reply_array(struct reply *r, size_t n) { header(r, '*', n); }
+
+void reply_map(struct reply *r, size_t pairs) {
+    if (r->proto == 3) {
+        header(r, '%', pairs);
+    } else {
+        header(r, '*', pairs * 2);
+    }
+}
+
+void reply_set(struct reply *r, size_t n) { header(r, r->proto == 3 ? '~' : '*', n); }
+
+void reply_push(struct reply *r, size_t n) { header(r, r->proto == 3 ? '>' : '*', n); }
+
+/* ---- errors ------------------------------------------------------------------------- */
+
+static void error_note(struct reply *r, const char *text, size_t n) {
+    size_t prefix = 0;
+    while (prefix < n && text[prefix] != ' ' && prefix < REPLY_ERROR_PREFIX_MAX - 1) prefix++;
+    memcpy(r->error_prefix, text, prefix);
+    r->error_prefix[prefix] = 0;
+    r->errors++;
+}
+
+static void error_text(struct reply *r, const char *text, size_t n) {
+    error_note(r, text, n);
+    literal(r, "-", 1);
+    reply_raw(r, text, n);
+    line_end(r);
+}
+
+void reply_error(struct reply *r, const char *text) { error_text(r, text, strlen(text)); }
+
+void reply_err(struct reply *r, int err) { reply_error(r, err_text(err)); }
+
+void reply_errorf(struct reply *r, const char *fmt, ...) {
+    char buf[2048];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(buf, sizeof buf, fmt, ap);
+    va_end(ap);
+    ASSERT(n >= 0);
+    if ((size_t)n >= sizeof buf) n = sizeof buf - 1;
+    for (int i = 0; i < n; i++) {
+        if (buf[i] == '\r' || buf[i] == '\n') buf[i] = ' ';
+    }
+    error_text(r, buf, (size_t)n);
+}
+
+/* ---- lengths that come late --------------------------------------------------------- */
+
+struct reply_mark reply_begin(struct reply *r) {
+    chain(r, chunk_new(HEADER_CHUNK_BYTES));
+    return (struct reply_mark){r->last};
+}
+
+static void end_with(struct reply *r, struct reply_mark m, char type, size_t n) {
+    m.chunk->used = (size_t)(resp_put_header(m.chunk->data, type, n) - m.chunk->data);
+    r->sealed_bytes += m.chunk->used;
+}
+
+void reply_end_array(struct reply *r, struct reply_mark m, size_t n) { end_with(r, m, '*', n); }
+
+void reply_end_map(struct reply *r, struct reply_mark m, size_t pairs) {
+    end_with(r, m, r->proto == 3 ? '%' : '*', r->proto == 3 ? pairs : pairs * 2);
+}
+
+void reply_end_set(struct reply *r, struct reply_mark m, size_t n) {
+    end_with(r, m, r->proto == 3 ? '~' : '*', n);
+}

@@ -1,0 +1,99 @@
+/* reply.h - building the reply of a command, in the protocol of its session.
+ *
+ * A reply is a chain of chunks; small pieces are copied into the last chunk, blobs of
+ * REPLY_SHARE_BYTES and more are referenced. The functions are those of RESP3; in RESP2
+ * each has its older form (a map is a flat array, a double a bulk string, null is $-1).
+ *
+ * R1  r->at..r->end is the free part of the last chunk, both NULL when there is none.
+ * R2  What has been written is sent in order; nothing moves once it is in the chain, so a
+ *     place (reply_here) stays good until it is sent.
+ * Threads: the loop.
+ * Specification: RESP2 and RESP3 (redis.io, "Redis serialization protocol").
+ */
+#ifndef CORE_REPLY_H
+#define CORE_REPLY_H
+
+#include "base/blob.h"
+#include "base/bytes.h"
+
+#define REPLY_CHUNK_BYTES (16 * 1024)
+#define REPLY_SHARE_BYTES (16 * 1024)
+#define REPLY_ERROR_PREFIX_MAX 32
+
+struct reply_chunk;
+struct iovec;
+
+struct reply {
+    char *at, *end;
+    struct reply_chunk *first, *last;
+    size_t sealed_bytes; /* of the pieces in the chain, but not of the open end of the last */
+    size_t sent;         /* of the first piece */
+    uint8_t proto;       /* 2 or 3 */
+    uint32_t errors;     /* error replies ever written here */
+    char error_prefix[REPLY_ERROR_PREFIX_MAX]; /* "ERR", "WRONGTYPE" ... of the last one */
+};
+
+void reply_init(struct reply *r);
+void reply_fini(struct reply *r);
+
+void reply_ok(struct reply *r);
+void reply_simple(struct reply *r, const char *text);
+void reply_int(struct reply *r, int64_t v);
+void reply_bulk(struct reply *r, struct slice s);
+void reply_bulk_cstr(struct reply *r, const char *s);
+void reply_bulk_int(struct reply *r, int64_t v);
+void reply_bulkf(struct reply *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A bulk string of b's first n bytes, by reference if that pays. */
+void reply_bulk_blob(struct reply *r, struct blob *b, size_t n);
+void reply_null(struct reply *r);       /* $-1 or _ */
+void reply_null_array(struct reply *r); /* *-1 or _ */
+void reply_bool(struct reply *r, bool v);
+void reply_double(struct reply *r, double v);
+void reply_verbatim(struct reply *r, struct slice s, const char ext[3]);
+void reply_array(struct reply *r, size_t n);
+void reply_map(struct reply *r, size_t pairs);
+void reply_set(struct reply *r, size_t n);
+void reply_push(struct reply *r, size_t n);
+
+/* Errors: the text with its prefix ("ERR ..."), no '-' and no line end. Line ends in a
+ * formatted text become spaces. */
+void reply_error(struct reply *r, const char *text);
+void reply_errorf(struct reply *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* One of base/err.h. */
+void reply_err(struct reply *r, int err);
+
+/* An aggregate whose length is known only after its elements: keep the mark, write the
+ * elements, then say which kind it is and how many there are. One at a time may be open per level; they nest. */
+struct reply_mark {
+    struct reply_chunk *chunk;
+};
+struct reply_mark reply_begin(struct reply *r);
+void reply_end_array(struct reply *r, struct reply_mark m, size_t n);
+void reply_end_map(struct reply *r, struct reply_mark m, size_t pairs);
+void reply_end_set(struct reply *r, struct reply_mark m, size_t n);
+
+/* -- for the door ---------------------------------------------------------------------- */
+
+/* Bytes queued, and the memory that queueing them holds (chunks whole, shared blobs too). */
+size_t reply_pending(struct reply *r);
+size_t reply_memory(struct reply *r);
+int reply_chunks(const struct reply *r);
+
+/* Up to max pieces that are next to be sent; reply_sent takes n bytes of them off. */
+int reply_pieces(struct reply *r, struct iovec *pieces, int max);
+void reply_sent(struct reply *r, size_t n);
+
+/* -- pieces and places ----------------------------------------------------------------- */
+
+/* Raw bytes that are a whole RESP value (or a part of one, in order). */
+void reply_raw(struct reply *r, const char *p, size_t n);
+
+/* Drops all that was written since `since` (see reply_here): CLIENT REPLY OFF. */
+struct reply_place {
+    struct reply_chunk *chunk;
+    size_t used;
+};
+struct reply_place reply_here(struct reply *r);
+void reply_rewind(struct reply *r, struct reply_place since);
+
+#endif

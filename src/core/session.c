@@ -1,0 +1,148 @@
+/* session.c - clients: their list, their ids, their state.
+ *
+ * Sessions are found by id through a table of chains shared by all sessions of a core: ids
+ * are handed out in order, so that the lower bits of an id spread evenly.
+ *
+ * I1  The table is made with the first session of a core and freed with the last one.
+ * I2  There are at least as many chains as sessions.
+ * Threads: the loop.
+ */
+#include "core/session.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "core/config.h"
+#include "core/core.h"
+
+#define CHAINS_MIN 64 /* power of two */
+
+struct session_ids {
+    struct session **chains;
+    size_t mask;
+    size_t count;
+};
+
+static struct session **chain_of(struct session_ids *ids, uint64_t id) {
+    return &ids->chains[id & ids->mask];
+}
+
+static void set_chain_count(struct session_ids *ids, size_t chain_count) {
+    struct session **old = ids->chains;
+    size_t old_count = old ? ids->mask + 1 : 0;
+    ids->chains = mem_calloc(chain_count * sizeof *ids->chains);
+    ids->mask = chain_count - 1;
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct session *s = old[i], *next; s; s = next) {
+            struct session **chain = chain_of(ids, s->id);
+            next = s->next_in_chain;
+            s->next_in_chain = *chain;
+            *chain = s;
+        }
+    }
+    mem_free(old);
+}
+
+static struct session *first_session(struct core *core) {
+    struct list_link *link = list_first(&core->sessions);
+    return link ? LIST_MEMBER(link, struct session, in_all) : NULL;
+}
+
+static void join_ids(struct session *s, struct session *other) {
+    if (other) {
+        s->ids = other->ids;
+    } else {
+        s->ids = mem_calloc(sizeof *s->ids);
+        set_chain_count(s->ids, CHAINS_MIN);
+    }
+    if (s->ids->count++ > s->ids->mask) set_chain_count(s->ids, 2 * (s->ids->mask + 1));
+    struct session **chain = chain_of(s->ids, s->id);
+    s->next_in_chain = *chain;
+    *chain = s;
+}
+
+static void leave_ids(struct session *s) {
+    struct session **at = chain_of(s->ids, s->id);
+    while (*at != s) at = &(*at)->next_in_chain;
+    *at = s->next_in_chain;
+    if (--s->ids->count == 0) {
+        mem_free(s->ids->chains);
+        mem_free(s->ids);
+    }
+    s->ids = NULL;
+}
+
+struct session *session_by_id(struct core *core, uint64_t id) {
+    struct session *s = first_session(core);
+    if (!s) return NULL;
+    for (s = *chain_of(s->ids, id); s && s->id != id;) s = s->next_in_chain;
+    return s;
+}
+
+/* What a new connection may do without AUTH. */
+static uint32_t first_gates(const struct core *core) {
+    return core->config->requirepass[0] ? GATE_UNAUTHENTICATED : 0;
+}
+
+void session_init(struct session *s, struct core *core) {
+    memset(s, 0, sizeof *s);
+    s->core = core;
+    s->db = &core->ks->dbs[0];
+    s->id = ++core->next_session_id;
+    s->fd = -1;
+    s->gates = first_gates(core);
+    s->created_ms = s->active_ms = core->now_ms;
+    reply_init(&s->reply);
+    session_set_proto(s, 2);
+    list_link_init(&s->in_class);
+    list_link_init(&s->in_held);
+    join_ids(s, first_session(core));
+    list_push_back(&core->sessions, &s->in_all);
+    core->session_count++;
+}
+
+/* Out of MONITOR, or of a pause; commands of others may be faster then. */
+static void leave_class(struct session *s) {
+    if (!list_linked(&s->in_class)) return;
+    list_unlink(&s->in_class);
+    core_update_gates(s->core);
+}
+
+void session_fini(struct session *s) {
+    list_unlink(&s->in_all);
+    leave_class(s);
+    list_unlink(&s->in_held);
+    leave_ids(s);
+    s->core->session_count--;
+    mem_free(s->name);
+    mem_free(s->lib_name);
+    mem_free(s->lib_ver);
+    reply_fini(&s->reply);
+}
+
+void session_kill(struct session *s, struct session *by) {
+    if (s == by) {
+        s->state |= SESSION_CLOSE_AFTER;
+        return;
+    }
+    s->state |= SESSION_CLOSE_NOW;
+    s->kick(s);
+}
+
+void session_set_text(char **field, struct slice text) {
+    mem_free(*field);
+    *field = text.n ? mem_dup(text.p, text.n) : NULL;
+}
+
+void session_reset(struct session *s) {
+    leave_class(s);
+    s->gates = first_gates(s->core);
+    s->state &= ~(uint32_t)SESSION_NO_EVICT;
+    s->db = &s->core->ks->dbs[0];
+    session_set_proto(s, 2);
+    session_set_text(&s->name, slice_of(NULL, 0));
+}
+
+void session_set_proto(struct session *s, int proto) {
+    ASSERT(proto == 2 || proto == 3);
+    s->reply.proto = (uint8_t)proto;
+}

@@ -1,0 +1,178 @@
+/* conn.c - see conn.h: bytes in, bytes out, and the end of a connection. */
+#include "edge/conn.h"
+
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/row.h"
+#include "edge/edge_internal.h"
+
+#define SEND_PIECES 64
+
+static void on_readable(struct net_stream *stream) {
+    struct conn *c = LIST_MEMBER(stream, struct conn, stream);
+    if (!list_linked(&c->in_ready)) list_push_back(&c->edge->ready, &c->in_ready);
+}
+
+static void on_writable(struct net_stream *stream) {
+    conn_send(LIST_MEMBER(stream, struct conn, stream));
+}
+
+static void kick(struct session *s) {
+    struct conn *c = (struct conn *)s;
+    if (!c->dead && !list_linked(&c->in_kicked)) list_push_back(&c->edge->kicked, &c->in_kicked);
+}
+
+struct conn *conn_new(struct edge *edge, int fd) {
+    struct conn *c = mem_calloc(sizeof *c);
+    if (!net_stream_init(&c->stream, edge->loop, fd, on_readable, on_writable)) {
+        mem_free(c);
+        return NULL;
+    }
+    c->edge = edge;
+    session_init(&c->s, edge->core);
+    c->s.kick = kick;
+    c->s.fd = fd;
+    net_stream_peer(&c->stream, c->s.addr);
+    net_stream_local(&c->stream, c->s.laddr);
+    if (net_stream_is_unix(&c->stream)) c->s.state |= SESSION_UNIX;
+    if (net_stream_is_local(&c->stream)) c->s.state |= SESSION_LOCAL;
+    list_link_init(&c->in_ready);
+    list_link_init(&c->in_kicked);
+    list_push_back(&edge->conns, &c->in_all);
+    return c;
+}
+
+void conn_close(struct conn *c) {
+    if (c->dead) return;
+    c->dead = true;
+    net_stream_close(&c->stream);
+    list_unlink(&c->in_ready);
+    list_unlink(&c->in_kicked);
+    list_unlink(&c->in_all);
+    list_push_back(&c->edge->dead, &c->in_all);
+}
+
+void conn_free(struct conn *c) {
+    list_unlink(&c->in_all);
+    session_fini(&c->s);
+    resp_reader_free(c->reader);
+    mem_free(c->backlog);
+    mem_free(c);
+}
+
+/* ---- receiving ---------------------------------------------------------------------- */
+
+/* Reads, and closes at the end of the stream or on an error. */
+static size_t receive_into(struct conn *c, char *buf, size_t size) {
+    struct core_stats *stats = &c->s.core->stats;
+    ssize_t n = net_stream_read(&c->stream, buf, size);
+    stats->reads++;
+    if (n > 0) {
+        stats->net_in += (size_t)n;
+        c->s.bytes_in += (size_t)n;
+        c->s.active_ms = c->s.core->now_ms;
+        return (size_t)n;
+    }
+    if (n == NET_ERROR) log_verbose("reading from %s: %s", c->s.addr, net_stream_error(&c->stream));
+    if (n != NET_AGAIN) conn_close(c);
+    return 0;
+}
+
+bool conn_receive(struct conn *c, char *buf) {
+    size_t n;
+    if (conn_stopped(c)) return false;
+    if (c->backlog_bytes) {
+        buf = c->backlog;
+        n = c->backlog_bytes;
+    } else {
+        struct resp_room room = {NULL, 0};
+        if (c->reader && !c->reader_ready) room = resp_reader_room(c->reader);
+        if (room.n >= EDGE_READ_BYTES) {
+            resp_reader_filled(c->reader, receive_into(c, room.p, room.n));
+            return false;
+        }
+        n = c->reader_ready ? 0 : receive_into(c, buf, EDGE_READ_BYTES);
+    }
+    c->at = c->cut = buf;
+    c->end = buf + n;
+    return n || c->reader_ready;
+}
+
+void conn_keep(struct conn *c) {
+    size_t left = (size_t)(c->end - c->at);
+    if (!left) {
+        mem_free(c->backlog);
+        c->backlog = NULL;
+        c->backlog_bytes = c->backlog_size = 0;
+    } else if (left > c->backlog_size) {
+        char *kept = mem_alloc(left); /* at may lie in the old one */
+        memcpy(kept, c->at, left);
+        mem_free(c->backlog);
+        c->backlog = kept;
+        c->backlog_bytes = c->backlog_size = left;
+    } else {
+        memmove(c->backlog, c->at, left);
+        c->backlog_bytes = left;
+    }
+    c->at = c->cut = c->end = NULL;
+    c->s.query_bytes = (uint32_t)(c->backlog_bytes + (c->reader ? resp_reader_memory(c->reader) : 0));
+    bool stopped = conn_stopped(c);
+    net_stream_pause_read(&c->stream, stopped);
+    if (!stopped && c->backlog_bytes) on_readable(&c->stream);
+}
+
+/* ---- sending ------------------------------------------------------------------------ */
+
+void conn_send(struct conn *c) {
+    struct iovec pieces[SEND_PIECES];
+    struct core_stats *stats = &c->s.core->stats;
+    int n;
+    while (!c->dead && (n = reply_pieces(&c->s.reply, pieces, SEND_PIECES)) > 0) {
+        size_t all = 0;
+        for (int i = 0; i < n; i++) all += pieces[i].iov_len;
+        ssize_t sent = n == 1 ? net_stream_write(&c->stream, pieces[0].iov_base, pieces[0].iov_len)
+                              : net_stream_writev(&c->stream, pieces, n);
+        stats->writes++;
+        if (sent == NET_ERROR) {
+            conn_close(c);
+            return;
+        }
+        if (sent > 0) {
+            reply_sent(&c->s.reply, (size_t)sent);
+            stats->net_out += (size_t)sent;
+            c->s.bytes_out += (size_t)sent;
+        }
+        if (sent == NET_AGAIN || (size_t)sent < all) {
+            if (!c->write_wanted) net_stream_want_write(&c->stream, true);
+            c->write_wanted = true;
+            return;
+        }
+    }
+    if (c->write_wanted && !c->dead) net_stream_want_write(&c->stream, false);
+    c->write_wanted = false;
+    c->s.soft_limit_since_ms = 0;
+    if (c->s.state & SESSION_CLOSE_AFTER) conn_close(c);
+}
+
+void conn_check_output(struct conn *c) {
+    struct core *core = c->s.core;
+    if (c->dead || !c->write_wanted) return;
+    const struct config_output_limit *limit =
+        &core->config->output_limit[CONFIG_CLIENT_NORMAL];
+    size_t used = reply_memory(&c->s.reply);
+    bool over = limit->hard_bytes && used >= limit->hard_bytes;
+    if (limit->soft_bytes && used >= limit->soft_bytes) {
+        if (!c->s.soft_limit_since_ms) c->s.soft_limit_since_ms = core->now_ms;
+        if (core->now_ms - c->s.soft_limit_since_ms > limit->soft_s * 1000) over = true;
+    } else {
+        c->s.soft_limit_since_ms = 0;
+    }
+    if (!over) return;
+    log_warning("client %s is closed: its output buffer of %zu bytes is over client-output-buffer-limit",
+                c->s.addr, used);
+    core->stats.output_limit_kills++;
+    conn_close(c);
+}

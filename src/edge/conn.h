@@ -1,0 +1,54 @@
+/* conn.h - one connection: a session, its stream, and the bytes between them. */
+#ifndef EDGE_CONN_H
+#define EDGE_CONN_H
+
+#include "base/list.h"
+#include "core/session.h"
+#include "net/stream.h"
+#include "wire/resp.h"
+
+struct edge;
+
+struct conn {
+    struct session s; /* first: a session is its connection */
+    struct net_stream stream;
+    struct edge *edge;
+    struct list_link in_all;   /* edge->conns */
+    struct list_link in_ready; /* edge->ready: may be read, or has a backlog to run */
+    struct list_link in_kicked; /* edge->kicked: to be looked at before the turn ends */
+    const char *at, *cut, *end; /* run, parsed and received up to here, within a round */
+    struct resp_reader *reader; /* of a command that is not all there; mostly NULL */
+    bool reader_ready;          /* the reader's command is complete, and was held */
+    bool dead;                  /* closed; freed at the end of the turn */
+    bool write_wanted;
+    char *backlog;
+    size_t backlog_bytes, backlog_size;
+};
+
+/* Takes the descriptor; NULL if the system refuses to watch it (it is closed then). */
+struct conn *conn_new(struct edge *edge, int fd);
+
+/* Closes at once; the memory goes at the end of the turn. */
+void conn_close(struct conn *c);
+void conn_free(struct conn *c);
+
+/* Receives: sets c->at and c->end to what is to be run now, using buf (EDGE_READ_BYTES) for
+ * what is read. False if there is nothing. */
+bool conn_receive(struct conn *c, char *buf);
+
+/* Keeps what has not run, for a later round. */
+void conn_keep(struct conn *c);
+
+/* Sends what is queued, as far as the peer takes it, and closes if that was asked for. */
+void conn_send(struct conn *c);
+
+/* Closes if the output is over its limits. */
+void conn_check_output(struct conn *c);
+
+/* It has been told to go, or to wait: nothing more of it runs now. */
+static inline bool conn_stopped(const struct conn *c) {
+    return c->dead ||
+           c->s.state & (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER | SESSION_HELD);
+}
+
+#endif

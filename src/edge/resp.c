@@ -1,0 +1,254 @@
+/* resp.c - see resp.h: from readable connections to commands that have run. */
+#include "edge/resp.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/exec.h"
+#include "edge/edge_internal.h"
+#include "store/db.h"
+
+/* Tables below this lie in the cache anyway. */
+#define PREFETCH_KEYS_MIN 16384
+
+struct batch {
+    int n, args;
+    struct {
+        struct conn *c;
+        const char *end; /* behind the command in the connection's bytes */
+        struct request req;
+    } at[EDGE_BATCH];
+    struct slice argv[EDGE_BATCH_ARGS];
+};
+
+struct edge *edge_new(struct net_loop *loop, struct core *core) {
+    struct edge *edge = mem_calloc(sizeof *edge);
+    edge->loop = loop;
+    edge->core = core;
+    edge->buf = mem_alloc(EDGE_ROUND * EDGE_READ_BYTES);
+    list_init(&edge->conns);
+    list_init(&edge->ready);
+    list_init(&edge->kicked);
+    list_init(&edge->dead);
+    return edge;
+}
+
+static void free_dead(struct edge *edge) {
+    for (struct list_link *l; (l = list_pop_front(&edge->dead));) {
+        conn_free(LIST_MEMBER(l, struct conn, in_all));
+    }
+}
+
+void edge_free(struct edge *edge) {
+    edge_stop_listening(edge);
+    for (struct list_link *l; (l = list_first(&edge->conns));) {
+        struct conn *c = LIST_MEMBER(l, struct conn, in_all);
+        conn_send(c);
+        conn_close(c);
+    }
+    free_dead(edge);
+    mem_free(edge->buf);
+    mem_free(edge);
+}
+
+/* ---- the long way: what resp_cut does not take -------------------------------------- */
+
+static struct resp_limits limits_of(const struct conn *c) {
+    const struct config *conf = c->s.core->config;
+    return (struct resp_limits){
+        .bulk_bytes_max = (size_t)conf->proto_max_bulk_bytes,
+        .request_bytes_max = (size_t)conf->query_buffer_limit_bytes,
+        .unauthenticated = c->s.gates & GATE_UNAUTHENTICATED,
+    };
+}
+
+/* Runs the reader's command; false if it has to wait. */
+static bool run_reader(struct conn *c) {
+    struct resp_reader *r = c->reader;
+    struct request req = {.argv = r->argv, .argc = r->argc, .blobs = r->blobs};
+    exec_prepare(c->s.core, &req);
+    c->reader_ready = !exec_run(c->s.core, &c->s, &req);
+    return !c->reader_ready;
+}
+
+/* Feeds the reader until the bytes end, the connection stops, or the short way can go on. */
+static void run_slow(struct conn *c) {
+    if (!c->reader) c->reader = resp_reader_new();
+    if (c->reader_ready && !run_reader(c)) return;
+    while (!conn_stopped(c) && c->at < c->end) {
+        struct resp_limits limits = limits_of(c);
+        size_t used;
+        enum resp_state state =
+            resp_reader_feed(c->reader, c->at, (size_t)(c->end - c->at), &limits, &used);
+        c->at += used;
+        if (state == RESP_COMMAND && !run_reader(c)) break;
+        if (state == RESP_FAILED) {
+            reply_errorf(&c->s.reply, "ERR Protocol error: %s", c->reader->error);
+            c->s.state |= SESSION_CLOSE_AFTER;
+        }
+        if (resp_reader_idle(c->reader) && c->at < c->end && *c->at == '*' && !limits.unauthenticated) {
+            break;
+        }
+    }
+    c->cut = c->at;
+    if (!c->reader_ready && resp_reader_idle(c->reader)) {
+        resp_reader_free(c->reader);
+        c->reader = NULL;
+    }
+}
+
+/* ---- the short way: batches --------------------------------------------------------- */
+
+/* Cuts commands into the batch until it is full; true if the connection has to go the long
+ * way next, which is seen when the batch is empty. */
+static bool cut_commands(struct batch *b, struct conn *c) {
+    if (unlikely(c->reader || c->s.gates & GATE_UNAUTHENTICATED)) return true;
+    while (b->n < EDGE_BATCH && c->cut < c->end) {
+        struct request *req = &b->at[b->n].req;
+        int room = EDGE_BATCH_ARGS - b->args;
+        size_t n = resp_cut(c->cut, c->end, b->argv + b->args, room, &req->argc);
+        if (unlikely(!n)) return room == EDGE_BATCH_ARGS;
+        req->argv = b->argv + b->args;
+        req->blobs = NULL;
+        b->args += req->argc;
+        c->cut += n;
+        b->at[b->n].c = c;
+        b->at[b->n++].end = c->cut;
+    }
+    return false;
+}
+
+static void look_up(struct core *core, struct batch *b) {
+    for (int i = 0; i < b->n; i++) exec_prepare(core, &b->at[i].req);
+}
+
+static bool has_key(const struct request *req) {
+    return req->argc > 1 && req->row && req->row->keys[0].begin == BEGIN_INDEX;
+}
+
+static void prefetch(const struct batch *b) {
+    for (int i = 0; i < b->n; i++) {
+        const struct db *db = b->at[i].c->s.db;
+        if (db_size(db) < PREFETCH_KEYS_MIN) return;
+        if (has_key(&b->at[i].req)) db_prefetch(db, b->at[i].req.key_hash);
+    }
+    for (int i = 0; i < b->n; i++) {
+        if (has_key(&b->at[i].req)) db_prefetch_entry(b->at[i].c->s.db, b->at[i].req.key_hash);
+    }
+}
+
+static void run_batch(struct core *core, struct batch *b) {
+    look_up(core, b);
+    prefetch(b);
+    core->tick_mark = clock_ticks();
+    for (int i = 0; i < b->n; i++) {
+        struct conn *c = b->at[i].c;
+        if (unlikely(conn_stopped(c))) continue;
+        if (likely(exec_run(core, &c->s, &b->at[i].req))) c->at = b->at[i].end;
+    }
+    b->n = b->args = 0;
+}
+
+/* ---- rounds ------------------------------------------------------------------------- */
+
+/* Runs what the connections of a round have received. One that uses more than its share of
+ * time leaves the rest to its backlog. */
+static void run_round(struct core *core, struct conn **conns, int n) {
+    static struct batch b; /* too large for the stack; empty between rounds */
+    uint64_t since = clock_ticks(), share = clock_us_to_ticks(EDGE_RUN_US);
+    for (int i = 0, timed = 0; i < n;) {
+        struct conn *c = conns[i];
+        bool slow = !conn_stopped(c) && cut_commands(&b, c);
+        if (!slow && b.n < EDGE_BATCH && (conn_stopped(c) || c->cut == c->end)) {
+            i++; /* all of it is in the batch, or it waits: fill up with the next one's */
+            if (i < n) continue;
+        }
+        run_batch(core, &b);
+        if (slow && !conn_stopped(c)) {
+            run_slow(c);
+            if (c->at == c->end) i++;
+        }
+        uint64_t now = clock_ticks();
+        if (i != timed) {
+            timed = i;
+            since = now;
+        } else if (now - since > share) {
+            i++;
+        }
+    }
+}
+
+/* The connection's part of the round is over. */
+static void end_round(struct conn *c) {
+    if (c->s.state & SESSION_CLOSE_NOW) conn_close(c);
+    if (c->dead) return;
+    conn_keep(c);
+    conn_send(c);
+    conn_check_output(c);
+}
+
+static void round_of(struct edge *edge) {
+    struct conn *conns[EDGE_ROUND];
+    int n = 0;
+    while (n < EDGE_ROUND) {
+        struct list_link *l = list_pop_front(&edge->ready);
+        if (!l) break;
+        struct conn *c = LIST_MEMBER(l, struct conn, in_ready);
+        if (conn_receive(c, edge->buf + (size_t)n * EDGE_READ_BYTES)) conns[n++] = c;
+    }
+    run_round(edge->core, conns, n);
+    for (int i = 0; i < n; i++) end_round(conns[i]);
+}
+
+/* Sessions that something else than their own commands has changed or written to. */
+static void serve_kicked(struct edge *edge) {
+    for (struct list_link *l; (l = list_pop_front(&edge->kicked));) {
+        struct conn *c = LIST_MEMBER(l, struct conn, in_kicked);
+        if (c->s.state & SESSION_CLOSE_NOW) {
+            conn_close(c);
+            continue;
+        }
+        conn_send(c);
+        conn_check_output(c);
+        if (c->dead || c->s.state & SESSION_HELD) continue;
+        net_stream_pause_read(&c->stream, false);
+        if ((c->backlog_bytes || c->reader_ready) && !list_linked(&c->in_ready)) {
+            list_push_back(&edge->ready, &c->in_ready);
+        }
+    }
+}
+
+bool edge_turn(struct edge *edge) {
+    serve_kicked(edge);
+    size_t rounds = 0; /* what becomes ready meanwhile is for the next turn */
+    for (struct list_link *l = list_first(&edge->ready); l; l = list_next(&edge->ready, l)) rounds++;
+    for (rounds = (rounds + EDGE_ROUND - 1) / EDGE_ROUND; rounds; rounds--) round_of(edge);
+    serve_kicked(edge);
+    free_dead(edge);
+    return !list_empty(&edge->ready);
+}
+
+/* ---- ten times a second ------------------------------------------------------------- */
+
+#define CRON_CONNS_MIN 50
+#define CRON_PARTS 10
+
+static void check_idle(struct conn *c) {
+    const struct core *core = c->s.core;
+    int timeout_s = core->config->timeout_s;
+    if (!timeout_s || c->s.gates & GATE_MONITOR || c->s.state & SESSION_HELD) return;
+    if (core->now_ms - c->s.active_ms > (int64_t)timeout_s * 1000) conn_close(c);
+}
+
+void edge_cron(struct edge *edge) {
+    size_t n = edge->core->session_count / CRON_PARTS;
+    if (n < CRON_CONNS_MIN) n = CRON_CONNS_MIN;
+    for (size_t i = 0; i < n && i < edge->core->session_count; i++) {
+        struct list_link *l = list_pop_front(&edge->conns);
+        if (!l) break;
+        list_push_back(&edge->conns, l);
+        struct conn *c = LIST_MEMBER(l, struct conn, in_all);
+        check_idle(c);
+        conn_check_output(c);
+    }
+    free_dead(edge);
+}

@@ -1,0 +1,50 @@
+/* resp.h - the door for clients that speak the Redis protocol.
+ *
+ * Once per turn of the loop the readable connections are drained, what they sent is cut
+ * into commands, up to EDGE_BATCH of them across connections are prefetched and run in
+ * order, and the replies go out, one system call a connection.
+ *
+ * N1  A connection's commands run in the order sent; how much of one runs before the others
+ *     get their turn is bounded (EDGE_READ_BYTES read, EDGE_RUN_US run).
+ * N2  Bytes are kept only of what could not run: a command not all there (in a reader), or
+ *     commands of a connection that is held or had its share (in its backlog).
+ * N3  No write waits for a peer: what it does not take stays queued, under the
+ *     limits of client-output-buffer-limit.
+ * Threads: the loop.
+ */
+#ifndef EDGE_RESP_H
+#define EDGE_RESP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct core;
+struct edge;
+struct net_loop;
+
+#define EDGE_READ_BYTES (16 * 1024)
+#define EDGE_ROUND 64 /* connections drained before their commands run */
+#define EDGE_BATCH 32 /* commands looked up ahead */
+#define EDGE_BATCH_ARGS 256
+#define EDGE_RUN_US 500
+
+struct edge *edge_new(struct net_loop *loop, struct core *core);
+
+/* Closes the listeners and all connections, sending first what is queued and can go at once. */
+void edge_free(struct edge *edge);
+
+/* Opens (or moves to) what the configuration says: addresses, port, Unix socket. On false
+ * nothing has changed and `why` is one line. */
+bool edge_listen(struct edge *edge, char *why, size_t why_bytes);
+
+/* No new connections from now on. */
+void edge_stop_listening(struct edge *edge);
+
+/* Serves what the last turn of the loop found. True if there is work left for the next turn
+ * even without an event. */
+bool edge_turn(struct edge *edge);
+
+/* Ten times a second: idle timeouts and output limits, some connections each time. */
+void edge_cron(struct edge *edge);
+
+#endif

@@ -1,0 +1,486 @@
+/* db.c - see db.h: making, finding and changing entries.
+ *
+ * An entry is remade when its size class or its layout changes, and written in place
+ * otherwise. put() is the one way in which a key gets a value.
+ */
+#include "store/db_internal.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/random.h"
+#include "store/garbage.h"
+
+#define KIND(type, enc) ((uint8_t)((type) << 4 | (enc)))
+
+/* A block that is edited grows by as much again, up to this. */
+#define EDIT_SPARE_BYTES_MAX (1024 * 1024)
+
+/* ---- access times ------------------------------------------------------------------- */
+
+uint16_t lfu_minutes(const struct keyspace *ks) { return (uint16_t)(ks->now_ms / 60000); }
+
+int lfu_decayed(const struct keyspace *ks, const struct entry *e) {
+    uint16_t then = (uint16_t)(e->lru[0] | e->lru[1] << 8);
+    uint16_t passed = (uint16_t)(lfu_minutes(ks) - then);
+    int periods = ks->lfu_decay_minutes ? passed / ks->lfu_decay_minutes : 0;
+    return periods > e->lru[2] ? 0 : e->lru[2] - periods;
+}
+
+static void lru_write(struct entry *e, uint32_t v) {
+    e->lru[0] = (uint8_t)v;
+    e->lru[1] = (uint8_t)(v >> 8);
+    e->lru[2] = (uint8_t)(v >> 16);
+}
+
+/* A logarithmic counter: the higher it is, the rarer it rises. */
+static __attribute__((noinline)) void lfu_touch(struct keyspace *ks, struct entry *e) {
+    int counter = lfu_decayed(ks, e);
+    if (counter < 255) {
+        int over = counter > LFU_INIT ? counter - LFU_INIT : 0;
+        if (random_unit() * ((double)over * ks->lfu_log_factor + 1) < 1) counter++;
+    }
+    lru_write(e, lfu_minutes(ks) | (uint32_t)counter << 16);
+}
+
+static inline void touch(struct keyspace *ks, struct entry *e) {
+    uint32_t v = 0;
+    if (unlikely(ks->lfu)) {
+        if (!ks->no_touch) lfu_touch(ks, e);
+        return;
+    }
+    memcpy(&v, e->lru, 3);
+    if (v != ks->lru_clock && !ks->no_touch) lru_write(e, ks->lru_clock);
+}
+
+static void lru_begin(const struct keyspace *ks, struct entry *e) {
+    lru_write(e, ks->lfu ? lfu_minutes(ks) | (uint32_t)LFU_INIT << 16 : ks->lru_clock);
+}
+
+void db_touch(struct db *db, struct entry *e) { touch(db->ks, e); }
+
+int64_t db_idle_seconds(const struct db *db, const struct entry *e) {
+    uint32_t v = 0;
+    memcpy(&v, e->lru, 3);
+    return (db->ks->lru_clock - v) & 0xffffff;
+}
+
+int db_lfu_counter(const struct db *db, const struct entry *e) { return lfu_decayed(db->ks, e); }
+
+/* ---- finding ------------------------------------------------------------------------ */
+
+/* Removes a key whose time has passed, unless expiry is paused. */
+static __attribute__((noinline)) void expire_now(struct db *db, uint64_t hash,
+                                                 struct table_place place, struct entry *e) {
+    struct keyspace *ks = db->ks;
+    if (ks->expire_paused) return;
+    ks->expired++;
+    if (ks->on_leave) ks->on_leave(ks->on_leave_ctx, db, e, LEAVE_EXPIRED);
+    db_drop(db, hash, place, e);
+}
+
+static inline bool is_expired(const struct db *db, const struct entry *e) {
+    return unlikely(entry_has_ttl(e)) && entry_expire_ms(e) < db->ks->now_ms;
+}
+
+static inline struct entry *find(struct db *db, struct key k, struct table_place *place) {
+    struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, place);
+    if (e && unlikely(is_expired(db, e))) {
+        expire_now(db, k.hash, *place, e);
+        return NULL;
+    }
+    return e;
+}
+
+const struct entry *db_read(struct db *db, struct key k) {
+    struct table_place place;
+    struct entry *e = find(db, k, &place);
+    if (unlikely(!e)) {
+        db->ks->misses++;
+        return NULL;
+    }
+    db->ks->hits++;
+    touch(db->ks, e);
+    return e;
+}
+
+struct entry *db_find(struct db *db, struct key k) {
+    struct table_place place;
+    struct entry *e = find(db, k, &place);
+    if (e) touch(db->ks, e);
+    return e;
+}
+
+struct entry *db_peek(struct db *db, struct key k) {
+    struct table_place place;
+    return find(db, k, &place);
+}
+
+bool db_exists(struct db *db, struct key k) { return db_peek(db, k) != NULL; }
+
+/* ---- entries ------------------------------------------------------------------------ */
+
+/* What an entry is to be, apart from its key and value. */
+struct shape {
+    uint8_t kind;
+    uint8_t vlen;      /* as in the entry */
+    int64_t expire_ms; /* -1: none */
+};
+
+static inline size_t value_bytes(uint8_t vlen) {
+    return vlen == ENTRY_ELSEWHERE ? sizeof(void *) : vlen;
+}
+
+static inline size_t entry_size(size_t klen, uint8_t vlen, bool ttl) {
+    return ENTRY_HEADER_BYTES + (ttl ? 8 : 0) + (klen >= ENTRY_ELSEWHERE ? 4 : 0) + klen +
+           value_bytes(vlen);
+}
+
+/* A new entry in no table, its value unwritten, its access time not set. */
+static struct entry *entry_new(struct db *db, struct slice key, struct shape sh) {
+    bool ttl = sh.expire_ms >= 0;
+    uint8_t cls;
+    struct entry *e = slab_alloc(&db->shelf->slab, entry_size(key.n, sh.vlen, ttl), &cls);
+    e->kind = sh.kind;
+    e->flags = ttl ? ENTRY_TTL : 0;
+    e->cls = cls;
+    e->klen = key.n < ENTRY_ELSEWHERE ? (uint8_t)key.n : ENTRY_ELSEWHERE;
+    e->vlen = sh.vlen;
+    char *p = e->body;
+    if (ttl) {
+        memcpy(p, &sh.expire_ms, 8);
+        p += 8;
+    }
+    if (unlikely(e->klen == ENTRY_ELSEWHERE)) {
+        uint32_t n = (uint32_t)key.n;
+        memcpy(p, &n, 4);
+        p += 4;
+    }
+    memcpy(p, key.p, key.n);
+    return e;
+}
+
+static char *value_of(struct entry *e) { return (char *)entry_value(e); }
+
+static void set_blob(struct entry *e, struct blob *b) { memcpy(value_of(e), &b, sizeof b); }
+
+/* Gives up what a value keeps outside of its entry. */
+static void value_release(struct db *db, struct entry *e) {
+    struct blob *b = entry_blob(e);
+    if (!b) return;
+    if (b->cap >= GARBAGE_BLOB_BYTES_MIN) {
+        garbage_add_blob(db->ks, b);
+    } else {
+        blob_unref(b);
+    }
+}
+
+static void ttl_count(struct db *db, int64_t expire_ms, int sign) {
+    if (expire_ms < 0) return;
+    db->shelf->ttl_count += (size_t)sign;
+    db->shelf->ttl_sum_ms += sign * expire_ms;
+}
+
+/* Frees the entry's block alone. */
+static void entry_free(struct db *db, struct entry *e) { slab_free(&db->shelf->slab, e, e->cls); }
+
+void db_release(struct db *db, struct entry *e) {
+    if (unlikely(e->vlen == ENTRY_ELSEWHERE)) value_release(db, e);
+    ttl_count(db, entry_expire_ms(e), -1);
+    entry_free(db, e);
+}
+
+void db_drop(struct db *db, uint64_t hash, struct table_place place, struct entry *e) {
+    table_remove(&db->shelf->table, hash, place);
+    db_release(db, e);
+}
+
+/* Puts `to` where `from` is, and frees from's block. */
+static void entry_swap(struct db *db, uint64_t hash, struct table_place place, struct entry *from,
+                       struct entry *to) {
+    table_replace(&db->shelf->table, hash, place, to);
+    entry_free(db, from);
+}
+
+/* Gives an entry the shape, in place if its block and layout allow, its value to be
+ * written anew by the caller: what it held outside is the caller's matter. */
+static inline struct entry *reshape(struct db *db, struct key k, struct table_place place,
+                                    struct entry *e, struct shape sh) {
+    bool ttl = sh.expire_ms >= 0;
+    int64_t old_ms = entry_expire_ms(e);
+    ttl_count(db, old_ms, -1);
+    ttl_count(db, sh.expire_ms, 1);
+    if (ttl == entry_has_ttl(e) && e->cls &&
+        slab_class(entry_size(k.n, sh.vlen, ttl)) == e->cls) {
+        e->kind = sh.kind;
+        e->vlen = sh.vlen;
+        if (ttl && old_ms != sh.expire_ms) {
+            memcpy(e->body, &sh.expire_ms, 8);
+            table_replace(&db->shelf->table, k.hash, place, e);
+        }
+        return e;
+    }
+    struct entry *made = entry_new(db, key_slice(k), sh);
+    memcpy(made->lru, e->lru, sizeof e->lru);
+    entry_swap(db, k.hash, place, e, made);
+    return made;
+}
+
+/* Makes k an entry of the shape, whatever it was, and returns it for its value to be written. */
+static inline struct entry *put(struct db *db, struct key k, struct shape sh) {
+    struct table_place place;
+    struct entry *e = find(db, k, &place);
+    if (e) {
+        if (sh.expire_ms == DB_KEEP_TTL) sh.expire_ms = entry_expire_ms(e);
+        if (unlikely(e->vlen == ENTRY_ELSEWHERE)) value_release(db, e);
+        e = reshape(db, k, place, e, sh);
+        touch(db->ks, e);
+        return e;
+    }
+    if (sh.expire_ms == DB_KEEP_TTL) sh.expire_ms = DB_NO_TTL;
+    e = entry_new(db, key_slice(k), sh);
+    lru_begin(db->ks, e);
+    ttl_count(db, sh.expire_ms, 1);
+    table_insert(&db->shelf->table, k.hash, e);
+    return e;
+}
+
+/* ---- strings ------------------------------------------------------------------------ */
+
+static uint8_t int_bytes(int64_t v) { return v == (int32_t)v ? 4 : 8; }
+
+static void int_write(struct entry *e, int64_t v) {
+    int32_t small = (int32_t)v;
+    if (e->vlen == 4) {
+        memcpy(value_of(e), &small, 4);
+    } else {
+        memcpy(value_of(e), &v, 8);
+    }
+}
+
+void db_set_int(struct db *db, struct key k, int64_t v, int64_t expire_ms) {
+    int_write(put(db, k, (struct shape){KIND(TYPE_STRING, ENC_INT), int_bytes(v), expire_ms}), v);
+}
+
+void db_set_text(struct db *db, struct key k, struct slice v, int64_t expire_ms) {
+    if (unlikely(v.n > ENTRY_INLINE_BYTES_MAX)) {
+        struct blob *b = blob_new(v.n);
+        memcpy(b->data, v.p, v.n);
+        b->len = v.n;
+        db_set_blob(db, k, b, expire_ms);
+        return;
+    }
+    uint8_t enc = v.n <= ENTRY_EMBSTR_BYTES_MAX ? ENC_EMBSTR : ENC_RAW;
+    struct entry *e = put(db, k, (struct shape){KIND(TYPE_STRING, enc), (uint8_t)v.n, expire_ms});
+    memcpy(value_of(e), v.p, v.n);
+}
+
+void db_set(struct db *db, struct key k, struct slice v, int64_t expire_ms) {
+    int64_t number;
+    if (v.n <= 20 && num_parse_i64(v, &number)) {
+        db_set_int(db, k, number, expire_ms);
+    } else {
+        db_set_text(db, k, v, expire_ms);
+    }
+}
+
+void db_set_blob(struct db *db, struct key k, struct blob *b, int64_t expire_ms) {
+    if (b->len <= ENTRY_INLINE_BYTES_MAX) {
+        db_set(db, k, slice_of(b->data, b->len), expire_ms);
+        blob_unref(b);
+        return;
+    }
+    set_blob(put(db, k, (struct shape){KIND(TYPE_STRING, ENC_RAW), ENTRY_ELSEWHERE, expire_ms}), b);
+}
+
+int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum) {
+    struct table_place place;
+    struct entry *e = find(db, k, &place);
+    int64_t v = 0;
+    if (!e) {
+        *sum = delta;
+        db_set_int(db, k, delta, DB_NO_TTL);
+        return 0;
+    }
+    touch(db->ks, e);
+    if (entry_type(e) != TYPE_STRING) return ERR_WRONGTYPE;
+    if (likely(entry_encoding(e) == ENC_INT)) {
+        v = entry_int(e);
+    } else {
+        char digits[ENTRY_DIGITS_MAX];
+        if (!num_parse_i64(entry_bytes(e, digits), &v)) return ERR_NOT_INT;
+    }
+    if (__builtin_add_overflow(v, delta, &v)) return ERR_OVERFLOW;
+    *sum = v;
+    if (likely(entry_encoding(e) == ENC_INT && e->vlen == int_bytes(v))) {
+        int_write(e, v);
+        return 0;
+    }
+    if (e->vlen == ENTRY_ELSEWHERE) value_release(db, e);
+    struct shape sh = {KIND(TYPE_STRING, ENC_INT), int_bytes(v), entry_expire_ms(e)};
+    int_write(reshape(db, k, place, e, sh), v);
+    return 0;
+}
+
+/* Room to grow for a block that is being edited. */
+static size_t edit_cap(size_t len, size_t old_len) {
+    if (!old_len) return len;
+    return len + (len < EDIT_SPARE_BYTES_MAX ? len : EDIT_SPARE_BYTES_MAX);
+}
+
+/* A blob of this holder alone with len bytes, the new ones zero: `b` itself, moved, or a copy if it is shared.
+ * b's reference is consumed. NULL, b untouched, without memory. */
+static struct blob *blob_for_edit(struct blob *b, size_t len) {
+    size_t old_len = b->len;
+    struct blob *to = b;
+    if (b->refs > 1) {
+        to = blob_try(edit_cap(len, old_len));
+        if (!to) return NULL;
+        memcpy(to->data, b->data, old_len);
+        blob_unref(b);
+    } else if (len > b->cap) {
+        to = blob_try_grow(b, edit_cap(len, old_len));
+        if (!to) return NULL;
+    }
+    memset(to->data + old_len, 0, len - old_len);
+    to->len = len;
+    return to;
+}
+
+/* db_edit beyond what fits in place. */
+static char *edit_blob(struct db *db, struct key k, struct table_place place, struct entry *e,
+                       size_t len) {
+    const struct shape sh = {KIND(TYPE_STRING, ENC_RAW), ENTRY_ELSEWHERE,
+                             e ? entry_expire_ms(e) : DB_NO_TTL};
+    struct blob *b = e ? entry_blob(e) : NULL;
+    if (b) {
+        b = blob_for_edit(b, len);
+        if (b) set_blob(e, b);
+        return b ? b->data : NULL;
+    }
+    char digits[ENTRY_DIGITS_MAX];
+    struct slice old = e ? entry_bytes(e, digits) : slice_of(NULL, 0);
+    b = blob_try(edit_cap(len, old.n));
+    if (!b) return NULL;
+    if (old.n) memcpy(b->data, old.p, old.n);
+    memset(b->data + old.n, 0, len - old.n);
+    b->len = len;
+    set_blob(e ? reshape(db, k, place, e, sh) : put(db, k, sh), b);
+    return b->data;
+}
+
+char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now) {
+    struct table_place place;
+    char digits[ENTRY_DIGITS_MAX], copy[ENTRY_INLINE_BYTES_MAX];
+    struct entry *e = find(db, k, &place);
+    size_t old_len = e ? entry_strlen(e) : 0;
+    if (len < old_len) len = old_len;
+    *len_now = len;
+    if (e) touch(db->ks, e);
+    if (len > ENTRY_INLINE_BYTES_MAX || (e && entry_blob(e))) return edit_blob(db, k, place, e, len);
+    struct shape sh = {KIND(TYPE_STRING, ENC_RAW), (uint8_t)len, e ? entry_expire_ms(e) : DB_NO_TTL};
+    if (e) {
+        struct slice old = entry_bytes(e, digits);
+        memcpy(copy, old.p, old.n);
+        e = reshape(db, k, place, e, sh);
+    } else {
+        e = put(db, k, sh);
+    }
+    memcpy(value_of(e), copy, old_len);
+    memset(value_of(e) + old_len, 0, len - old_len);
+    return value_of(e);
+}
+
+/* ---- keys --------------------------------------------------------------------------- */
+
+bool db_delete(struct db *db, struct key k) {
+    struct table_place place;
+    struct entry *e = find(db, k, &place);
+    if (!e) return false;
+    db_drop(db, k.hash, place, e);
+    return true;
+}
+
+/* An entry for `key` in dst with e's value (the same bytes, so a blob is referenced by both),
+ * expiry and access time. */
+static struct entry *entry_like(struct db *dst, struct slice key, const struct entry *e) {
+    struct shape sh = {e->kind, e->vlen, entry_expire_ms(e)};
+    struct entry *made = entry_new(dst, key, sh);
+    memcpy(made->lru, e->lru, sizeof e->lru);
+    memcpy(value_of(made), entry_value(e), value_bytes(e->vlen));
+    ttl_count(dst, sh.expire_ms, 1);
+    return made;
+}
+
+void db_set_expire(struct db *db, struct key k, int64_t ms) {
+    struct table_place place;
+    struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
+    ASSERT(e);
+    if (ms < 0 && !entry_has_ttl(e)) return;
+    char value[ENTRY_INLINE_BYTES_MAX];
+    size_t n = value_bytes(e->vlen);
+    memcpy(value, entry_value(e), n); /* reshape may free the block */
+    e = reshape(db, k, place, e, (struct shape){e->kind, e->vlen, ms});
+    memcpy(value_of(e), value, n);
+}
+
+void db_rename(struct db *db, struct key from, struct db *dst, struct key to) {
+    struct table_place place;
+    db_delete(dst, to);
+    struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(from), from.hash, &place);
+    ASSERT(e);
+    struct entry *made = entry_like(dst, key_slice(to), e);
+    table_remove(&db->shelf->table, from.hash, place);
+    ttl_count(db, entry_expire_ms(e), -1);
+    entry_free(db, e);
+    table_insert(&dst->shelf->table, to.hash, made);
+}
+
+void db_copy(struct db *db, struct key from, struct db *dst, struct key to) {
+    struct table_place place;
+    db_delete(dst, to);
+    struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(from), from.hash, &place);
+    ASSERT(e);
+    struct entry *made = entry_like(dst, key_slice(to), e);
+    if (e->vlen == ENTRY_ELSEWHERE) blob_ref(entry_blob(e)); /* copied when either is edited */
+    lru_begin(dst->ks, made);
+    table_insert(&dst->shelf->table, to.hash, made);
+}
+
+int64_t db_ttl_average_ms(const struct db *db) {
+    const struct shelf *s = db->shelf;
+    if (!s->ttl_count) return 0;
+    int64_t left = (int64_t)(s->ttl_sum_ms / (__int128)s->ttl_count) - db->ks->now_ms;
+    return left > 0 ? left : 0;
+}
+
+const struct entry *db_random(struct db *db) {
+    for (int tries = 0; tries < 100; tries++) {
+        const struct entry *e = table_random(&db->shelf->table, false, random_u64);
+        if (!e || !is_expired(db, e)) return e;
+    }
+    return NULL;
+}
+
+struct scan {
+    const struct db *db;
+    void (*visit)(void *ctx, const struct entry *e);
+    void *ctx;
+    size_t visited;
+};
+
+static void scan_visit(void *ctx, void *item) {
+    struct scan *s = ctx;
+    s->visited++;
+    if (!is_expired(s->db, item)) s->visit(s->ctx, item);
+}
+
+uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
+                 void (*visit)(void *ctx, const struct entry *e), void *ctx) {
+    struct scan s = {db, visit, ctx, 0};
+    size_t buckets_max = count > SIZE_MAX / 10 ? count : count * 10;
+    do {
+        cursor = table_scan(&db->shelf->table, cursor, scan_visit, &s);
+    } while (cursor && s.visited < count && --buckets_max);
+    return cursor;
+}

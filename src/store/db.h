@@ -1,0 +1,197 @@
+/* db.h - the databases: finding, creating, changing and removing keys.
+ *
+ * D1  A key past its time does not exist: every lookup here removes it and says so.
+ * D2  Every change of the table or of an entry passes through this file.
+ * D3  What a removal leaves behind and would take long to free goes to
+ *     ks->garbage; the loop never frees it (see keyspace_take_garbage).
+ * D4  An entry pointer is good until the next call that writes to its database.
+ * Threads: the loop.
+ */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include "base/hash.h"
+#include "base/slab.h"
+#include "base/table.h"
+#include "base/wheel.h"
+#include "store/entry.h"
+
+/* A key with its hash. */
+struct key {
+    const char *p;
+    size_t n;
+    uint64_t hash;
+};
+
+static inline struct key key_of(struct slice s) {
+    return (struct key){s.p, s.n, hash_bytes(s.p, s.n)};
+}
+static inline struct slice key_slice(struct key k) { return slice_of(k.p, k.n); }
+
+struct keyspace;
+
+/* What a database is made of; FLUSHDB and SWAPDB hand it on whole. */
+struct shelf {
+    struct table table;
+    struct slab slab;
+    struct wheel wheel;
+    size_t ttl_count;    /* keys with an expiry */
+    __int128 ttl_sum_ms; /* sum of their times, for the average in INFO */
+};
+
+struct db {
+    struct shelf *shelf;
+    struct keyspace *ks;
+    int id;
+};
+
+enum evict_policy {
+    EVICT_NOEVICTION,
+    EVICT_ALLKEYS_LRU,
+    EVICT_ALLKEYS_LFU,
+    EVICT_ALLKEYS_RANDOM,
+    EVICT_VOLATILE_LRU,
+    EVICT_VOLATILE_LFU,
+    EVICT_VOLATILE_RANDOM,
+    EVICT_VOLATILE_TTL,
+};
+
+/* Why a key left without a command naming it. */
+enum leave_reason { LEAVE_EXPIRED, LEAVE_EVICTED };
+
+/* All databases and what they share. */
+struct keyspace {
+    struct db *dbs;
+    int db_count;
+    int64_t now_ms;          /* Unix time, set once per turn of the loop */
+    uint32_t lru_clock;      /* seconds, 24 bits (LRU) */
+    bool lfu;                /* the lru field holds minutes and a counter */
+    bool no_touch;           /* the running command leaves access times alone */
+    bool expire_paused;      /* CLIENT PAUSE, or a test: keys past their time stay, hidden */
+    int lfu_log_factor;
+    int lfu_decay_minutes;
+    uint64_t hits, misses, expired, evicted;
+    struct garbage *garbage; /* see keyspace_take_garbage */
+    int expire_turn;         /* the database that keyspace_expire_step begins with */
+    struct evict_pool *evict_pool;
+    /* Called for each key that leaves by itself, before it is gone. May be NULL; must not write to the database. */
+    void (*on_leave)(void *ctx, struct db *db, const struct entry *e, enum leave_reason why);
+    void *on_leave_ctx;
+};
+
+struct keyspace *keyspace_new(int db_count);
+void keyspace_free(struct keyspace *ks);
+
+/* Sets the time of this turn and the access clocks. */
+void keyspace_set_now(struct keyspace *ks, int64_t now_ms);
+
+/* Bytes held by data and everything else, as maxmemory counts them. */
+size_t keyspace_memory(const struct keyspace *ks);
+
+/* -- finding ------------------------------------------------------------------------- */
+
+/* For a command that reads: counts a hit or a miss and marks the access. NULL if absent. */
+const struct entry *db_read(struct db *db, struct key k);
+
+/* For a command that will write: marks the access, counts nothing. */
+struct entry *db_find(struct db *db, struct key k);
+
+/* Neither counts nor marks (OBJECT, DEBUG, TTL, TOUCH decides for itself). */
+struct entry *db_peek(struct db *db, struct key k);
+
+bool db_exists(struct db *db, struct key k);
+
+/* -- strings ------------------------------------------------------------------------- */
+
+#define DB_NO_TTL (-1)    /* the key will have no expiry */
+#define DB_KEEP_TTL (-2)  /* the key keeps the expiry that it has, if any */
+
+/* Makes k hold the bytes of v, whatever it held: a number is kept as one. */
+void db_set(struct db *db, struct key k, struct slice v, int64_t expire_ms);
+
+/* As db_set, but digits stay text (INCRBYFLOAT, and what else Redis does not make a number). */
+void db_set_text(struct db *db, struct key k, struct slice v, int64_t expire_ms);
+
+/* As db_set, taking b (one reference moves) instead of copying its bytes. */
+void db_set_blob(struct db *db, struct key k, struct blob *b, int64_t expire_ms);
+
+/* Makes k hold a number. */
+void db_set_int(struct db *db, struct key k, int64_t v, int64_t expire_ms);
+
+/* Adds delta to the number in k (0 if absent), keeping its expiry. Returns 0 with *sum, or
+ * ERR_WRONGTYPE, ERR_NOT_INT, ERR_OVERFLOW; k is then as it was. One lookup. */
+int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum);
+
+/* Makes k a string of max(len, its length) bytes, new ones zero, and returns them for
+ * writing (good until the next call on db). k must be absent or a string. The encoding becomes raw; the
+ * expiry stays. NULL when there is no memory for it. Amortised cost: the growth. */
+char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
+
+/* -- keys ---------------------------------------------------------------------------- */
+
+bool db_delete(struct db *db, struct key k);
+
+/* Sets (ms >= 0) or removes (DB_NO_TTL) the expiry of an existing key. */
+void db_set_expire(struct db *db, struct key k, int64_t ms);
+
+/* Moves the value and expiry of `from`, which must exist, to `to` in the database `dst` (which may be db), replacing
+ * what is there. */
+void db_rename(struct db *db, struct key from, struct db *dst, struct key to);
+
+/* A copy of `from`, expiry included, as `to` in dst, replacing. Cost: the size of the value. */
+void db_copy(struct db *db, struct key from, struct db *dst, struct key to);
+
+/* Marks an access, as db_find does (TOUCH). */
+void db_touch(struct db *db, struct entry *e);
+
+/* Access time and frequency, for OBJECT. */
+int64_t db_idle_seconds(const struct db *db, const struct entry *e);
+int db_lfu_counter(const struct db *db, const struct entry *e);
+
+/* Keys, and those of them with an expiry, including some whose time has just come. */
+static inline size_t db_size(const struct db *db) { return db->shelf->table.count; }
+static inline size_t db_ttl_size(const struct db *db) { return db->shelf->ttl_count; }
+
+/* Average time to live in ms of the keys with an expiry, 0 if there is none. */
+int64_t db_ttl_average_ms(const struct db *db);
+
+/* Hints for a batch of lookups: the bucket first, some time later the entry. */
+static inline void db_prefetch(const struct db *db, uint64_t hash) {
+    table_prefetch(&db->shelf->table, hash);
+}
+static inline void db_prefetch_entry(const struct db *db, uint64_t hash) {
+    table_prefetch_item(&db->shelf->table, hash);
+}
+
+/* A random key that exists now, or NULL if there is none. */
+const struct entry *db_random(struct db *db);
+
+/* Visits keys from `cursor` (0 starts) until at least `count` table positions were seen;
+ * returns the cursor to go on with, 0 at the end. A key there during the whole iteration is
+ * visited exactly once. Keys past their time are skipped. visit must not write to db. */
+uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
+                 void (*visit)(void *ctx, const struct entry *e), void *ctx);
+
+/* Empties one database; what it held becomes garbage. Returns the number of keys it had. */
+size_t db_flush(struct db *db);
+
+/* The two databases change places. */
+void db_swap(struct db *a, struct db *b);
+
+/* -- by itself ----------------------------------------------------------------------- */
+
+/* Removes keys whose time has come, for at most budget_us. Returns true if more are due. */
+bool keyspace_expire_step(struct keyspace *ks, int64_t budget_us);
+
+/* Unix ms of the next time that a key may end, or INT64_MAX. */
+int64_t keyspace_next_expire(const struct keyspace *ks);
+
+/* Removes one key by the policy, looking at `samples` candidates per database. False if there is none to remove. */
+bool keyspace_evict_one(struct keyspace *ks, enum evict_policy policy, int samples);
+
+/* Detaches the garbage so far, NULL if none; garbage_free may be called on any thread. */
+struct garbage *keyspace_take_garbage(struct keyspace *ks);
+void garbage_free(struct garbage *g);
+size_t garbage_count(const struct garbage *g);
+
+#endif

@@ -1,0 +1,95 @@
+/* keyspace.c - see db.h: the databases as wholes, their clock, and expiry by itself. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/db_internal.h"
+#include "store/evict.h"
+#include "store/garbage.h"
+
+static struct shelf *shelf_new(const struct keyspace *ks) {
+    struct shelf *s = mem_calloc(sizeof *s);
+    wheel_init(&s->wheel, ks->now_ms);
+    slab_init(&s->slab);
+    table_init(&s->table, &entry_ops, &s->wheel, NULL);
+    return s;
+}
+
+struct keyspace *keyspace_new(int db_count) {
+    struct keyspace *ks = mem_calloc(sizeof *ks);
+    keyspace_set_now(ks, clock_unix_ms());
+    ks->db_count = db_count;
+    ks->dbs = mem_calloc((size_t)db_count * sizeof *ks->dbs);
+    ks->evict_pool = evict_pool_new();
+    for (int i = 0; i < db_count; i++) ks->dbs[i] = (struct db){shelf_new(ks), ks, i};
+    return ks;
+}
+
+void keyspace_free(struct keyspace *ks) {
+    for (int i = 0; i < ks->db_count; i++) garbage_add_shelf(ks, ks->dbs[i].shelf);
+    garbage_free(keyspace_take_garbage(ks));
+    evict_pool_free(ks->evict_pool);
+    mem_free(ks->dbs);
+    mem_free(ks);
+}
+
+void keyspace_set_now(struct keyspace *ks, int64_t now_ms) {
+    ks->now_ms = now_ms;
+    ks->lru_clock = (uint32_t)(now_ms / 1000) & 0xffffff;
+}
+
+size_t keyspace_memory(const struct keyspace *ks) {
+    size_t n = mem_used();
+    for (int i = 0; i < ks->db_count; i++) n += ks->dbs[i].shelf->slab.live;
+    return n;
+}
+
+size_t db_flush(struct db *db) {
+    size_t n = db_size(db);
+    if (!n) return 0;
+    garbage_add_shelf(db->ks, db->shelf);
+    db->shelf = shelf_new(db->ks);
+    return n;
+}
+
+void db_swap(struct db *a, struct db *b) {
+    struct shelf *s = a->shelf;
+    a->shelf = b->shelf;
+    b->shelf = s;
+}
+
+static void key_gone(void *ctx, struct table *t, void *item) {
+    (void)t;
+    struct db *db = ctx;
+    struct keyspace *ks = db->ks;
+    ks->expired++;
+    if (ks->on_leave) ks->on_leave(ks->on_leave_ctx, db, item, LEAVE_EXPIRED);
+    db_release(db, item);
+}
+
+bool keyspace_expire_step(struct keyspace *ks, int64_t budget_us) {
+    if (ks->expire_paused) return false;
+    uint64_t start = 0, budget = clock_us_to_ticks((uint64_t)budget_us);
+    for (int i = 0; i < ks->db_count; i++) {
+        struct db *db = &ks->dbs[(ks->expire_turn + i) % ks->db_count];
+        struct shelf *s = db->shelf;
+        if (!s->ttl_count) continue;
+        struct wheel_node *node;
+        while ((node = wheel_due(&s->wheel, ks->now_ms))) {
+            if (!start) start = clock_ticks();
+            table_expire(node, ks->now_ms, key_gone, db);
+            if (clock_ticks() - start < budget) continue;
+            ks->expire_turn = (db->id + 1) % ks->db_count;
+            return true;
+        }
+    }
+    return false;
+}
+
+int64_t keyspace_next_expire(const struct keyspace *ks) {
+    int64_t next = INT64_MAX;
+    for (int i = 0; i < ks->db_count && !ks->expire_paused; i++) {
+        const struct shelf *s = ks->dbs[i].shelf;
+        int64_t at = s->ttl_count ? wheel_next(&s->wheel) : INT64_MAX;
+        if (at < next) next = at;
+    }
+    return next;
+}

@@ -1,0 +1,127 @@
+/* resp.c - a small RESP reader. See resp.h. */
+#include "resp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 32
+
+/* The bytes of the first line with its line end; 0 when it is not complete. */
+static size_t line_length(const char *p, size_t n) {
+    const char *end = memchr(p, '\n', n);
+    return end ? (size_t)(end - p) + 1 : 0;
+}
+
+static long value_length(const char *p, size_t n, int depth);
+
+static long aggregate_length(const char *p, size_t n, size_t line, int depth) {
+    long count = strtol(p + 1, NULL, 10);
+    if (*p == '%') count *= 2;
+    size_t at = line;
+    for (long i = 0; i < count; i++) {
+        long one = value_length(p + at, n - at, depth + 1);
+        if (one <= 0) return one;
+        at += (size_t)one;
+    }
+    return (long)at;
+}
+
+static long value_length(const char *p, size_t n, int depth) {
+    if (n == 0) return 0;
+    if (depth > DEPTH_MAX || !strchr("+-:_,#($=!*~%>", *p) || !*p) return -1;
+    size_t line = line_length(p, n);
+    if (line == 0) return 0;
+    if (line < 3 || p[line - 2] != '\r') return -1;
+    if (strchr("+-:_,#(", *p)) return (long)line;
+    if (strchr("$=!", *p)) {
+        long bytes = strtol(p + 1, NULL, 10);
+        if (bytes < 0) return (long)line;
+        if (n < line + (size_t)bytes + 2) return 0;
+        if (memcmp(p + line + bytes, "\r\n", 2) != 0) return -1;
+        return (long)line + bytes + 2;
+    }
+    return aggregate_length(p, n, line, depth);
+}
+
+long resp_length(const char *p, size_t n) {
+    size_t at = 0;
+    while (at < n && p[at] == '>') {
+        long one = value_length(p + at, n - at, 0);
+        if (one <= 0) return one;
+        at += (size_t)one;
+    }
+    long one = value_length(p + at, n - at, 0);
+    return one <= 0 ? one : (long)at + one;
+}
+
+bool resp_elements(struct span reply, struct span **out, size_t *n) {
+    if (reply.n == 0 || !strchr("*~%>", *reply.p)) return false;
+    long count = strtol(reply.p + 1, NULL, 10);
+    if (count < 0) return false;
+    if (*reply.p == '%') count *= 2;
+    size_t at = line_length(reply.p, reply.n);
+    struct span *v = model_alloc(((size_t)count + 1) * sizeof *v);
+    v[0] = (struct span){reply.p, at};
+    for (long i = 1; i <= count; i++) {
+        long one = value_length(reply.p + at, reply.n - at, 0);
+        if (one <= 0) {
+            free(v);
+            return false;
+        }
+        v[i] = (struct span){reply.p + at, (size_t)one};
+        at += (size_t)one;
+    }
+    *out = v;
+    *n = (size_t)count;
+    return true;
+}
+
+bool resp_integer(struct span reply, int64_t *out) {
+    if (reply.n < 4 || *reply.p != ':') return false;
+    return span_int((struct span){reply.p + 1, reply.n - 3}, out);
+}
+
+bool resp_string(struct span reply, struct span *out) {
+    if (reply.n < 3) return false;
+    if (*reply.p == '+') {
+        *out = (struct span){reply.p + 1, reply.n - 3};
+        return true;
+    }
+    if (*reply.p != '$' || reply.p[1] == '-') return false;
+    size_t line = line_length(reply.p, reply.n);
+    *out = (struct span){reply.p + line, reply.n - line - 2};
+    return true;
+}
+
+bool resp_is_error(struct span reply) {
+    return reply.n > 0 && (*reply.p == '-' || *reply.p == '!');
+}
+
+bool resp_is_nil(struct span reply) {
+    return reply.n > 1 && (*reply.p == '_' || reply.p[1] == '-') && strchr("_$*", *reply.p);
+}
+
+void resp_sorted(struct text *out, struct span reply, size_t unit, bool deep) {
+    struct span *v;
+    size_t n;
+    if (!resp_elements(reply, &v, &n)) {
+        text_add(out, reply.p, reply.n);
+        return;
+    }
+    if (n % unit) unit = 1;
+    struct words units = {0};
+    for (size_t i = 1; i <= n; i++) {
+        if (deep)
+            resp_sorted(&units.bytes, v[i], 1, true);
+        else
+            text_add(&units.bytes, v[i].p, v[i].n);
+        if (i % unit == 0) words_end(&units);
+    }
+    size_t kept;
+    struct span *sorted = words_sorted(&units, false, &kept);
+    text_add(out, v[0].p, v[0].n);
+    for (size_t i = 0; i < kept; i++) text_add(out, sorted[i].p, sorted[i].n);
+    words_free(&units);
+    free(sorted);
+    free(v);
+}
