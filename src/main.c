@@ -246,6 +246,19 @@ static void run_loop(struct server *sv) {
     }
 }
 
+/* rename-command. */
+static bool rename_commands(struct core *core) {
+    const struct config *conf = core->config;
+    for (size_t i = 0; i < conf->rename_count; i++) {
+        const struct config_rename *r = &conf->renames[i];
+        const char *why = row_table_rename(core->rows, slice_cstr(r->from), slice_cstr(r->to));
+        if (!why) continue;
+        log_warning("%s: rename-command %s: %s", r->where, r->from, why);
+        return false;
+    }
+    return true;
+}
+
 /* ---- up and down -------------------------------------------------------------------- */
 
 static bool start(struct server *sv) {
@@ -263,6 +276,7 @@ static bool start(struct server *sv) {
     sv->work = work_pool_new(1);
     sv->core = core_new(conf, all_families, sv->work);
     crash_core = sv->core;
+    if (!rename_commands(sv->core)) return false;
     sv->core->config_file = conf->config_file[0] ? conf->config_file : NULL;
     sv->core->port = conf->port;
     sv->edge = edge_new(sv->loop, sv->core);

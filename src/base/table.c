@@ -173,8 +173,10 @@ static int64_t expiry_bound_ms(const struct table_seg *s, const struct table_buc
     return s->base_ms + ((int64_t)b->minexp << EXPIRY_UNIT_SHIFT);
 }
 
-/* Keeps T3 for an item at a place. An item is gone when its time is before now, so the
- * segment is due a millisecond later. */
+/* An item is gone when its time is before now: a millisecond after it. */
+static int64_t due_after(int64_t ms) { return ms < INT64_MAX ? ms + 1 : ms; }
+
+/* Keeps T3 for an item at a place. */
 static void expiry_note(struct table *t, struct table_seg *s, struct table_place at, int64_t ms) {
     uint8_t bit = (uint8_t)(1u << at.slot);
     if (ms < 0) {
@@ -184,7 +186,9 @@ static void expiry_note(struct table *t, struct table_seg *s, struct table_place
     uint16_t units = expiry_units(s, ms);
     if (!at.bucket->ttl || units < at.bucket->minexp) at.bucket->minexp = units;
     at.bucket->ttl |= bit;
-    if (!wheel_has(&s->node) || ms + 1 < s->node.due_ms) wheel_set(t->wheel, &s->node, ms + 1);
+    if (!wheel_has(&s->node) || due_after(ms) < s->node.due_ms) {
+        wheel_set(t->wheel, &s->node, due_after(ms));
+    }
 }
 
 /* ---- segments ----------------------------------------------------------------------- */
@@ -587,7 +591,7 @@ size_t table_expire(struct wheel_node *node, int64_t now_ms,
             x.next_ms = bound_ms;
         }
     }
-    if (x.next_ms != INT64_MAX) wheel_set(s->table->wheel, node, x.next_ms + 1);
+    if (x.next_ms != INT64_MAX) wheel_set(s->table->wheel, node, due_after(x.next_ms));
     if (x.gone_count) seg_shrink(s->table, s);
     return x.gone_count;
 }

@@ -8,11 +8,18 @@
  */
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "commands/cmd_connection_internal.h"
 #include "commands/families.h"
+
+static void too_many_arguments(struct ctx *c) {
+    reply_errorf(c->r,
+                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP.",
+                 (int)c->argv[1].n, c->argv[1].p);
+}
 
 /* -- CLIENT LIST and INFO -------------------------------------------------------------- */
 
@@ -48,7 +55,7 @@ static size_t arguments_bytes(const struct ctx *c) {
 }
 
 /* Adds the line of one session, without the line end. */
-static void client_line(struct ctx *c, const struct session *s, struct lines *out) {
+static void client_line(struct ctx *c, struct session *s, struct lines *out) {
     size_t need = out->n + LINE_BYTES_MAX + text_bytes(s->name) + text_bytes(s->lib_name) +
                   text_bytes(s->lib_ver);
     if (need > out->room) {
@@ -56,12 +63,12 @@ static void client_line(struct ctx *c, const struct session *s, struct lines *ou
         out->p = mem_realloc(out->p, out->room);
     }
     char flags[8], name[ROW_FULL_NAME_BYTES_MAX];
-    const struct reply *r = &s->reply;
-    bool listed = r->chunks > 1; /* Redis tells a fixed buffer from a list behind it */
-    size_t omem = listed ? (size_t)r->chunks * REPLY_CHUNK_BYTES : 0;
-    size_t buffer = r->chunks ? REPLY_CHUNK_BYTES : 0;
+    /* Redis tells its fixed reply buffer from a list behind it: the first chunk from the rest. */
+    int chunks = reply_chunks(&s->reply), listed = chunks > 1 ? chunks : 0;
+    size_t pending = reply_pending(&s->reply), held = reply_memory(&s->reply);
+    size_t buffer = chunks ? REPLY_CHUNK_BYTES : 0;
     size_t argv_bytes = s == c->s ? arguments_bytes(c) : 0;
-    size_t total = sizeof *s + s->query_bytes + s->query_free + omem + buffer + argv_bytes;
+    size_t total = sizeof *s + s->query_bytes + s->query_free + held + argv_bytes;
     client_flags(s, flags);
     int n = snprintf(
         out->p + out->n, out->room - out->n,
@@ -72,9 +79,9 @@ static void client_line(struct ctx *c, const struct session *s, struct lines *ou
         (unsigned long long)s->id, s->addr, s->laddr, s->fd, shown(s->name),
         (long long)(c->now_ms - s->created_ms) / 1000, (long long)(c->now_ms - s->active_ms) / 1000,
         flags, s->db->id, s->query_bytes, s->query_free, argv_bytes, buffer, buffer,
-        listed ? 0 : r->bytes, listed ? r->chunks : 0, omem, total, r->bytes ? "rw" : "r",
+        listed ? 0 : pending, listed, listed ? held : 0, total, pending ? "rw" : "r",
         s->last_row ? row_full_name(c->core->rows, s->last_row, name) : "NULL", CONNECTION_USER,
-        r->proto, shown(s->lib_name), shown(s->lib_ver));
+        s->reply.proto, shown(s->lib_name), shown(s->lib_ver));
     ASSERT(n > 0 && (size_t)n < out->room - out->n);
     out->n += (size_t)n;
     out->p[out->n++] = '\n'; /* over the terminating zero */
@@ -93,7 +100,7 @@ static bool parse_type(struct ctx *c, int i, enum client_type *type) {
         const char *name;
         enum client_type type;
     } types[] = {
-        {"normal", CLIENT_NORMAL},   {"slave", CLIENT_REPLICA}, {"replica", CLIENT_REPLICA},
+        {"normal", CLIENT_NORMAL}, {"slave", CLIENT_REPLICA}, {"replica", CLIENT_REPLICA},
         {"pubsub", CLIENT_PUBSUB}, {"master", CLIENT_MASTER},
     };
     for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
@@ -128,7 +135,7 @@ static void client_list(struct ctx *c) {
                 mem_free(lines.p);
                 return;
             }
-            const struct session *s = session_by_id(c->core, (uint64_t)id);
+            struct session *s = session_by_id(c->core, (uint64_t)id);
             if (s) client_line(c, s, &lines);
         }
     } else if (c->argc != 2) {
@@ -149,8 +156,8 @@ static void client_info(struct ctx *c) {
 /* -- CLIENT KILL ----------------------------------------------------------------------- */
 
 struct filter {
-    int64_t id;            /* 0: any */
-    int64_t age_s;         /* at least so old; 0: any */
+    int64_t id;               /* 0: any */
+    int64_t age_s;            /* at least so old; 0: any */
     struct slice addr, laddr; /* p is NULL: any */
     enum client_type type;
     bool has_type;
@@ -241,7 +248,7 @@ static void client_kill(struct ctx *c) {
 static void client_unblock(struct ctx *c) {
     int64_t id;
     if (c->argc > 4) {
-        ctx_arity_error(c);
+        too_many_arguments(c);
         return;
     }
     if (c->argc == 4 && !slice_is(c->argv[3], "timeout") && !slice_is(c->argv[3], "error")) {
@@ -257,7 +264,7 @@ static void client_pause(struct ctx *c) {
     int64_t wait_ms, until_ms;
     bool all = true;
     if (c->argc > 4) {
-        ctx_arity_error(c);
+        too_many_arguments(c);
         return;
     }
     if (c->argc == 4 && slice_is(c->argv[3], "write")) {
@@ -503,10 +510,7 @@ static const struct row_arg kill_new_args[] = {
     {0},
 };
 static const struct row_arg kill_forms[] = {
-    {.name = "old-format",
-     .type = ARG_STRING,
-     .deprecated_since = "2.8.12",
-     .display = "ip:port"},
+    {.name = "old-format", .type = ARG_STRING, .deprecated_since = "2.8.12", .display = "ip:port"},
     {.name = "new-format", .type = ARG_ONEOF, .flags = ARG_MULTIPLE, .sub = kill_new_args},
     {0},
 };

@@ -102,7 +102,8 @@ static void reply_expire(struct ctx *c, int64_t base_ms, int64_t unit_ms) {
         return;
     }
     int64_t ms = entry_expire_ms(e) - base_ms;
-    reply_int(c->r, ((ms > 0 ? ms : 0) + unit_ms / 2) / unit_ms);
+    if (ms < 0) ms = 0;
+    reply_int(c->r, ms / unit_ms + (ms % unit_ms * 2 >= unit_ms));
 }
 
 static void ttl_seconds(struct ctx *c) { reply_expire(c, c->now_ms, 1000); }

@@ -31,9 +31,7 @@ static inline bool generic_delete(struct ctx *c, int i) {
 
 /* A key specification: one key in argument `at`, or all from there to the last. */
 #define KEY_IN(at, how)                                                                            \
-    {                                                                                              \
-        .flags = (how), .begin = BEGIN_INDEX, .index = (at), .find = FIND_RANGE, .step = 1         \
-    }
+    { .flags = (how), .begin = BEGIN_INDEX, .index = (at), .find = FIND_RANGE, .step = 1 }
 #define KEYS_TO_END(at, how)                                                                       \
     {                                                                                              \
         .flags = (how), .begin = BEGIN_INDEX, .index = (at), .find = FIND_RANGE, .last = -1,       \

@@ -60,10 +60,8 @@ static bool shares_numbers(const struct config *conf) {
     case EVICT_ALLKEYS_LRU:
     case EVICT_ALLKEYS_LFU:
     case EVICT_VOLATILE_LRU:
-    case EVICT_VOLATILE_LFU:
-        return false;
-    default:
-        return true;
+    case EVICT_VOLATILE_LFU: return false;
+    default: return true;
     }
 }
 

@@ -145,11 +145,7 @@ static const struct row_arg scan_args[] = {
     {.name = "cursor", .type = ARG_INTEGER},
     {.name = "pattern", .type = ARG_PATTERN, .flags = ARG_OPTIONAL, .token = "MATCH"},
     {.name = "count", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "COUNT"},
-    {.name = "type",
-     .type = ARG_STRING,
-     .flags = ARG_OPTIONAL,
-     .token = "TYPE",
-     .since = "6.0.0"},
+    {.name = "type", .type = ARG_STRING, .flags = ARG_OPTIONAL, .token = "TYPE", .since = "6.0.0"},
     {0},
 };
 static const struct row_change scan_history[] = {{"6.0.0", "Takes the `TYPE` filter."}, {0}};

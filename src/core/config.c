@@ -20,18 +20,18 @@ struct config_hook {
 };
 
 const struct config_row *config_row_find(struct slice name) {
-    for (size_t i = 0; i < config_row_count; i++) {
-        const struct config_row *row = &config_rows[i];
+    for (size_t i = 0; i < config_directive_count; i++) {
+        const struct config_row *row = &config_directives[i];
         if (slice_is(name, row->name) || (row->alias && slice_is(name, row->alias))) return row;
     }
     return NULL;
 }
 
 const char *config_row_name(size_t row) {
-    return row < config_row_count ? config_rows[row].name : NULL;
+    return row < config_directive_count ? config_directives[row].name : NULL;
 }
-const char *config_row_alias(size_t row) { return config_rows[row].alias; }
-const char *config_row_default(size_t row) { return config_rows[row].initial; }
+const char *config_row_alias(size_t row) { return config_directives[row].alias; }
+const char *config_row_default(size_t row) { return config_directives[row].initial; }
 
 bool config_is_secret(struct slice name) {
     const struct config_row *row = config_row_find(name);
@@ -41,16 +41,16 @@ bool config_is_secret(struct slice name) {
 struct config *config_new(void) {
     struct config *conf = mem_calloc(sizeof *conf);
     conf->config_file = mem_dup("", 0);
-    for (size_t i = 0; i < config_row_count; i++) {
-        const struct config_row *row = &config_rows[i];
+    for (size_t i = 0; i < config_directive_count; i++) {
+        const struct config_row *row = &config_directives[i];
         if (row->initial) config_row_restore(conf, row, row->initial);
     }
     return conf;
 }
 
 void config_free(struct config *conf) {
-    for (size_t i = 0; i < config_row_count; i++) {
-        const struct config_row *row = &config_rows[i];
+    for (size_t i = 0; i < config_directive_count; i++) {
+        const struct config_row *row = &config_directives[i];
         if (row->kind == CONFIG_STRING) mem_free(*(char **)((char *)conf + row->offset));
     }
     for (size_t i = 0; i < conf->bind_count; i++) mem_free(conf->bind[i]);
@@ -100,10 +100,10 @@ static bool find_glob(const struct slice *patterns, size_t n, const char *name) 
 
 struct config_hit *config_match(const struct slice *patterns, size_t pattern_count,
                                 size_t *hit_count) {
-    struct config_hit *hits = mem_alloc(2 * config_row_count * sizeof *hits);
+    struct config_hit *hits = mem_alloc(2 * config_directive_count * sizeof *hits);
     *hit_count = 0;
-    for (size_t i = 0; i < config_row_count; i++) {
-        const char *const names[] = {config_rows[i].name, config_rows[i].alias};
+    for (size_t i = 0; i < config_directive_count; i++) {
+        const char *const names[] = {config_directives[i].name, config_directives[i].alias};
         for (size_t k = 0; k < 2 && names[k]; k++) {
             const struct slice *plain = find_plain(patterns, pattern_count, names[k]);
             if (plain) {
@@ -117,8 +117,8 @@ struct config_hit *config_match(const struct slice *patterns, size_t pattern_cou
 }
 
 char *config_value(const struct config *conf, size_t row) {
-    ASSERT(row < config_row_count);
-    return config_row_text(conf, &config_rows[row]);
+    ASSERT(row < config_directive_count);
+    return config_row_text(conf, &config_directives[row]);
 }
 
 /* SET */

@@ -92,8 +92,8 @@ struct config_row {
     int64_t clamp_min, clamp_max; /* if clamp_max: an accepted value is moved into these */
 };
 
-extern const struct config_row config_rows[];
-extern const size_t config_row_count;
+extern const struct config_row config_directives[];
+extern const size_t config_directive_count;
 
 /* By name or alias, any case; NULL if there is none. */
 const struct config_row *config_row_find(struct slice name);

@@ -158,8 +158,8 @@ bool config_rewrite(const struct config *conf, char why[CONFIG_WHY_BYTES]) {
     bool done = file_lines(&rw, conf->config_file, why);
     if (done) {
         struct config *initial = config_new();
-        for (size_t i = 0; i < config_row_count; i++) {
-            row_rewrite(conf, initial, &config_rows[i], &rw);
+        for (size_t i = 0; i < config_directive_count; i++) {
+            row_rewrite(conf, initial, &config_directives[i], &rw);
         }
         config_free(initial);
         for (size_t i = 0; i < rw.n; i++) {

@@ -92,7 +92,7 @@ static const struct config_choice tls_client_auths[] = {
     {0},
 };
 
-const struct config_row config_rows[] = {
+const struct config_row config_directives[] = {
     /* Network. */
     {"bind", NULL, CONFIG_SPECIAL, 0, "* -::*", .flags = CONFIG_WORDS,
      .special = &config_special_bind},
@@ -381,4 +381,4 @@ const struct config_row config_rows[] = {
      .max = INT_MAX},
 };
 
-const size_t config_row_count = sizeof config_rows / sizeof config_rows[0];
+const size_t config_directive_count = sizeof config_directives / sizeof config_directives[0];

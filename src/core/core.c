@@ -44,6 +44,17 @@ static bool follow_config(void *ctx, char why[CONFIG_WHY_BYTES]) {
     return true;
 }
 
+/* Without a password nobody is kept waiting for one. */
+static bool follow_password(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    (void)why;
+    struct core *core = ctx;
+    if (core->config->requirepass[0]) return true;
+    for (struct list_link *l = list_first(&core->sessions); l; l = list_next(&core->sessions, l)) {
+        LIST_MEMBER(l, struct session, in_all)->gates &= ~(uint32_t)GATE_UNAUTHENTICATED;
+    }
+    return true;
+}
+
 static void watch_config(struct core *core) {
     static const char *const names[] = {
         "maxmemory",       "maxmemory-policy",        "lfu-log-factor",
@@ -53,6 +64,7 @@ static void watch_config(struct core *core) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         config_on_change(core->config, names[i], follow_config, core);
     }
+    config_on_change(core->config, "requirepass", follow_password, core);
     char why[CONFIG_WHY_BYTES];
     follow_config(core, why);
 }

@@ -20,15 +20,16 @@
 #include "core/slowlog.h"
 #include "core/stats.h"
 
-void exec_prepare(struct core *core, struct request *req) {
-    const struct row *row = row_find(core->rows, req->argv[0]);
+const struct row *exec_prepare(struct core *core, struct request *req, const struct row *known) {
+    const struct row *row = known ? known : row_find(core->rows, req->argv[0]);
     req->row = row;
-    if (unlikely(req->argc < 2 || !row)) return;
+    if (unlikely(req->argc < 2 || !row)) return row;
     req->key_hash = hash_bytes(req->argv[1].p, req->argv[1].n);
     if (unlikely(row->subs)) {
         const struct row *sub = row_find_sub(row, req->argv[1]);
         if (sub) req->row = sub;
     }
+    return row;
 }
 
 /* ---- accounting --------------------------------------------------------------------- */
@@ -41,13 +42,6 @@ static __attribute__((noinline)) void note_slow(struct core *core, struct sessio
     latency_note(core->latency, row->flags & ROW_FAST ? "fast-command" : "command", us / 1000);
 }
 
-static void note_time(struct row_stats *stats, uint64_t ticks) {
-    if (unlikely(!stats->histogram)) {
-        stats->histogram = mem_calloc(ROW_HISTOGRAM_BUCKETS * sizeof *stats->histogram);
-    }
-    stats->histogram[63 - __builtin_clzll(clock_ticks_to_ns(ticks) | 1)]++;
-}
-
 static void account(struct core *core, struct session *s, const struct request *req,
                     uint32_t errors_before) {
     uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
@@ -56,7 +50,7 @@ static void account(struct core *core, struct session *s, const struct request *
     core->stats.commands++;
     stats->calls++;
     stats->ticks += ticks;
-    if (likely(core->histograms)) note_time(stats, ticks);
+    if (likely(core->histograms)) row_stats_time(stats, ticks);
     if (unlikely(s->reply.errors != errors_before)) {
         stats->failed++;
         stats_error(core, s->reply.error_prefix);
@@ -167,10 +161,13 @@ static bool must_wait(const struct core *core, const struct row *row) {
     return core->pause_all || row->flags & (ROW_WRITE | ROW_MAY_REPLICATE);
 }
 
+static inline bool arity_fits(const struct row *row, int argc) {
+    return row->arity >= 0 ? argc == row->arity : argc >= -row->arity;
+}
+
 static bool exec_gated(struct core *core, struct session *s, struct request *req) {
     const struct row *row = req->row;
     const char *no = refusal(core, s, row);
-    struct reply_place before = reply_here(&s->reply);
     if (!no && must_wait(core, row)) {
         s->state |= SESSION_HELD;
         list_unlink(&s->in_held);
@@ -180,38 +177,49 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
     if (no) {
         reply_error(&s->reply, no);
         refused(core, s, row);
-    } else {
-        core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
-        if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
-            monitor_feed(core, s, req);
-        }
-        run(core, s, req);
-        core->ks->no_touch = false;
+        return true;
     }
+    core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
+    if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
+        monitor_feed(core, s, req);
+    }
+    run(core, s, req);
+    core->ks->no_touch = false;
+    return true;
+}
+
+/* A command that will not reach its handler, or not without a gate's word. */
+static bool exec_otherwise(struct core *core, struct session *s, struct request *req) {
+    const struct row *row = req->row;
+    if (!row) {
+        refuse_unknown(core, s, req);
+    } else if (row->subs && req->argc > 1) {
+        refuse_subcommand(core, s, req);
+    } else if (!arity_fits(row, req->argc) || !row->run) {
+        refuse_arity(core, s, row);
+    } else {
+        return exec_gated(core, s, req);
+    }
+    return true;
+}
+
+/* The same, minding CLIENT REPLY: what a silenced session would have been told is taken back. */
+static __attribute__((noinline)) bool exec_slowly(struct core *core, struct session *s,
+                                                  struct request *req) {
+    if (s->gates & GATE_REPLY_SKIP) s->gates ^= GATE_REPLY_SKIP | GATE_REPLY_SKIPPING;
+    struct reply_place before = reply_here(&s->reply);
+    if (!exec_otherwise(core, s, req)) return false;
     if (s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING)) reply_rewind(&s->reply, before);
     s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
-    if (s->gates & GATE_REPLY_SKIP) {
-        s->gates ^= GATE_REPLY_SKIP | GATE_REPLY_SKIPPING;
-    }
     return true;
 }
 
 bool exec_run(struct core *core, struct session *s, struct request *req) {
     const struct row *row = req->row;
-    if (unlikely(!row)) {
-        refuse_unknown(core, s, req);
-        return true;
+    if (unlikely(!row || row->subs || !arity_fits(row, req->argc) ||
+                 s->gates | (core->gates & row->flags))) {
+        return exec_slowly(core, s, req);
     }
-    if (unlikely(row->subs && req->argc > 1)) {
-        refuse_subcommand(core, s, req);
-        return true;
-    }
-    bool arity_ok = row->arity >= 0 ? req->argc == row->arity : req->argc >= -row->arity;
-    if (unlikely(!arity_ok || !row->run)) {
-        refuse_arity(core, s, row);
-        return true;
-    }
-    if (unlikely(s->gates | (core->gates & row->flags))) return exec_gated(core, s, req);
     run(core, s, req);
     return true;
 }
@@ -242,6 +250,10 @@ bool ctx_int_range(struct ctx *c, int i, int64_t min, int64_t max, int64_t *v, c
 bool ctx_db(struct ctx *c, int i, struct db **db) {
     int64_t id;
     if (!ctx_int(c, i, &id)) return false;
+    if (id != (int32_t)id) {
+        reply_error(c->r, "ERR value is out of range, value must between -2147483648 and 2147483647");
+        return false;
+    }
     if (id < 0 || id >= c->core->ks->db_count) {
         reply_err(c->r, ERR_BAD_DB);
         return false;

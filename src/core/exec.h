@@ -40,8 +40,10 @@ struct ctx {
     int64_t now_ms;
 };
 
-/* Fills row and key_hash of a request whose argv and argc are set. */
-void exec_prepare(struct core *core, struct request *req);
+/* Fills row and key_hash of a request whose argv and argc are set. Returns the row of its name (of
+ * the container, if a subcommand was named), which may be given as `known` for the next request of the
+ * same name; NULL: look it up. */
+const struct row *exec_prepare(struct core *core, struct request *req, const struct row *known);
 
 /* Runs the command, or refuses it with an error reply. False: it must wait (a pause); nothing
  * was done, and the session is in core->held. Cost over the handler's own: some 60 instructions. */

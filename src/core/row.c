@@ -316,8 +316,8 @@ const struct row *row_parent(const struct row_table *t, const struct row *row) {
 const char *row_full_name(const struct row_table *t, const struct row *row,
                           char buf[ROW_FULL_NAME_BYTES_MAX]) {
     const struct row *parent = row_parent(t, row);
-    if (!parent) return row->name;
-    int n = snprintf(buf, ROW_FULL_NAME_BYTES_MAX, "%s|%s", parent->name, row->name);
+    int n = snprintf(buf, ROW_FULL_NAME_BYTES_MAX, "%s%s%s", parent ? parent->name : "",
+                     parent ? "|" : "", row->name);
     ASSERT(n > 0 && n < ROW_FULL_NAME_BYTES_MAX);
     return buf;
 }
@@ -337,9 +337,9 @@ uint32_t row_acl(const struct row *row) {
 
 const char *row_acl_name(unsigned bit) {
     static const char *const names[] = {
-        "keyspace",    "read",  "write",    "set",      "sortedset",  "list",        "hash",
-        "string",      "bitmap", "hyperloglog", "geo",  "stream",     "pubsub",      "admin",
-        "fast",        "slow",  "blocking", "dangerous", "connection", "transaction", "scripting",
+        "keyspace", "read",   "write",       "set",       "sortedset",  "list",        "hash",
+        "string",   "bitmap", "hyperloglog", "geo",       "stream",     "pubsub",      "admin",
+        "fast",     "slow",   "blocking",    "dangerous", "connection", "transaction", "scripting",
     };
     return bit < sizeof names / sizeof *names ? names[bit] : NULL;
 }

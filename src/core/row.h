@@ -37,13 +37,13 @@ enum row_flag {
     ROW_NO_MULTI = 1 << 16,
     ROW_MOVABLEKEYS = 1 << 17,
     ROW_ALLOW_BUSY = 1 << 18,
-    ROW_PROTECTED = 1 << 19,       /* under enable-debug-command */
+    ROW_PROTECTED = 1 << 19, /* under enable-debug-command */
     ROW_TOUCHES_ARBITRARY_KEYS = 1 << 20,
     ROW_ONLY_SENTINEL = 1 << 21,
     ROW_NO_MANDATORY_KEYS = 1 << 22,
-    ROW_PAUSE_EXEMPT = 1 << 23,    /* runs during CLIENT PAUSE (not shown) */
-    ROW_TOUCHES = 1 << 24,         /* marks accesses even under CLIENT NO-TOUCH (not shown) */
-    ROW_MONITOR_MAY = 1 << 25,     /* open to a session that MONITOR feeds (not shown) */
+    ROW_PAUSE_EXEMPT = 1 << 23, /* runs during CLIENT PAUSE (not shown) */
+    ROW_TOUCHES = 1 << 24,      /* marks accesses even under CLIENT NO-TOUCH (not shown) */
+    ROW_MONITOR_MAY = 1 << 25,  /* open to a session that MONITOR feeds (not shown) */
 };
 
 /* ACL categories beyond those that follow from flags (@write, @read, @fast, @slow,
@@ -94,7 +94,8 @@ struct keyspec {
     uint8_t begin, find;
     int16_t index;       /* BEGIN_INDEX: position of the first key; BEGIN_KEYWORD: start from */
     const char *keyword; /* BEGIN_KEYWORD */
-    int16_t last, step, limit;          /* FIND_RANGE: last is relative to the first key; negative: from the end */
+    int16_t last, step,
+        limit; /* FIND_RANGE: last is relative to the first key; negative: from the end */
     int16_t keynum, first_key, key_step; /* FIND_KEYNUM, relative to the begin position */
 };
 #define ROW_KEYSPECS_MAX 4
@@ -125,17 +126,31 @@ struct row_change {
 };
 
 enum row_group {
-    GROUP_GENERIC, GROUP_STRING, GROUP_LIST, GROUP_SET, GROUP_SORTED_SET, GROUP_HASH,
-    GROUP_PUBSUB, GROUP_TRANSACTIONS, GROUP_CONNECTION, GROUP_SERVER, GROUP_SCRIPTING,
-    GROUP_HYPERLOGLOG, GROUP_CLUSTER, GROUP_SENTINEL, GROUP_GEO, GROUP_STREAM, GROUP_BITMAP,
+    GROUP_GENERIC,
+    GROUP_STRING,
+    GROUP_LIST,
+    GROUP_SET,
+    GROUP_SORTED_SET,
+    GROUP_HASH,
+    GROUP_PUBSUB,
+    GROUP_TRANSACTIONS,
+    GROUP_CONNECTION,
+    GROUP_SERVER,
+    GROUP_SCRIPTING,
+    GROUP_HYPERLOGLOG,
+    GROUP_CLUSTER,
+    GROUP_SENTINEL,
+    GROUP_GEO,
+    GROUP_STREAM,
+    GROUP_BITMAP,
     GROUP_COUNT,
 };
 
 struct row {
-    const char *name;               /* lower case, as Redis shows it; of a subcommand: its own word */
-    void (*run)(struct ctx *c);     /* NULL: a container that has subcommands only */
-    int arity;                      /* as Redis: counts the name; negative: at least */
-    uint32_t flags, acl;            /* row_flag, row_acl */
+    const char *name;           /* lower case, as Redis shows it; of a subcommand: its own word */
+    void (*run)(struct ctx *c); /* NULL: a container that has subcommands only */
+    int arity;                  /* as Redis: counts the name; negative: at least */
+    uint32_t flags, acl;        /* row_flag, row_acl */
     struct keyspec keys[ROW_KEYSPECS_MAX]; /* ends with BEGIN_NONE */
     /* Positions of the keys when the specifications cannot tell: fills out[] with argument
      * indexes, returns how many or a negative ERR_ code; NULL: by the specifications. */
@@ -143,13 +158,14 @@ struct row {
     /* With KEY_VARIABLE_FLAGS: what these arguments do to the keys (keyspec_flag); NULL: all
      * that the specification says. */
     uint16_t (*key_flags)(const struct slice *argv, int argc);
-    const struct row *subs;         /* ends with a NULL name */
+    const struct row *subs; /* ends with a NULL name */
     const char *since, *summary, *complexity;
     enum row_group group;
     const char *deprecated_since, *replaced_by;
-    const struct row_arg *args;     /* ends with a NULL name */
+    const struct row_arg *args;       /* ends with a NULL name */
     const struct row_change *history; /* ends with a NULL since */
-    const char *const *tips;        /* ends with NULL: "nondeterministic_output", "request_policy:all_shards" ... */
+    const char *const
+        *tips; /* ends with NULL: "nondeterministic_output", "request_policy:all_shards" ... */
 };
 
 /* What is counted per row (and per subcommand), INFO commandstats and LATENCY HISTOGRAM. */
@@ -192,7 +208,7 @@ void row_stats_reset(struct row_table *t);
 /* Counts a call of so many clock ticks in the histogram. */
 void row_stats_time(struct row_stats *stats, uint64_t ticks);
 
-/* "config|get" for a subcommand, "get" for a command: buf or the row's name. */
+/* Writes "config|get" for a subcommand, "get" for a command, and returns buf. */
 #define ROW_FULL_NAME_BYTES_MAX 64
 const char *row_full_name(const struct row_table *t, const struct row *row,
                           char buf[ROW_FULL_NAME_BYTES_MAX]);

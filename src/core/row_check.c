@@ -49,8 +49,9 @@ static void check_shape(struct subject s) {
 static void check_flags(struct subject s) {
     uint32_t flags = s.row->flags;
     require(s, !(flags & ROW_WRITE && flags & ROW_READONLY), "writes and is read-only");
-    require(s, !(flags & ROW_DENYOOM) || flags & ROW_WRITE || flags & ROW_NOSCRIPT ||
-                   !(flags & ROW_READONLY),
+    require(s,
+            !(flags & ROW_DENYOOM) || flags & ROW_WRITE || flags & ROW_NOSCRIPT ||
+                !(flags & ROW_READONLY),
             "denied when out of memory, though read-only");
     require(s, !(flags & ROW_NO_MANDATORY_KEYS) || row_has_keys(s.row),
             "no keys are mandatory, but there are none");
@@ -76,12 +77,13 @@ static void check_keyspec(struct subject s, const struct keyspec *spec) {
     if (spec->find == FIND_RANGE) {
         require(s, spec->step > 0, "keys have a step");
         require(s, spec->limit == 0 || spec->last < 0, "a limit counts from the end");
-        require(s, s.row->arity < 0 || spec->begin != BEGIN_INDEX ||
-                       spec->index + spec->last < least,
+        require(s,
+                s.row->arity < 0 || spec->begin != BEGIN_INDEX || spec->index + spec->last < least,
                 "the last key is behind the last argument");
     }
     if (spec->find == FIND_KEYNUM)
-        require(s, spec->key_step > 0 && spec->first_key > spec->keynum, "keys follow their number");
+        require(s, spec->key_step > 0 && spec->first_key > spec->keynum,
+                "keys follow their number");
 }
 
 static void check_args(struct subject s, const struct row_arg *args, int spec_count) {

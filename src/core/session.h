@@ -22,43 +22,43 @@ struct core;
 /* Reasons for the slow way through exec. */
 enum session_gate {
     GATE_UNAUTHENTICATED = 1 << 0,
-    GATE_REPLY_OFF = 1 << 1,   /* CLIENT REPLY OFF */
-    GATE_REPLY_SKIP = 1 << 2,  /* CLIENT REPLY SKIP: the next one; becomes _SKIPPING */
+    GATE_REPLY_OFF = 1 << 1,  /* CLIENT REPLY OFF */
+    GATE_REPLY_SKIP = 1 << 2, /* CLIENT REPLY SKIP: the next one; becomes _SKIPPING */
     GATE_REPLY_SKIPPING = 1 << 3,
     GATE_NO_TOUCH = 1 << 4,
-    GATE_MONITOR = 1 << 5,     /* is fed by MONITOR: RESET and QUIT only */
+    GATE_MONITOR = 1 << 5, /* is fed by MONITOR: RESET and QUIT only */
 };
 
 enum session_state {
-    SESSION_CLOSE_NOW = 1 << 0,     /* drop without sending what is queued */
-    SESSION_CLOSE_AFTER = 1 << 1,   /* send what is queued, then drop */
-    SESSION_HELD = 1 << 2,          /* its next commands wait (pause, later: blocked, parked) */
+    SESSION_CLOSE_NOW = 1 << 0,   /* drop without sending what is queued */
+    SESSION_CLOSE_AFTER = 1 << 1, /* send what is queued, then drop */
+    SESSION_HELD = 1 << 2,        /* its next commands wait (pause, later: blocked, parked) */
     SESSION_NO_EVICT = 1 << 3,
     SESSION_UNIX = 1 << 4,
-    SESSION_LOCAL = 1 << 5,         /* from this machine; the door sets both */
+    SESSION_LOCAL = 1 << 5, /* from this machine; the door sets both */
 };
 
 #define SESSION_NAME_BYTES_MAX 256
 
 struct session {
-    struct list_link in_all;      /* core->sessions */
-    struct list_link in_class;    /* core->monitors */
-    struct list_link in_held;     /* core->held */
-    struct session_ids *ids;      /* session_by_id's table */
+    struct list_link in_all;   /* core->sessions */
+    struct list_link in_class; /* core->monitors */
+    struct list_link in_held;  /* core->held */
+    struct session_ids *ids;   /* session_by_id's table */
     struct session *next_in_chain;
     struct core *core;
     struct db *db;
     uint64_t id;
     uint32_t gates, state;
     struct reply reply;
-    char *name, *lib_name, *lib_ver; /* NULL if unset */
+    char *name, *lib_name, *lib_ver;                            /* NULL if unset */
     char addr[NET_ADDR_TEXT_BYTES], laddr[NET_ADDR_TEXT_BYTES]; /* as CLIENT LIST shows them */
     int fd;
     int64_t created_ms, active_ms; /* Unix time; last command or bytes received */
     uint64_t commands, bytes_in, bytes_out;
     const struct row *last_row;
     uint32_t query_bytes, query_free; /* kept by the door for CLIENT LIST */
-    int64_t soft_limit_since_ms;   /* output buffer over its soft limit, 0 if not */
+    int64_t soft_limit_since_ms;      /* output buffer over its soft limit, 0 if not */
     /* The door's: s has output, or its state has changed, outside a command of its own. Frees no
      * session before the loop goes on, so that whoever walks core->sessions may call it. */
     void (*kick)(struct session *s);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/row.h"
@@ -103,6 +104,10 @@ bool conn_receive(struct conn *c, char *buf) {
 
 void conn_keep(struct conn *c) {
     size_t left = (size_t)(c->end - c->at);
+    if (likely(!left && !c->backlog && !c->reader && !conn_stopped(c))) {
+        c->s.query_bytes = 0;
+        return;
+    }
     if (!left) {
         mem_free(c->backlog);
         c->backlog = NULL;

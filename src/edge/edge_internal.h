@@ -1,6 +1,6 @@
 /* edge_internal.h - the state behind resp.h, for the files of edge/. */
-#ifndef EDGE_INTERNAL_H
-#define EDGE_INTERNAL_H
+#ifndef EDGE_EDGE_INTERNAL_H
+#define EDGE_EDGE_INTERNAL_H
 
 #include "base/list.h"
 #include "core/config.h"

@@ -12,9 +12,12 @@
 
 struct batch {
     int n, args;
+    struct resp_head head;  /* of the command cut last, */
+    const struct row *row;  /* and the row of the one looked up last */
     struct {
         struct conn *c;
         const char *end; /* behind the command in the connection's bytes */
+        bool same_name;  /* as the one before */
         struct request req;
     } at[EDGE_BATCH];
     struct slice argv[EDGE_BATCH_ARGS];
@@ -65,7 +68,7 @@ static struct resp_limits limits_of(const struct conn *c) {
 static bool run_reader(struct conn *c) {
     struct resp_reader *r = c->reader;
     struct request req = {.argv = r->argv, .argc = r->argc, .blobs = r->blobs};
-    exec_prepare(c->s.core, &req);
+    exec_prepare(c->s.core, &req, NULL);
     c->reader_ready = !exec_run(c->s.core, &c->s, &req);
     return !c->reader_ready;
 }
@@ -105,7 +108,8 @@ static bool cut_commands(struct batch *b, struct conn *c) {
     while (b->n < EDGE_BATCH && c->cut < c->end) {
         struct request *req = &b->at[b->n].req;
         int room = EDGE_BATCH_ARGS - b->args;
-        size_t n = resp_cut(c->cut, c->end, b->argv + b->args, room, &req->argc);
+        size_t n = resp_cut(c->cut, c->end, b->argv + b->args, room, &req->argc, &b->head,
+                            &b->at[b->n].same_name);
         if (unlikely(!n)) return room == EDGE_BATCH_ARGS;
         req->argv = b->argv + b->args;
         req->blobs = NULL;
@@ -118,7 +122,9 @@ static bool cut_commands(struct batch *b, struct conn *c) {
 }
 
 static void look_up(struct core *core, struct batch *b) {
-    for (int i = 0; i < b->n; i++) exec_prepare(core, &b->at[i].req);
+    for (int i = 0; i < b->n; i++) {
+        b->row = exec_prepare(core, &b->at[i].req, b->at[i].same_name ? b->row : NULL);
+    }
 }
 
 static bool has_key(const struct request *req) {

@@ -34,9 +34,20 @@ struct resp_limits {
     bool unauthenticated;
 };
 
+/* The bytes before the second argument, "*2\r\n$3\r\nGET\r\n": commands come in runs of one name,
+ * and the head of the last one is recognised as a whole. All zero at first. */
+#define RESP_HEAD_WORDS 3
+struct resp_head {
+    uint64_t words[RESP_HEAD_WORDS], masks[RESP_HEAD_WORDS];
+    int n; /* bytes; 0: none kept */
+    int argc, name_bytes;
+};
+
 /* Cuts one command of at most argv_max arguments off [p, end). Returns the bytes it took, with
- * *argc and argv set, or 0. Bulks above RESP_BLOB_BYTES_MIN are left to a reader. */
-size_t resp_cut(const char *p, const char *end, struct slice *argv, int argv_max, int *argc);
+ * *argc and argv set, or 0. Bulks above RESP_BLOB_BYTES_MIN are left to a reader. *same says that
+ * the command has the head, and so the name, of the one cut before with this head. */
+size_t resp_cut(const char *p, const char *end, struct slice *argv, int argv_max, int *argc,
+                struct resp_head *head, bool *same);
 
 enum resp_state {
     RESP_MORE,    /* all bytes taken; the command is not complete */

@@ -9,45 +9,83 @@
 /* ---- the short way ------------------------------------------------------------------ */
 
 /* Digits up to a line end; returns behind it, NULL unless it is all there and below limit. */
-static inline const char *cut_number(const char *p, const char *end, uint32_t limit, uint32_t *out) {
+static __attribute__((noinline)) const char *cut_number(const char *p, const char *end,
+                                                        uint32_t limit, uint32_t *out) {
     uint32_t v = 0;
     const char *first = p;
     for (; p < end && (unsigned char)(*p - '0') < 10; p++) {
         v = v * 10 + (uint32_t)(*p - '0');
-        if (unlikely(v > limit)) return NULL;
+        if (v > limit) return NULL;
     }
-    if (unlikely(p == first || end - p < 2 || p[0] != '\r' || p[1] != '\n')) return NULL;
-    if (unlikely(*first == '0' && p - first > 1)) return NULL;
+    if (p == first || end - p < 2 || p[0] != '\r' || p[1] != '\n') return NULL;
+    if (*first == '0' && p - first > 1) return NULL;
     *out = v;
     return p + 2;
 }
 
-size_t resp_cut(const char *p, const char *end, struct slice *argv, int argv_max, int *argc) {
-    const char *start = p;
-    uint32_t n, len;
-    if (unlikely(end - p < 4 || *p != '*')) return 0;
-    if (likely(p[2] == '\r' && p[3] == '\n' && (unsigned char)(p[1] - '1') < 9)) {
-        n = (uint32_t)(p[1] - '0');
-        p += 4;
-        if (unlikely(n > (uint32_t)argv_max)) return 0;
-    } else {
-        p = cut_number(p + 1, end, (uint32_t)argv_max, &n);
-        if (unlikely(!p || n == 0)) return 0;
+/* A header: nearly all have one or two digits ("*2", "$16"). As in Redis, the byte behind the
+ * CR is not looked at. */
+static inline const char *cut_header(const char *p, const char *end, char type, uint32_t limit,
+                                     uint32_t *out) {
+    if (unlikely(end - p < 5 || *p != type)) return NULL; /* no header ends a command this close */
+    unsigned tens = (unsigned char)(p[1] - '0'), ones = (unsigned char)(p[2] - '0');
+    if (p[2] == '\r' && tens < 10) {
+        *out = tens;
+        return p + 4;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        if (unlikely(end - p < 4 || *p != '$')) return 0;
-        if (p[2] == '\r' && (unsigned char)(p[1] - '0') < 10 && p[3] == '\n') {
-            len = (uint32_t)(p[1] - '0');
-            p += 4;
-        } else {
-            p = cut_number(p + 1, end, RESP_BLOB_BYTES_MIN - 1, &len);
-            if (unlikely(!p)) return 0;
-        }
-        if (unlikely((size_t)(end - p) < (size_t)len + 2)) return 0;
+    if (p[3] == '\r' && tens - 1 < 9 && ones < 10) {
+        *out = tens * 10 + ones;
+        return p + 5;
+    }
+    return cut_number(p + 1, end, limit, out);
+}
+
+#define HEAD_BYTES ((ptrdiff_t)(RESP_HEAD_WORDS * sizeof(uint64_t)))
+
+static inline bool head_matches(const struct resp_head *head, const char *p) {
+    uint64_t w[RESP_HEAD_WORDS], differs = 0;
+    memcpy(w, p, sizeof w);
+    for (int i = 0; i < RESP_HEAD_WORDS; i++) differs |= (w[i] & head->masks[i]) ^ head->words[i];
+    return !differs;
+}
+
+/* `p` is the command's start and `name` its first argument; HEAD_BYTES can be read. */
+static void head_keep(struct resp_head *head, const char *p, struct slice name, int argc) {
+    char mask[HEAD_BYTES] = {0};
+    ptrdiff_t n = name.p + name.n + 2 - p;
+    head->n = 0;
+    if (n > HEAD_BYTES) return;
+    memset(mask, 0xff, (size_t)n);
+    memcpy(head->masks, mask, sizeof mask);
+    memcpy(head->words, p, sizeof mask);
+    for (int i = 0; i < RESP_HEAD_WORDS; i++) head->words[i] &= head->masks[i];
+    head->n = (int)n;
+    head->argc = argc;
+    head->name_bytes = (int)name.n;
+}
+
+size_t resp_cut(const char *p, const char *end, struct slice *argv, int argv_max, int *argc,
+                struct resp_head *head, bool *same) {
+    const char *start = p;
+    uint32_t n, len, i = 0;
+    *same = head->n && end - p >= HEAD_BYTES && head_matches(head, p);
+    if (likely(*same)) {
+        n = (uint32_t)head->argc;
+        if (n > (uint32_t)argv_max) return 0;
+        p += head->n;
+        argv[i++] = slice_of(p - 2 - head->name_bytes, (size_t)head->name_bytes);
+    } else {
+        p = cut_header(p, end, '*', (uint32_t)argv_max, &n);
+        if (!p || n - 1 >= (uint32_t)argv_max) return 0;
+    }
+    for (; i < n; i++) {
+        p = cut_header(p, end, '$', RESP_BLOB_BYTES_MIN - 1, &len);
+        if (unlikely(!p || end - p < (ptrdiff_t)len + 2)) return 0;
         argv[i] = slice_of(p, len);
         p += len + 2;
     }
     *argc = (int)n;
+    if (unlikely(!*same) && end - start >= HEAD_BYTES) head_keep(head, start, argv[0], (int)n);
     return (size_t)(p - start);
 }
 

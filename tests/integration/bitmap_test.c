@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replies.h"
 #include "support/client.h"
 #include "support/suite.h"
 
@@ -54,7 +55,10 @@ static void make_sources(size_t keys, size_t bytes_max) {
         if (dice(8) == 0) b->n = 0;
         unsigned kind = dice(3);
         for (size_t k = 0; k < b->n; k++)
-            b->bytes[k] = (unsigned char)(kind == 0 ? dice(256) : kind == 1 ? 255 : dice(9) ? 0 : 1);
+            b->bytes[k] = (unsigned char)(kind == 0   ? dice(256)
+                                          : kind == 1 ? 255
+                                          : dice(9)   ? 0
+                                                      : 1);
         if (b->n)
             freeReplyObject(cmd(c, "SET s%d %b", (int)i, b->bytes, b->n));
         else
@@ -83,7 +87,8 @@ static void check_operator(const char *op, size_t keys) {
 static void operators(const char *const *ops, size_t n, size_t keys_min) {
     for (int round = 0; round < 60; round++) {
         const char *op = ops[dice((unsigned)n)];
-        size_t keys = !strcmp(op, "NOT") ? 1 : keys_min + dice(SOURCES_MAX - (unsigned)keys_min + 1);
+        size_t keys =
+            !strcmp(op, "NOT") ? 1 : keys_min + dice(SOURCES_MAX - (unsigned)keys_min + 1);
         make_sources(keys, round % 3 ? 70 : BYTES_MAX);
         check_operator(op, keys);
     }
@@ -120,10 +125,10 @@ static void destination_is_a_source(void) {
     for (size_t i = 0; i < 3; i++) {
         make_sources(3, 100);
         freeReplyObject(cmd(c, "COPY s0 dest REPLACE"));
-        char *want = client_text(cmd(c, "BITOP %s other s0 s1 s2", ops[i]));
+        char *want = reply_text(cmd(c, "BITOP %s other s0 s1 s2", ops[i]));
         expect_text(c, want, "BITOP %s s0 s0 s1 s2", ops[i]);
         free(want);
-        want = client_text(cmd(c, "GET other"));
+        want = reply_text(cmd(c, "GET other"));
         expect_text(c, want, "GET s0");
         free(want);
     }

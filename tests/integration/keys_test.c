@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replies.h"
 #include "support/client.h"
 #include "support/suite.h"
 
@@ -31,13 +32,6 @@ static long long info_number(const char *section, const char *name) {
     const char *at = r->str ? strstr(r->str, want) : NULL;
     CU_ASSERT_PTR_NOT_NULL_FATAL(at);
     long long v = atoll(at + strlen(want));
-    freeReplyObject(r);
-    return v;
-}
-
-static long long integer(redisReply *r) {
-    CU_ASSERT_EQUAL(r->type, REDIS_REPLY_INTEGER);
-    long long v = r->integer;
     freeReplyObject(r);
     return v;
 }
@@ -93,7 +87,7 @@ static void expired_keys_are_collected(void) {
     long long filled = server_now_ms();
     long long left = 1;
     while (left && server_now_ms() < filled + 5000) {
-        left = integer(cmd(c, "DBSIZE"));
+        left = reply_int(cmd(c, "DBSIZE"));
         if (left) server_sleep_ms(10);
     }
     CU_ASSERT_EQUAL(left, 0);
@@ -145,9 +139,7 @@ static void active_expiry_can_be_switched_off(void) {
 
 /* Iteration */
 
-static void make_staying(int i) {
-    redisAppendCommand(c, "SET stay:%d v", i);
-}
+static void make_staying(int i) { redisAppendCommand(c, "SET stay:%d v", i); }
 
 /* Keys present all the time must be returned, whatever else comes and goes. */
 static void scan_with(void (*disturb)(int round)) {
@@ -177,9 +169,7 @@ static void scan_with(void (*disturb)(int round)) {
 
 static int grown;
 
-static void make_growth(int i) {
-    redisAppendCommand(c, "SET g:%d v", grown + i);
-}
+static void make_growth(int i) { redisAppendCommand(c, "SET g:%d v", grown + i); }
 
 static void grow(int round) {
     if (round >= 60) return;
@@ -192,9 +182,7 @@ static void scan_while_growing(void) {
     scan_with(grow);
 }
 
-static void make_shrinkage(int i) {
-    redisAppendCommand(c, "DEL g:%d", grown - i);
-}
+static void make_shrinkage(int i) { redisAppendCommand(c, "DEL g:%d", grown - i); }
 
 static void shrink(int round) {
     if (round == 0) {
@@ -210,9 +198,7 @@ static void shrink(int round) {
     }
 }
 
-static void scan_while_shrinking(void) {
-    scan_with(shrink);
-}
+static void scan_while_shrinking(void) { scan_with(shrink); }
 
 static void make_churn(int i) {
     redisAppendCommand(c, i % 2 ? "SET churn:%d v PX 5" : "DEL churn:%d", (int)dice(5000));
@@ -223,9 +209,7 @@ static void churn(int round) {
     pipeline(200, make_churn);
 }
 
-static void scan_while_keys_come_and_go(void) {
-    scan_with(churn);
-}
+static void scan_while_keys_come_and_go(void) { scan_with(churn); }
 
 /* Without changes every key comes exactly once; COUNT bounds the work of a call. */
 static void scan_is_exact_at_rest(void) {
@@ -267,9 +251,7 @@ static void randomkey_reaches_all(void) {
 
 static char value[VALUE_BYTES];
 
-static void make_plain(int i) {
-    redisAppendCommand(c, "SET p:%d %b", i, value, sizeof value);
-}
+static void make_plain(int i) { redisAppendCommand(c, "SET p:%d %b", i, value, sizeof value); }
 
 static void make_volatile(int i) {
     redisAppendCommand(c, "SET v:%d %b EX %d", i, value, sizeof value, 10000 + i);
@@ -295,7 +277,7 @@ static void noeviction_refuses(void) {
     int errors = pipeline(10000, make_plain);
     CU_ASSERT(errors > 1000 && errors < 9500);
     check_used(limit);
-    CU_ASSERT_EQUAL(integer(cmd(c, "DBSIZE")), 10000 - errors);
+    CU_ASSERT_EQUAL(reply_int(cmd(c, "DBSIZE")), 10000 - errors);
     expect_ok(c, "CONFIG SET maxmemory 1000");
     expect_err(c, OOM, "SET more v");
     expect_err(c, OOM, "APPEND p:0 v");
@@ -314,7 +296,7 @@ static void allkeys(const char *policy) {
     long long limit = limit_memory(policy);
     CU_ASSERT_EQUAL(pipeline(15000, make_plain), 0);
     check_used(limit);
-    long long left = integer(cmd(c, "DBSIZE"));
+    long long left = reply_int(cmd(c, "DBSIZE"));
     CU_ASSERT(left > 2000 && left < 8000);
     CU_ASSERT_EQUAL(info_number("stats", "evicted_keys") - before, 15000 - left);
 }
@@ -370,13 +352,9 @@ static int alive(const char *prefix, int n) {
     return left;
 }
 
-static void make_hot(int i) {
-    redisAppendCommand(c, "SET hot:%d %b", i, value, sizeof value);
-}
+static void make_hot(int i) { redisAppendCommand(c, "SET hot:%d %b", i, value, sizeof value); }
 
-static void touch_hot(int i) {
-    redisAppendCommand(c, "GET hot:%d", i % 500);
-}
+static void touch_hot(int i) { redisAppendCommand(c, "GET hot:%d", i % 500); }
 
 static int cold_from;
 
@@ -402,13 +380,9 @@ static void used_keys_stay(const char *policy) {
     expect_ok(c, "CONFIG SET maxmemory-samples 5");
 }
 
-static void lru_keeps_used_keys(void) {
-    used_keys_stay("allkeys-lru");
-}
+static void lru_keeps_used_keys(void) { used_keys_stay("allkeys-lru"); }
 
-static void lfu_keeps_used_keys(void) {
-    used_keys_stay("allkeys-lfu");
-}
+static void lfu_keeps_used_keys(void) { used_keys_stay("allkeys-lfu"); }
 
 static void ttl_policy_takes_the_nearest(void) {
     fresh();
@@ -418,7 +392,7 @@ static void ttl_policy_takes_the_nearest(void) {
     int early = 0;
     int late = 0;
     for (int i = 0; i < 9000; i += 5) {
-        int there = integer(cmd(c, "EXISTS v:%d", i)) == 1;
+        int there = reply_int(cmd(c, "EXISTS v:%d", i)) == 1;
         if (i < 2000) early += there;
         if (i >= 7000) late += there;
     }
@@ -445,17 +419,17 @@ static void object_tells_use(void) {
     expect_ok(c, "CONFIG SET maxmemory-policy allkeys-lfu");
     expect_ok(c, "SET k v");
     for (int i = 0; i < 200; i++) freeReplyObject(cmd(c, "GET k"));
-    CU_ASSERT(integer(cmd(c, "OBJECT FREQ k")) > 5);
+    CU_ASSERT(reply_int(cmd(c, "OBJECT FREQ k")) > 5);
     expect_err_prefix(c, "ERR An LFU maxmemory policy is selected, idle time not tracked.",
                       "OBJECT IDLETIME k");
     expect_nil(c, "OBJECT FREQ none");
     expect_ok(c, "CONFIG SET maxmemory-policy noeviction");
     expect_ok(c, "SET k v");
     server_sleep_ms(2200);
-    long long idle = integer(cmd(c, "OBJECT IDLETIME k"));
+    long long idle = reply_int(cmd(c, "OBJECT IDLETIME k"));
     CU_ASSERT(idle >= 1 && idle <= 4);
     expect_int(c, 1, "TOUCH k");
-    CU_ASSERT(integer(cmd(c, "OBJECT IDLETIME k")) <= 1);
+    CU_ASSERT(reply_int(cmd(c, "OBJECT IDLETIME k")) <= 1);
 }
 
 /* Large keyspaces */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replies.h"
 #include "support/client.h"
 #include "support/suite.h"
 
@@ -13,9 +14,7 @@
 static struct server *server;
 static redisContext *c;
 
-static void fresh(void) {
-    expect_ok(c, "FLUSHALL");
-}
+static void fresh(void) { expect_ok(c, "FLUSHALL"); }
 
 /* XXH3-64 of known texts. */
 static void digest_is_xxh3(void) {
@@ -28,7 +27,7 @@ static void digest_is_xxh3(void) {
     expect_str(c, "2d06800538d394c2", "DIGEST k");
     expect_ok(c, "SET k 12345");
     expect_str(c, "int", "OBJECT ENCODING k");
-    char *as_int = client_text(cmd(c, "DIGEST k"));
+    char *as_int = reply_text(cmd(c, "DIGEST k"));
     expect_int(c, 6, "APPEND k 6");
     expect_int(c, 6, "SETRANGE k 0 12345");
     expect_ok(c, "SET j 12346");
@@ -87,8 +86,8 @@ static void set_if_digest(void) {
 static void set_conditions_exclude_each_other(void) {
     fresh();
     expect_ok(c, "SET k v");
-    static const char *const words[] = {"IFEQ v", "IFNE x", "IFDEQ b6acb9d84a38ff74",
-                                        "IFDNE b6acb9d84a38ff74", "NX", "XX"};
+    static const char *const words[] = {
+        "IFEQ v", "IFNE x", "IFDEQ b6acb9d84a38ff74", "IFDNE b6acb9d84a38ff74", "NX", "XX"};
     for (size_t i = 0; i < 6; i++)
         for (size_t k = 0; k < 6; k++) {
             char line[200];
@@ -188,15 +187,14 @@ static void msetex_expiry(void) {
 static void msetex_refuses(void) {
     fresh();
     static const char *const wrong[] = {
-        "MSETEX 0 a 1",           "MSETEX -1 a 1",         "MSETEX x a 1",
-        "MSETEX 2 a 1 b",         "MSETEX 3 a 1 b 2",      "MSETEX 1 a 1 NX XX",
-        "MSETEX 1 a 1 EX",        "MSETEX 1 a 1 EX 0",     "MSETEX 1 a 1 EX -5",
-        "MSETEX 1 a 1 EX x",      "MSETEX 1 a 1 EX 9 PX 9", "MSETEX 1 a 1 EX 9 KEEPTTL",
-        "MSETEX 1 a 1 junk",      "MSETEX 1 a 1 b 2",      "MSETEX 9223372036854775807 a 1",
+        "MSETEX 0 a 1",      "MSETEX -1 a 1",          "MSETEX x a 1",
+        "MSETEX 2 a 1 b",    "MSETEX 3 a 1 b 2",       "MSETEX 1 a 1 NX XX",
+        "MSETEX 1 a 1 EX",   "MSETEX 1 a 1 EX 0",      "MSETEX 1 a 1 EX -5",
+        "MSETEX 1 a 1 EX x", "MSETEX 1 a 1 EX 9 PX 9", "MSETEX 1 a 1 EX 9 KEEPTTL",
+        "MSETEX 1 a 1 junk", "MSETEX 1 a 1 b 2",       "MSETEX 9223372036854775807 a 1",
         "MSETEX 1 a 1 GET",
     };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        expect_err_prefix(c, "ERR", wrong[i]);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) expect_err_prefix(c, "ERR", wrong[i]);
     expect_int(c, 0, "DBSIZE");
 }
 
@@ -257,14 +255,22 @@ static void increx_expiry(void) {
 static void increx_refuses(void) {
     fresh();
     static const char *const wrong[] = {
-        "INCREX k BYINT",          "INCREX k BYINT x",      "INCREX k BYFLOAT x",
-        "INCREX k BYINT 1 BYINT 2", "INCREX k BYINT 1 BYFLOAT 1", "INCREX k UBOUND",
-        "INCREX k UBOUND 1.5",     "INCREX k LBOUND 5 UBOUND 4", "INCREX k EX 0",
-        "INCREX k EX 5 PX 5",      "INCREX k EX 5 PERSIST", "INCREX k junk",
-        "INCREX k ENX",            "INCREX k BYFLOAT nan",
+        "INCREX k BYINT",
+        "INCREX k BYINT x",
+        "INCREX k BYFLOAT x",
+        "INCREX k BYINT 1 BYINT 2",
+        "INCREX k BYINT 1 BYFLOAT 1",
+        "INCREX k UBOUND",
+        "INCREX k UBOUND 1.5",
+        "INCREX k LBOUND 5 UBOUND 4",
+        "INCREX k EX 0",
+        "INCREX k EX 5 PX 5",
+        "INCREX k EX 5 PERSIST",
+        "INCREX k junk",
+        "INCREX k ENX",
+        "INCREX k BYFLOAT nan",
     };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        expect_err_prefix(c, "ERR", wrong[i]);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) expect_err_prefix(c, "ERR", wrong[i]);
     expect_int(c, 0, "DBSIZE");
 }
 

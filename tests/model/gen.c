@@ -6,9 +6,9 @@
 
 /* {int} around every limit that a parser or an addition may have; {int a b} uniform. */
 static void make_int(struct rng *r, int64_t low, int64_t high, struct text *out) {
-    static const int64_t limits[] = {INT64_MIN,   INT64_MAX,  INT32_MIN,   INT32_MAX, UINT32_MAX,
-                                     INT16_MAX,   UINT16_MAX, 9999,        10000,     512 << 20,
-                                     1LL << 53,   1LL << 62,  -(1LL << 62), 127,      255};
+    static const int64_t limits[] = {INT64_MIN, INT64_MAX,  INT32_MIN,    INT32_MAX, UINT32_MAX,
+                                     INT16_MAX, UINT16_MAX, 9999,         10000,     512 << 20,
+                                     1LL << 53, 1LL << 62,  -(1LL << 62), 127,       255};
     int64_t v;
     if (low != high) {
         v = rng_range(r, low, high);
@@ -25,26 +25,79 @@ static void make_int(struct rng *r, int64_t low, int64_t high, struct text *out)
 
 /* {notint} things that look like integers but are not, or only for some parsers. */
 static void make_notint(struct rng *r, int64_t low, int64_t high, struct text *out) {
-    static const char *const all[] = {"",      "-",     "+5",   "007",  " 5",   "5 ",
-                                      "5a",    "-0",    "0x10", "1e3",  "1.0",  "9223372036854775808",
-                                      "--1",   "1-",    "inf",  "nan",  "0 ",   "-9223372036854775809",
-                                      "\t1",   "1\n",   "00",   "-00",  "1,0",  "18446744073709551616",
-                                      "18446744073709551615", "99999999999999999999999999", "abc", "0b1"};
+    static const char *const all[] = {"",
+                                      "-",
+                                      "+5",
+                                      "007",
+                                      " 5",
+                                      "5 ",
+                                      "5a",
+                                      "-0",
+                                      "0x10",
+                                      "1e3",
+                                      "1.0",
+                                      "9223372036854775808",
+                                      "--1",
+                                      "1-",
+                                      "inf",
+                                      "nan",
+                                      "0 ",
+                                      "-9223372036854775809",
+                                      "\t1",
+                                      "1\n",
+                                      "00",
+                                      "-00",
+                                      "1,0",
+                                      "18446744073709551616",
+                                      "18446744073709551615",
+                                      "99999999999999999999999999",
+                                      "abc",
+                                      "0b1"};
     (void)low, (void)high;
     text_cstr(out, all[rng_below(r, sizeof all / sizeof *all)]);
 }
 
 /* {float} plain, exact, huge, tiny, long, hexadecimal, infinite and broken ones. */
 static void make_float(struct rng *r, int64_t low, int64_t high, struct text *out) {
-    static const char *const odd[] = {"3.0",    "0.1",    "-0",      "-0.0",   "1e10",  "1e-10",
-                                      "inf",    "-inf",   "+inf",    "nan",    "1e400", "1e-400",
-                                      "5.0e3",  "1.5e2",  "0x1p3",   "0x.8",   ".5",    "5.",
-                                      " 1",     "1 ",     "1.0.0",   "1e",     "e1",    "infinity",
-                                      "1e4932", "1e5000", "1e17",    "1e18",   "1e-17", "1e-18",
-                                      "3.14159265358979323846", "1.7976931348623157e308", "1_0", ""};
+    static const char *const odd[] = {"3.0",
+                                      "0.1",
+                                      "-0",
+                                      "-0.0",
+                                      "1e10",
+                                      "1e-10",
+                                      "inf",
+                                      "-inf",
+                                      "+inf",
+                                      "nan",
+                                      "1e400",
+                                      "1e-400",
+                                      "5.0e3",
+                                      "1.5e2",
+                                      "0x1p3",
+                                      "0x.8",
+                                      ".5",
+                                      "5.",
+                                      " 1",
+                                      "1 ",
+                                      "1.0.0",
+                                      "1e",
+                                      "e1",
+                                      "infinity",
+                                      "1e4932",
+                                      "1e5000",
+                                      "1e17",
+                                      "1e18",
+                                      "1e-17",
+                                      "1e-18",
+                                      "3.14159265358979323846",
+                                      "1.7976931348623157e308",
+                                      "1_0",
+                                      ""};
     (void)low, (void)high;
     switch (rng_below(r, 5)) {
-    case 0: text_fmt(out, "%.*f", (int)rng_below(r, 6), (double)rng_range(r, -1000, 1000) / 7); break;
+    case 0:
+        text_fmt(out, "%.*f", (int)rng_below(r, 6), (double)rng_range(r, -1000, 1000) / 7);
+        break;
     case 1: text_fmt(out, "%lld", (long long)rng_range(r, -100, 100)); break;
     case 2: text_fmt(out, "%.17g", (double)(int64_t)rng_next(r) / 1e9); break;
     case 3: text_fmt(out, "%.2f", (double)rng_range(r, -10000, 10000) / 100); break;
@@ -68,8 +121,8 @@ static void make_bytes(struct rng *r, int64_t low, int64_t high, struct text *ou
 
 /* {edge} bytes of a length at or beside a size where a representation may change. */
 static void make_edge(struct rng *r, int64_t low, int64_t high, struct text *out) {
-    static const int64_t sizes[] = {0,   1,   8,   12,   16,   20,   32,   44,    64,    96,
-                                    128, 200, 256, 512,  1024, 4096, 8192, 16384, 32768, 65536};
+    static const int64_t sizes[] = {0,   1,   8,   12,  16,   20,   32,   44,    64,    96,
+                                    128, 200, 256, 512, 1024, 4096, 8192, 16384, 32768, 65536};
     uint64_t common = rng_percent(r, 90) ? 14 : sizeof sizes / sizeof *sizes;
     int64_t n = sizes[rng_below(r, common)] + rng_range(r, -2, 2);
     (void)low, (void)high;
@@ -84,12 +137,13 @@ static void make_text(struct rng *r, int64_t low, int64_t high, struct text *out
 
 /* {glob} a pattern over the alphabet of the keys. */
 static void make_glob(struct rng *r, int64_t low, int64_t high, struct text *out) {
-    static const char *const parts[] = {"*",    "?",      "k",     "[a-z]", "[^k]", "\\*",  "1",
-                                        "[12",  "[k-]",   "[z-a]", "**",    "s:",   "{t}",  "\\",
-                                        "[]",   "[^",     "]",     "a",     "-",    "\\k",  "h"};
+    static const char *const parts[] = {"*",   "?",    "k",     "[a-z]", "[^k]", "\\*", "1",
+                                        "[12", "[k-]", "[z-a]", "**",    "s:",   "{t}", "\\",
+                                        "[]",  "[^",   "]",     "a",     "-",    "\\k", "h"};
     size_t n = 1 + rng_below(r, 4);
     (void)low, (void)high;
-    for (size_t i = 0; i < n; i++) text_cstr(out, parts[rng_below(r, sizeof parts / sizeof *parts)]);
+    for (size_t i = 0; i < n; i++)
+        text_cstr(out, parts[rng_below(r, sizeof parts / sizeof *parts)]);
 }
 
 /* {field} a bit field's type: u1..u63, i1..i64, and beyond. */
@@ -106,9 +160,10 @@ static void make_field(struct rng *r, int64_t low, int64_t high, struct text *ou
 
 /* {junk} one word that hardly fits anywhere. */
 static void make_junk(struct rng *r, int64_t low, int64_t high, struct text *out) {
-    static const char *const all[] = {"", "*", "-1", "0", "NX", "XX", "GET", "EX", "PX", "KEEPTTL",
-                                      "GT", "LT", "MATCH", "COUNT", "REPLACE", "DB", "BIT", "BYTE",
-                                      "junk", "\r\n", "'", "\"", "\\", "%s%n", "LEN", "IDX", "nosuch"};
+    static const char *const all[] = {"",        "*",  "-1",      "0",    "NX",   "XX",    "GET",
+                                      "EX",      "PX", "KEEPTTL", "GT",   "LT",   "MATCH", "COUNT",
+                                      "REPLACE", "DB", "BIT",     "BYTE", "junk", "\r\n",  "'",
+                                      "\"",      "\\", "%s%n",    "LEN",  "IDX",  "nosuch"};
     (void)low, (void)high;
     uint64_t kind = rng_below(r, 10);
     if (kind < 7)
@@ -125,9 +180,9 @@ struct gen {
 };
 
 static const struct gen gens[] = {
-    {"int", make_int},     {"notint", make_notint}, {"float", make_float}, {"bytes", make_bytes},
-    {"edge", make_edge},   {"text", make_text},     {"glob", make_glob},   {"field", make_field},
-    {"junk", make_junk},
+    {"int", make_int},     {"notint", make_notint}, {"float", make_float},
+    {"bytes", make_bytes}, {"edge", make_edge},     {"text", make_text},
+    {"glob", make_glob},   {"field", make_field},   {"junk", make_junk},
 };
 
 const struct gen *gen_find(struct span name) {

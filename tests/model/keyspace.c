@@ -110,7 +110,8 @@ static bool same_keys(const struct span *a, size_t na, const struct span *b, siz
 
 static bool ask_both(struct link *links[SIDES], const struct text *query, size_t replies,
                      struct text *why) {
-    struct exchange x = {{text_span(query), text_span(query)}, SIZE_MAX, replies, false, DEADLINE_MS};
+    struct exchange x = {
+        {text_span(query), text_span(query)}, SIZE_MAX, replies, false, DEADLINE_MS};
     if (link_exchange(links, &x) && links[ORACLE]->n_replies == replies &&
         links[OURS]->n_replies == replies)
         return true;

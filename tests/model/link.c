@@ -149,9 +149,7 @@ bool link_exchange(struct link *links[SIDES], const struct exchange *x) {
     return exchange(links, SIDES, x);
 }
 
-bool link_ask(struct link *l, const struct exchange *x) {
-    return exchange(&l, 1, x);
-}
+bool link_ask(struct link *l, const struct exchange *x) { return exchange(&l, 1, x); }
 
 struct span link_reply(const struct link *l, size_t i) {
     if (i >= l->n_replies) return (struct span){"", 0};

@@ -316,8 +316,8 @@ static int self_test(const struct options *given) {
         run_fresh(m->run);
         epoch(m);
         bool found = m->failures > 0 && m->last_shrunk > 0;
-        bool right = fault == FAULT_NONE ? m->failures == 0
-                                         : found && m->last_shrunk <= SELF_TEST_STEPS_MAX;
+        bool right =
+            fault == FAULT_NONE ? m->failures == 0 : found && m->last_shrunk <= SELF_TEST_STEPS_MAX;
         printf("model: self-test: %s: %s\n", names[fault], right ? "as expected" : "FAILED");
         if (!right) status = 1;
         model_free(m);
@@ -376,19 +376,32 @@ static void set_option(struct options *o, int c, const char *value) {
 
 int main(int argc, char **argv) {
     static const struct option longs[] = {
-        {"commands", 1, NULL, 'n'},       {"seed", 1, NULL, 's'},
-        {"families", 1, NULL, 'f'},       {"epoch", 1, NULL, 'e'},
-        {"spoil", 1, NULL, 'm'},          {"stress", 0, NULL, 'S'},
-        {"max-failures", 1, NULL, 'F'},   {"shrink-seconds", 1, NULL, 'k'},
-        {"replay", 1, NULL, 'r'},         {"out", 1, NULL, 'o'},
-        {"server", 1, NULL, 'C'},         {"oracle", 1, NULL, 'O'},
-        {"dir", 1, NULL, 'd'},            {"print", 0, NULL, 'p'},
-        {"self-test", 0, NULL, 't'},      {"help", 0, NULL, 'h'},
+        {"commands", 1, NULL, 'n'},
+        {"seed", 1, NULL, 's'},
+        {"families", 1, NULL, 'f'},
+        {"epoch", 1, NULL, 'e'},
+        {"spoil", 1, NULL, 'm'},
+        {"stress", 0, NULL, 'S'},
+        {"max-failures", 1, NULL, 'F'},
+        {"shrink-seconds", 1, NULL, 'k'},
+        {"replay", 1, NULL, 'r'},
+        {"out", 1, NULL, 'o'},
+        {"server", 1, NULL, 'C'},
+        {"oracle", 1, NULL, 'O'},
+        {"dir", 1, NULL, 'd'},
+        {"print", 0, NULL, 'p'},
+        {"self-test", 0, NULL, 't'},
+        {"help", 0, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    struct options o = {.commands = 100000, .seed = 1,         .epoch = 20000,
-                        .dir = TESTS_DIR "/model", .out_dir = ".", .spoil_percent = 8,
-                        .failures_max = 1,  .shrink_seconds = 60};
+    struct options o = {.commands = 100000,
+                        .seed = 1,
+                        .epoch = 20000,
+                        .dir = TESTS_DIR "/model",
+                        .out_dir = ".",
+                        .spoil_percent = 8,
+                        .failures_max = 1,
+                        .shrink_seconds = 60};
     int c;
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) set_option(&o, c, optarg);
     if (optind < argc) model_die("unexpected argument '%s' (see --help)", argv[optind]);

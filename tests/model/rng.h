@@ -21,9 +21,7 @@ static inline uint64_t rng_next(struct rng *r) {
 }
 
 /* 0 .. n-1; n > 0. The bias is of no interest here. */
-static inline uint64_t rng_below(struct rng *r, uint64_t n) {
-    return rng_next(r) % n;
-}
+static inline uint64_t rng_below(struct rng *r, uint64_t n) { return rng_next(r) % n; }
 
 /* low .. high, both included. */
 static inline int64_t rng_range(struct rng *r, int64_t low, int64_t high) {

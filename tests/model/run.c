@@ -111,9 +111,7 @@ bool run_has_command(void *ctx, const char *command) {
 
 /* Judging */
 
-static int64_t slack_ms(const struct run *r) {
-    return SLACK_MS + 2 * r->worst_ms;
-}
+static int64_t slack_ms(const struct run *r) { return SLACK_MS + 2 * r->worst_ms; }
 
 static bool near_enough(const struct run *r, const struct step *s, struct span a, struct span b) {
     int64_t x;
@@ -208,7 +206,10 @@ static bool exchange(struct run *r, struct link *both[SIDES], struct step *const
     }
     bool raw = steps[0]->mode == STEP_RAW;
     struct exchange x = {{text_span(&r->out[ORACLE]), text_span(&r->out[OURS])},
-                         raw ? SIZE_MAX : piece_bytes(r, steps[0]), n, raw, DEADLINE_MS};
+                         raw ? SIZE_MAX : piece_bytes(r, steps[0]),
+                         n,
+                         raw,
+                         DEADLINE_MS};
     int64_t start = model_now_ms();
     bool in_time = link_exchange(both, &x);
     int64_t took = model_now_ms() - start;
@@ -266,8 +267,9 @@ static bool do_close(struct run *r, struct step *const *step, struct failure *f)
     struct exchange x = {{{"", 0}, {"", 0}}, SIZE_MAX, 1, false, CLOSE_WAIT_MS};
     bool ended = link_exchange(both, &x);
     if (!ended || both[ORACLE]->closed != both[OURS]->closed) {
-        fail(f, 0, both[OURS]->closed ? "our server closes, the oracle does not"
-                                      : "our server does not close the connection",
+        fail(f, 0,
+             both[OURS]->closed ? "our server closes, the oracle does not"
+                                : "our server does not close the connection",
              text_span(&both[ORACLE]->in), text_span(&both[OURS]->in));
         return false;
     }
@@ -365,11 +367,13 @@ static bool do_settle(struct run *r, struct step *const *step, struct failure *f
     sleep_ms(step[0]->param);
     for (;;) {
         struct text query = {0};
-        struct span argv[] = {{"EXISTS", 6}, step[0]->argc > 1 ? step[0]->argv[1] : step[0]->argv[0]};
+        struct span argv[] = {{"EXISTS", 6},
+                              step[0]->argc > 1 ? step[0]->argv[1] : step[0]->argv[0]};
         struct span size[] = {{"DBSIZE", 6}};
         link_encode(&query, 2, argv);
         link_encode(&query, 1, size);
-        struct exchange x = {{text_span(&query), text_span(&query)}, SIZE_MAX, 2, false, DEADLINE_MS};
+        struct exchange x = {
+            {text_span(&query), text_span(&query)}, SIZE_MAX, 2, false, DEADLINE_MS};
         bool answered = link_exchange(both, &x);
         text_free(&query);
         struct span a = link_reply(both[ORACLE], 1);

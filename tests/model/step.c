@@ -32,13 +32,9 @@ struct step *step_new(const struct step *head, const struct span *argv) {
     return s;
 }
 
-void step_free(struct step *s) {
-    free(s);
-}
+void step_free(struct step *s) { free(s); }
 
-bool step_is_alone(enum step_mode mode) {
-    return modes[mode].alone;
-}
+bool step_is_alone(enum step_mode mode) { return modes[mode].alone; }
 
 bool step_mode_parse(struct span word, enum step_mode *mode, uint32_t *param) {
     const char *colon = memchr(word.p, ':', word.n);

@@ -24,7 +24,7 @@ enum step_mode {
     STEP_MEMBER,    /* nil on both, or our reply is a key that both have */
     STEP_RAW,       /* one word, sent as it is on a new connection; all that comes back */
     STEP_CLOSE,     /* both servers answer and close */
-    STEP_SIZE,      /* a count of keys: equal at the latest when due keys are collected */
+    STEP_SIZE,      /* sees keys whose time is over: equal at the latest when they are collected */
     STEP_SETTLE,    /* sets something to expire: the parameter is how long to wait, in ms */
     STEP_CHECK,     /* the whole keyspaces are compared */
     STEP_MODES

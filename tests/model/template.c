@@ -211,7 +211,8 @@ static void add_keyword(const struct part *p, struct rng *r, struct text *out) {
 static void expand(const struct template *t, struct rng *r, struct words *out, int depth);
 
 /* A rule inside of a word: its words run together. */
-static void expand_inside(const struct template *rule, struct rng *r, struct words *out, int depth) {
+static void expand_inside(const struct template *rule, struct rng *r, struct words *out,
+                          int depth) {
     size_t n = out->n;
     expand(rule, r, out, depth + 1);
     out->n = n;

@@ -18,9 +18,7 @@ void model_die(const char *fmt, ...) {
     exit(2);
 }
 
-void *model_alloc(size_t n) {
-    return model_grow(NULL, n);
-}
+void *model_alloc(size_t n) { return model_grow(NULL, n); }
 
 void *model_grow(void *p, size_t n) {
     void *q = realloc(p, n ? n : 1);
@@ -33,9 +31,7 @@ void text_free(struct text *t) {
     *t = (struct text){0};
 }
 
-void text_clear(struct text *t) {
-    t->n = 0;
-}
+void text_clear(struct text *t) { t->n = 0; }
 
 static void text_room(struct text *t, size_t more) {
     if (t->n + more + 1 <= t->cap) return;
@@ -50,9 +46,7 @@ void text_add(struct text *t, const void *p, size_t n) {
     t->n += n;
 }
 
-void text_cstr(struct text *t, const char *s) {
-    text_add(t, s, strlen(s));
-}
+void text_cstr(struct text *t, const char *s) { text_add(t, s, strlen(s)); }
 
 void text_fmt(struct text *t, const char *fmt, ...) {
     char line[1024];

@@ -39,9 +39,7 @@ __attribute__((format(printf, 2, 3))) void text_fmt(struct text *t, const char *
 /* The bytes as a C string; the terminating zero is not counted in n. */
 const char *text_z(struct text *t);
 
-static inline struct span text_span(const struct text *t) {
-    return (struct span){t->p, t->n};
-}
+static inline struct span text_span(const struct text *t) { return (struct span){t->p, t->n}; }
 
 bool span_eq(struct span a, struct span b);
 int span_cmp(struct span a, struct span b);

@@ -11,12 +11,17 @@
 static void run_nothing(struct ctx *c) { (void)c; }
 
 #define DOCUMENTED .since = "1.0.0", .summary = "Tests.", .complexity = "O(1)"
-#define KEY_AT(position) \
-    {.flags = KEY_RO, .begin = BEGIN_INDEX, .index = position, .find = FIND_RANGE, .step = 1}
+#define KEY_AT(position)                                                                           \
+    { .flags = KEY_RO, .begin = BEGIN_INDEX, .index = position, .find = FIND_RANGE, .step = 1 }
 
 static const struct row object_subs[] = {
-    {.name = "encoding", .run = run_nothing, .arity = 3, .flags = ROW_READONLY,
-     .acl = ACL_KEYSPACE, .keys = {KEY_AT(2)}, DOCUMENTED},
+    {.name = "encoding",
+     .run = run_nothing,
+     .arity = 3,
+     .flags = ROW_READONLY,
+     .acl = ACL_KEYSPACE,
+     .keys = {KEY_AT(2)},
+     DOCUMENTED},
     {.name = "help", .run = run_nothing, .arity = 2, DOCUMENTED},
     {.name = NULL},
 };
@@ -27,31 +32,83 @@ static uint16_t set_flags(const struct slice *argv, int argc) {
 }
 
 static const struct row first_rows[] = {
-    {.name = "get", .run = run_nothing, .arity = 2, .flags = ROW_READONLY | ROW_FAST,
-     .acl = ACL_STRING, .keys = {KEY_AT(1)}, DOCUMENTED},
-    {.name = "set", .run = run_nothing, .arity = -3, .flags = ROW_WRITE | ROW_DENYOOM,
-     .keys = {{.flags = KEY_RW | KEY_VARIABLE_FLAGS, .begin = BEGIN_INDEX, .index = 1,
-               .find = FIND_RANGE, .step = 1}},
-     .key_flags = set_flags, DOCUMENTED},
+    {.name = "get",
+     .run = run_nothing,
+     .arity = 2,
+     .flags = ROW_READONLY | ROW_FAST,
+     .acl = ACL_STRING,
+     .keys = {KEY_AT(1)},
+     DOCUMENTED},
+    {.name = "set",
+     .run = run_nothing,
+     .arity = -3,
+     .flags = ROW_WRITE | ROW_DENYOOM,
+     .keys = {{.flags = KEY_RW | KEY_VARIABLE_FLAGS,
+               .begin = BEGIN_INDEX,
+               .index = 1,
+               .find = FIND_RANGE,
+               .step = 1}},
+     .key_flags = set_flags,
+     DOCUMENTED},
     {.name = "object", .arity = -2, .subs = object_subs, DOCUMENTED},
-    {.name = "mset", .run = run_nothing, .arity = -3, .flags = ROW_WRITE,
-     .keys = {{.flags = KEY_OW, .begin = BEGIN_INDEX, .index = 1, .find = FIND_RANGE,
-               .last = -1, .step = 2}}, DOCUMENTED},
-    {.name = "rename", .run = run_nothing, .arity = 3, .flags = ROW_WRITE,
-     .keys = {KEY_AT(1), KEY_AT(2)}, DOCUMENTED},
+    {.name = "mset",
+     .run = run_nothing,
+     .arity = -3,
+     .flags = ROW_WRITE,
+     .keys = {{.flags = KEY_OW,
+               .begin = BEGIN_INDEX,
+               .index = 1,
+               .find = FIND_RANGE,
+               .last = -1,
+               .step = 2}},
+     DOCUMENTED},
+    {.name = "rename",
+     .run = run_nothing,
+     .arity = 3,
+     .flags = ROW_WRITE,
+     .keys = {KEY_AT(1), KEY_AT(2)},
+     DOCUMENTED},
     {.name = NULL},
 };
 
 static const struct row second_rows[] = {
-    {.name = "zunion", .run = run_nothing, .arity = -3, .flags = ROW_READONLY,
-     .keys = {{.flags = KEY_RO, .begin = BEGIN_INDEX, .index = 1, .find = FIND_KEYNUM,
-               .keynum = 0, .first_key = 1, .key_step = 1}}, DOCUMENTED},
-    {.name = "xread", .run = run_nothing, .arity = -4, .flags = ROW_READONLY | ROW_BLOCKING,
-     .keys = {{.flags = KEY_RO, .begin = BEGIN_KEYWORD, .keyword = "STREAMS", .index = 1,
-               .find = FIND_RANGE, .last = -1, .step = 1, .limit = 2}}, DOCUMENTED},
-    {.name = "migrate", .run = run_nothing, .arity = -6, .flags = ROW_WRITE,
-     .keys = {{.flags = KEY_RW, .begin = BEGIN_KEYWORD, .keyword = "KEYS", .index = -2,
-               .find = FIND_RANGE, .last = -1, .step = 1}}, DOCUMENTED},
+    {.name = "zunion",
+     .run = run_nothing,
+     .arity = -3,
+     .flags = ROW_READONLY,
+     .keys = {{.flags = KEY_RO,
+               .begin = BEGIN_INDEX,
+               .index = 1,
+               .find = FIND_KEYNUM,
+               .keynum = 0,
+               .first_key = 1,
+               .key_step = 1}},
+     DOCUMENTED},
+    {.name = "xread",
+     .run = run_nothing,
+     .arity = -4,
+     .flags = ROW_READONLY | ROW_BLOCKING,
+     .keys = {{.flags = KEY_RO,
+               .begin = BEGIN_KEYWORD,
+               .keyword = "STREAMS",
+               .index = 1,
+               .find = FIND_RANGE,
+               .last = -1,
+               .step = 1,
+               .limit = 2}},
+     DOCUMENTED},
+    {.name = "migrate",
+     .run = run_nothing,
+     .arity = -6,
+     .flags = ROW_WRITE,
+     .keys = {{.flags = KEY_RW,
+               .begin = BEGIN_KEYWORD,
+               .keyword = "KEYS",
+               .index = -2,
+               .find = FIND_RANGE,
+               .last = -1,
+               .step = 1}},
+     DOCUMENTED},
     {.name = "zremrangebyscore", .run = run_nothing, .arity = 4, .flags = ROW_WRITE, DOCUMENTED},
     {.name = "georadiusbymember_ro", .run = run_nothing, .arity = -5, DOCUMENTED},
     {.name = "georadiusbymembwx_ro", .run = run_nothing, .arity = -5, DOCUMENTED},
@@ -75,8 +132,9 @@ static void finds_names_in_any_case(void) {
         char name[64];
         size_t n = strlen(row->name);
         CU_ASSERT_PTR_EQUAL(find(t, row->name), row);
-        for (size_t k = 0; k <= n; k++) name[k] = row->name[k] >= 'a' && row->name[k] <= 'z' &&
-                                                  (k & 1) ? row->name[k] - 32 : row->name[k];
+        for (size_t k = 0; k <= n; k++)
+            name[k] = row->name[k] >= 'a' && row->name[k] <= 'z' && (k & 1) ? row->name[k] - 32
+                                                                            : row->name[k];
         CU_ASSERT_PTR_EQUAL(row_find(t, slice_of(name, n)), row);
         for (size_t k = 0; k < n; k++) { /* any other byte anywhere misses */
             char good = name[k];
@@ -227,8 +285,8 @@ static void key_ranges(void) {
         const char *name;
         int first, last, step;
     } cases[] = {
-        {"get", 1, 1, 1},     {"mset", 1, -1, 2},          {"rename", 1, 2, 1},
-        {"zunion", 0, 0, 0},  {"object|encoding", 2, 2, 1}, {"a-b", 0, 0, 0},
+        {"get", 1, 1, 1},    {"mset", 1, -1, 2},           {"rename", 1, 2, 1},
+        {"zunion", 0, 0, 0}, {"object|encoding", 2, 2, 1}, {"a-b", 0, 0, 0},
     };
     struct row_table *t = row_table_new(families);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -282,20 +340,33 @@ static void refuses_bad_rows(void) {
         {.name = "no-handler", .arity = 2, DOCUMENTED},
         {.name = "no-arity", .run = run_nothing, DOCUMENTED},
         {.name = "no-summary", .run = run_nothing, .arity = 2, .since = "1", .complexity = "O(1)"},
-        {.name = "write-and-read", .run = run_nothing, .arity = 2,
-         .flags = ROW_WRITE | ROW_READONLY, DOCUMENTED},
-        {.name = "no-keys-at-all", .run = run_nothing, .arity = 2,
-         .flags = ROW_NO_MANDATORY_KEYS, DOCUMENTED},
+        {.name = "write-and-read",
+         .run = run_nothing,
+         .arity = 2,
+         .flags = ROW_WRITE | ROW_READONLY,
+         DOCUMENTED},
+        {.name = "no-keys-at-all",
+         .run = run_nothing,
+         .arity = 2,
+         .flags = ROW_NO_MANDATORY_KEYS,
+         DOCUMENTED},
         {.name = "empty-choice", .run = run_nothing, .arity = 2, .args = empty_choice, DOCUMENTED},
         {.name = "fixed-container", .arity = 2, .subs = object_subs, DOCUMENTED},
         {.name = "key-too-far", .run = run_nothing, .arity = 2, .keys = {KEY_AT(2)}, DOCUMENTED},
         {.name = "key-is-name", .run = run_nothing, .arity = 2, .keys = {KEY_AT(0)}, DOCUMENTED},
         {.name = "gap", .run = run_nothing, .arity = 2, .keys = {[1] = KEY_AT(1)}, DOCUMENTED},
-        {.name = "no-key-flags", .run = run_nothing, .arity = 2,
-         .keys = {{.begin = BEGIN_INDEX, .index = 1, .find = FIND_RANGE, .step = 1}}, DOCUMENTED},
-        {.name = "reads-but-writes", .run = run_nothing, .arity = 2, .flags = ROW_READONLY,
-         .keys = {{.flags = KEY_OW, .begin = BEGIN_INDEX, .index = 1, .find = FIND_RANGE,
-                   .step = 1}}, DOCUMENTED},
+        {.name = "no-key-flags",
+         .run = run_nothing,
+         .arity = 2,
+         .keys = {{.begin = BEGIN_INDEX, .index = 1, .find = FIND_RANGE, .step = 1}},
+         DOCUMENTED},
+        {.name = "reads-but-writes",
+         .run = run_nothing,
+         .arity = 2,
+         .flags = ROW_READONLY,
+         .keys =
+             {{.flags = KEY_OW, .begin = BEGIN_INDEX, .index = 1, .find = FIND_RANGE, .step = 1}},
+         DOCUMENTED},
     };
     CU_ASSERT(!is_refused(&good));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -1,0 +1,128 @@
+/* cmd_debug_digest.c - DEBUG DIGEST: fingerprints of keys, equal to Redis' for equal data.
+ *
+ * A digest starts as zeros and is changed in two ways: `add` xors the SHA1 of some bytes in, so
+ * that the order of additions does not matter; `mix` does that and takes the SHA1 of the
+ * outcome, so that it does. A value mixes in its type and then its parts; a key mixes in its
+ * name, then its value as it is; a database adds its keys, with its number mixed in before.
+ * To add a type: a case in value_into: mix for parts in order, add (of a digest of the part
+ * alone) for parts without order.
+ * Threads: the loop. Specification: Redis 7.2, DEBUG DIGEST and DIGEST-VALUE.
+ */
+#include <arpa/inet.h>
+#include <openssl/evp.h>
+
+#include "base/assert.h"
+#include "commands/cmd_server_internal.h"
+
+#define SHA1_BYTES 20
+#define SCAN_STEP 1000
+
+struct digest {
+    unsigned char bytes[SHA1_BYTES];
+};
+
+/* The algorithm, looked up once for a whole run. */
+struct hasher {
+    EVP_MD *sha1;
+    EVP_MD_CTX *ctx;
+};
+
+static void hasher_init(struct hasher *h) {
+    h->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    h->ctx = EVP_MD_CTX_new();
+    ASSERT(h->sha1 && h->ctx);
+}
+
+static void hasher_fini(struct hasher *h) {
+    EVP_MD_CTX_free(h->ctx);
+    EVP_MD_free(h->sha1);
+}
+
+static void sha1(struct hasher *h, const void *p, size_t n, unsigned char out[SHA1_BYTES]) {
+    bool ok = EVP_DigestInit_ex2(h->ctx, h->sha1, NULL) && EVP_DigestUpdate(h->ctx, p, n) &&
+              EVP_DigestFinal_ex(h->ctx, out, NULL);
+    ASSERT(ok);
+}
+
+static void add(struct hasher *h, struct digest *d, const void *p, size_t n) {
+    unsigned char hash[SHA1_BYTES];
+    sha1(h, p, n, hash);
+    for (int i = 0; i < SHA1_BYTES; i++) d->bytes[i] ^= hash[i];
+}
+
+static void mix(struct hasher *h, struct digest *d, const void *p, size_t n) {
+    add(h, d, p, n);
+    sha1(h, d->bytes, SHA1_BYTES, d->bytes);
+}
+
+static void mix_number(struct hasher *h, struct digest *d, uint32_t v) {
+    uint32_t big_endian = htonl(v);
+    mix(h, d, &big_endian, sizeof big_endian);
+}
+
+/* Redis' number of a type, which is hashed. */
+static uint32_t type_number(enum entry_type type) {
+    return type == TYPE_STREAM ? 6 : (uint32_t)type;
+}
+
+static void value_into(struct hasher *h, struct digest *d, const struct entry *e) {
+    char digits[ENTRY_DIGITS_MAX];
+    mix_number(h, d, type_number(entry_type(e)));
+    switch (entry_type(e)) {
+    case TYPE_STRING: {
+        struct slice v = entry_bytes(e, digits);
+        mix(h, d, v.p, v.n);
+        break;
+    }
+    default: panic(__FILE__, __LINE__, "no digest for type %d", (int)entry_type(e));
+    }
+    if (entry_has_ttl(e)) add(h, d, "!!expire!!", 10);
+}
+
+struct walk {
+    struct hasher hasher;
+    struct digest all;
+};
+
+static void visit_key(void *ctx, const struct entry *e) {
+    struct walk *w = ctx;
+    struct digest d = {{0}};
+    struct slice key = entry_key(e);
+    mix(&w->hasher, &d, key.p, key.n);
+    value_into(&w->hasher, &d, e);
+    add(&w->hasher, &w->all, d.bytes, SHA1_BYTES);
+}
+
+static void to_hex(const struct digest *d, char hex[DIGEST_HEX_BYTES]) {
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < SHA1_BYTES; i++) {
+        hex[2 * i] = digits[d->bytes[i] >> 4];
+        hex[2 * i + 1] = digits[d->bytes[i] & 15];
+    }
+    hex[2 * SHA1_BYTES] = 0;
+}
+
+void digest_of_keyspace(struct keyspace *ks, char hex[DIGEST_HEX_BYTES]) {
+    struct walk w = {.all = {{0}}};
+    hasher_init(&w.hasher);
+    for (int i = 0; i < ks->db_count; i++) {
+        struct db *db = &ks->dbs[i];
+        uint64_t cursor = 0;
+        if (!db_size(db)) continue;
+        mix_number(&w.hasher, &w.all, (uint32_t)i);
+        do {
+            cursor = db_scan(db, cursor, SCAN_STEP, visit_key, &w);
+        } while (cursor);
+    }
+    hasher_fini(&w.hasher);
+    to_hex(&w.all, hex);
+}
+
+void digest_of_value(const struct entry *e, char hex[DIGEST_HEX_BYTES]) {
+    struct hasher h;
+    struct digest d = {{0}};
+    hasher_init(&h);
+    if (e) value_into(&h, &d, e);
+    hasher_fini(&h);
+    to_hex(&d, hex);
+}

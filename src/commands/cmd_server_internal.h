@@ -1,0 +1,49 @@
+/* cmd_server_internal.h - what the files of the server family share.
+ *
+ * cmd_server.c is about the server as a whole and has the family's table, cmd_observe.c shows
+ * what the server does (slow log, latency, MONITOR), cmd_memory.c where its memory goes,
+ * cmd_debug.c is for tests, cmd_debug_digest.c fingerprints keys, cmd_lolwut.c draws.
+ * Threads: the loop.
+ */
+#ifndef COMMANDS_CMD_SERVER_INTERNAL_H
+#define COMMANDS_CMD_SERVER_INTERNAL_H
+
+#include <stdlib.h>
+
+#include "core/exec.h"
+
+/* The error of a subcommand that is unknown or has a wrong number of arguments, where Redis
+ * does not tell these apart. `container` in capitals. */
+static inline void server_subcommand_error(struct ctx *c, const char *container) {
+    int n = c->argv[1].n < 128 ? (int)c->argv[1].n : 128;
+    reply_errorf(c->r,
+                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.", n,
+                 c->argv[1].p, container);
+}
+
+/* A text made with open_memstream, as a verbatim string; it is freed. */
+static inline void server_reply_text(struct ctx *c, char *text, size_t bytes) {
+    reply_verbatim(c->r, slice_of(text, bytes), "txt");
+    free(text);
+}
+
+/* -- digests ------------------------------------------------------------------------- */
+
+#define DIGEST_HEX_BYTES 41 /* with the zero behind it */
+
+/* Fingerprints of all databases, and of one value (e NULL: zeros), as Redis computes them. */
+void digest_of_keyspace(struct keyspace *ks, char hex[DIGEST_HEX_BYTES]);
+void digest_of_value(const struct entry *e, char hex[DIGEST_HEX_BYTES]);
+
+/* -- handlers and subcommands of rows ------------------------------------------------ */
+
+void server_debug(struct ctx *c);
+void server_lolwut(struct ctx *c);
+void server_monitor(struct ctx *c);
+
+extern const struct row commandlog_subs[];
+extern const struct row latency_subs[];
+extern const struct row memory_subs[];
+extern const struct row slowlog_subs[];
+
+#endif

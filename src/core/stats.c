@@ -1,0 +1,107 @@
+/* stats.c - see stats.h. */
+#include "core/stats.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "store/db.h"
+#include "work/pool.h"
+
+#define REFRESH_SAMPLES (1000 / CORE_CRON_MS)
+
+/* -- rates --------------------------------------------------------------------------- */
+
+static uint64_t metric_value(const struct core *core, enum core_metric metric) {
+    switch (metric) {
+    case METRIC_COMMANDS: return core->stats.commands;
+    case METRIC_NET_IN: return core->stats.net_in;
+    case METRIC_NET_OUT: return core->stats.net_out;
+    default: return 0;
+    }
+}
+
+static void rate_sample(struct core_rate *rate, uint64_t value, int64_t now_ms) {
+    int64_t passed_ms = now_ms - rate->last_ms;
+    if (rate->last_ms && passed_ms > 0) {
+        rate->samples[rate->next] = (value - rate->last_value) * 1000 / (uint64_t)passed_ms;
+        rate->next = (rate->next + 1) % CORE_RATE_SAMPLES;
+    }
+    rate->last_value = value;
+    rate->last_ms = now_ms;
+}
+
+static void refresh_allocator(struct work_job *job) {
+    mem_allocator_refresh();
+    mem_free(job);
+}
+
+static size_t startup_memory; /* of the process, as is all that base/mem.h tells */
+
+size_t stats_startup_memory(void) { return startup_memory; }
+
+void stats_sample(struct core *core) {
+    if (!startup_memory) startup_memory = keyspace_memory(core->ks);
+    for (enum core_metric m = 0; m < METRIC_COUNT; m++)
+        rate_sample(&core->rates[m], metric_value(core, m), core->now_ms);
+    if (core->rates[0].next % REFRESH_SAMPLES) return;
+    struct work_job *job = mem_alloc(sizeof *job);
+    *job = (struct work_job){.run = refresh_allocator};
+    work_pool_submit(core->work, job);
+}
+
+uint64_t stats_rate(const struct core *core, enum core_metric metric) {
+    uint64_t sum = 0;
+    for (int i = 0; i < CORE_RATE_SAMPLES; i++) sum += core->rates[metric].samples[i];
+    return sum / CORE_RATE_SAMPLES;
+}
+
+/* -- errors -------------------------------------------------------------------------- */
+
+void stats_error(struct core *core, const char *prefix) {
+    struct error_kind *kinds = core->error_kinds;
+    int i = 0, order = 1;
+    core->stats.errors++;
+    while (i < core->error_kind_count && (order = strcmp(kinds[i].prefix, prefix)) < 0) i++;
+    if (order != 0) {
+        if (core->error_kind_count == CORE_ERROR_KINDS_MAX) return;
+        memmove(kinds + i + 1, kinds + i, (size_t)(core->error_kind_count - i) * sizeof *kinds);
+        core->error_kind_count++;
+        kinds[i].count = 0;
+        snprintf(kinds[i].prefix, sizeof kinds[i].prefix, "%s", prefix);
+    }
+    kinds[i].count++;
+}
+
+void stats_reset(struct core *core) {
+    struct keyspace *ks = core->ks;
+    core->stats = (struct core_stats){.memory_peak = keyspace_memory(ks)};
+    memset(core->rates, 0, sizeof core->rates);
+    core->error_kind_count = 0;
+    ks->hits = ks->misses = ks->expired = ks->evicted = 0;
+    core->lazyfree_done = 0;
+    row_stats_reset(core->rows);
+}
+
+/* -- histograms ---------------------------------------------------------------------- */
+
+uint64_t stats_histogram_calls(const struct row_stats *stats) {
+    uint64_t n = 0;
+    for (int i = 0; stats->histogram && i < ROW_HISTOGRAM_BUCKETS; i++) n += stats->histogram[i];
+    return n;
+}
+
+double stats_percentile_us(const struct row_stats *stats, double percent) {
+    uint64_t calls = stats_histogram_calls(stats), below = 0;
+    if (!calls) return 0;
+    double rank = percent / 100 * (double)calls;
+    for (int i = 0; i < ROW_HISTOGRAM_BUCKETS; i++) {
+        uint32_t here = stats->histogram[i];
+        if (here && (double)(below + here) >= rank) {
+            double low_ns = (double)(UINT64_C(1) << i);
+            double part = rank > (double)below ? (rank - (double)below) / here : 0;
+            return (low_ns + low_ns * part) / 1000;
+        }
+        below += here;
+    }
+    return 0;
+}

@@ -1,0 +1,43 @@
+/* replies.h - what several integration suites ask of a reply; each takes it and frees it.
+ * Threads: the test's.
+ */
+#ifndef INTEGRATION_REPLIES_H
+#define INTEGRATION_REPLIES_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support/client.h"
+#include "support/suite.h"
+
+/* The number of an integer reply. */
+static inline long long reply_int(redisReply *r) {
+    CU_ASSERT_EQUAL(r->type, REDIS_REPLY_INTEGER);
+    long long v = r->integer;
+    freeReplyObject(r);
+    return v;
+}
+
+/* Whether the reply's text has `part`; tells what it has if not. */
+static inline bool reply_has(redisReply *r, const char *part) {
+    bool yes = r->str && strstr(r->str, part) != NULL;
+    if (!yes) fprintf(stderr, "no '%s' in: %.400s\n", part, r->str ? r->str : "(no text)");
+    freeReplyObject(r);
+    return yes;
+}
+
+/* client_text of the reply; the caller frees it. */
+static inline char *reply_text(redisReply *r) {
+    char *text = client_text(r);
+    freeReplyObject(r);
+    return text;
+}
+
+/* Whether the connection is dead, as its next command tells. */
+static inline bool client_is_dead(redisContext *of) {
+    redisReply *r = redisCommand(of, "PING");
+    if (r) freeReplyObject(r);
+    return r == NULL;
+}
+
+#endif

@@ -1,0 +1,235 @@
+/* table_test.c - base/table against an array: presence, scan guarantee, expiry. */
+#include "base/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "support/suite.h"
+
+#define KEYS 40000
+
+struct item {
+    int64_t expire_ms;
+    int id;
+    int n;
+    char key[32];
+};
+
+static struct slice key_of(const void *p) {
+    const struct item *it = p;
+    return slice_of(it->key, (size_t)it->n);
+}
+static int64_t expire_of(const void *p) { return ((const struct item *)p)->expire_ms; }
+static const struct table_ops ops = {key_of, expire_of};
+
+static struct wheel wheel;
+static struct table table;
+static struct item *items[KEYS]; /* NULL: absent */
+static int seen[KEYS];
+static struct random rnd;
+
+static void begin(uint64_t seed) {
+    hash_init(seed);
+    random_seed(&rnd, seed);
+    wheel_init(&wheel, 1000);
+    table_init(&table, &ops, &wheel, NULL);
+    memset(items, 0, sizeof items);
+}
+
+static struct item *item_new(int id, int64_t expire_ms) {
+    struct item *it = mem_alloc(sizeof *it);
+    it->expire_ms = expire_ms;
+    it->id = id;
+    it->n = snprintf(it->key, sizeof it->key, "k:%d", id);
+    return it;
+}
+
+static struct item *find(int id, uint64_t *hash, struct table_place *place) {
+    char key[300]; /* the hash is compiled for every length */
+    int n = snprintf(key, sizeof key, "k:%d", id);
+    *hash = hash_bytes(key, (size_t)n);
+    return table_find(&table, &ops, slice_of(key, (size_t)n), *hash, place);
+}
+
+static void toggle(int id, int64_t expire_ms) {
+    uint64_t hash;
+    struct table_place place;
+    struct item *it = find(id, &hash, &place);
+    CU_ASSERT_PTR_EQUAL_FATAL(it, items[id]);
+    if (it) {
+        table_remove(&table, hash, place);
+        mem_free(it);
+        items[id] = NULL;
+    } else {
+        items[id] = item_new(id, expire_ms);
+        table_insert(&table, hash, items[id]);
+    }
+}
+
+static void end(void) {
+    for (int i = 0; i < KEYS; i++) {
+        if (items[i]) toggle(i, -1);
+    }
+    CU_ASSERT_EQUAL(table.count, 0);
+    CU_ASSERT_EQUAL(wheel_next(&wheel) == INT64_MAX || wheel_next(&wheel) >= 0, 1);
+    table_fini(&table);
+}
+
+static void visit(void *ctx, void *item) {
+    (void)ctx;
+    seen[((struct item *)item)->id]++;
+}
+
+static void behaves_as_an_array(void) {
+    begin(7);
+    for (int phase = 0; phase < 6; phase++) {
+        size_t n = 0;
+        for (int i = 0; i < 3 * KEYS; i++) {
+            int id = (int)random_next_below(&rnd, KEYS);
+            bool grow = phase % 2 == 0;
+            if ((items[id] != NULL) != grow || random_next_below(&rnd, 4) == 0) toggle(id, -1);
+        }
+        for (int i = 0; i < KEYS; i++) {
+            uint64_t hash;
+            struct table_place place;
+            if (find(i, &hash, &place) != items[i]) CU_FAIL("find differs from the array");
+            n += items[i] != NULL;
+        }
+        CU_ASSERT_EQUAL(table.count, n);
+        memset(seen, 0, sizeof seen);
+        table_each(&table, visit, NULL);
+        for (int i = 0; i < KEYS; i++) {
+            if (seen[i] != (items[i] != NULL)) CU_FAIL("each differs from the array");
+        }
+    }
+    end();
+}
+
+/* What is there from the first call to the last is seen exactly once, whatever else comes and goes. */
+static void scan_sees_once(void) {
+    begin(8);
+    for (int i = 0; i < KEYS; i += 8) toggle(i, -1);
+    for (int round = 0; round < 6; round++) {
+        memset(seen, 0, sizeof seen);
+        uint64_t cursor = 0;
+        int calls = 0;
+        do {
+            cursor = table_scan(&table, cursor, visit, NULL);
+            CU_ASSERT_TRUE(cursor < (uint64_t)1 << 48);
+            for (int i = 0; i < (calls++ % 50 == 0 ? 400 : 2); i++) {
+                int id = (int)random_next_below(&rnd, KEYS);
+                if (id % 8 && (items[id] == NULL) == (round % 2 == 0)) toggle(id, -1);
+            }
+        } while (cursor);
+        for (int i = 0; i < KEYS; i++) {
+            if (i % 8 == 0 && seen[i] != 1) CU_FAIL("a lasting key was not seen exactly once");
+            if (seen[i] > 1 + (i % 8 != 0)) CU_FAIL("a key was seen too often");
+        }
+    }
+    end();
+}
+
+static int64_t now_ms;
+static size_t gone_count;
+
+static void gone(void *ctx, struct table *t, void *item) {
+    (void)ctx;
+    CU_ASSERT_PTR_EQUAL(t, &table);
+    struct item *it = item;
+    if (it->expire_ms >= now_ms) CU_FAIL("gone before its time");
+    items[it->id] = NULL;
+    gone_count++;
+    mem_free(it);
+}
+
+static void items_leave_at_their_time(void) {
+    begin(9);
+    now_ms = 1000;
+    for (int i = 0; i < KEYS; i++) {
+        int64_t far = i % 5 == 0 ? 400000000 : 60000; /* days, or a minute */
+        toggle(i, i % 3 == 0 ? -1 : now_ms + (int64_t)random_next_below(&rnd, (uint64_t)far));
+    }
+    for (int step = 0; step < 400; step++) {
+        now_ms += step < 300 ? (int64_t)random_next_below(&rnd, 500) : 4000000;
+        struct wheel_node *node;
+        while ((node = wheel_due(&wheel, now_ms))) table_expire(node, now_ms, gone, NULL);
+        if (step % 20) continue;
+        for (int i = 0; i < KEYS; i++) {
+            if (items[i] && items[i]->expire_ms >= 0 && items[i]->expire_ms < now_ms - WHEEL_TICK_MS) {
+                CU_FAIL("still there after its time");
+            }
+        }
+    }
+    CU_ASSERT_EQUAL(table.count, (KEYS + 2) / 3);
+    end();
+}
+
+static void replacing_moves_the_time(void) {
+    begin(10);
+    uint64_t hash;
+    struct table_place place;
+    toggle(1, 5000);
+    struct item *it = find(1, &hash, &place);
+    it->expire_ms = 3000;
+    table_replace(&table, hash, place, it);
+    now_ms = 3000;
+    CU_ASSERT_PTR_NULL(wheel_due(&wheel, 3000));
+    now_ms = 3100;
+    struct wheel_node *node = wheel_due(&wheel, now_ms);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(node);
+    CU_ASSERT_EQUAL(table_expire(node, now_ms, gone, NULL), 1);
+    toggle(2, 5000);
+    it = find(2, &hash, &place);
+    it->expire_ms = -1;
+    table_replace(&table, hash, place, it);
+    while ((node = wheel_due(&wheel, 9000))) CU_ASSERT_EQUAL(table_expire(node, 9000, gone, NULL), 0);
+    CU_ASSERT_PTR_NOT_NULL(find(2, &hash, &place));
+    end();
+}
+
+static void random_is_even(void) {
+    begin(11);
+    for (int i = 0; i < 1000; i++) toggle(i, i < 3 ? 100000 : -1);
+    memset(seen, 0, sizeof seen);
+    for (int i = 0; i < 200000; i++) seen[((struct item *)table_random(&table, false, random_u64))->id]++;
+    for (int i = 0; i < 1000; i++) {
+        if (seen[i] < 100 || seen[i] > 320) CU_FAIL("an item is picked far from one time in a thousand");
+    }
+    for (int i = 0; i < 100; i++) {
+        CU_ASSERT_TRUE(((struct item *)table_random(&table, true, random_u64))->id < 3);
+    }
+    for (int i = 0; i < 3; i++) toggle(i, -1);
+    CU_ASSERT_PTR_NULL(table_random(&table, true, random_u64));
+    end();
+    begin(11);
+    CU_ASSERT_PTR_NULL(table_random(&table, false, random_u64));
+    end();
+}
+
+static void memory_comes_back(void) {
+    begin(12);
+    size_t empty = table.bytes;
+    for (int i = 0; i < KEYS; i++) toggle(i, -1);
+    size_t full = table.bytes;
+    CU_ASSERT_TRUE(full < 15 * KEYS);
+    CU_ASSERT_TRUE(table_load_permille(&table) > 550);
+    for (int i = 0; i < KEYS; i++) toggle(i, -1);
+    CU_ASSERT_TRUE(table.bytes - empty < full / 10);
+    end();
+}
+
+int main(void) {
+    static const struct suite_test tests[] = {
+        {"behaves_as_an_array", behaves_as_an_array},
+        {"scan_sees_once", scan_sees_once},
+        {"items_leave_at_their_time", items_leave_at_their_time},
+        {"replacing_moves_the_time", replacing_moves_the_time},
+        {"random_is_even", random_is_even},
+        {"memory_comes_back", memory_comes_back},
+        {NULL, NULL},
+    };
+    return suite_main("table", tests);
+}
