@@ -2,6 +2,7 @@
  *
  * Lanes run down the page; now and then one swerves to a free column beside it, so that no two
  * ever meet.
+ * LOLWUT [VERSION n [columns [rows [lanes]]]]; the version is read and makes no difference.
  * Threads: the loop.
  */
 #include <stdio.h>
@@ -57,13 +58,9 @@ static bool option(struct ctx *c, int i, int max, int *v) {
 void server_lolwut(struct ctx *c) {
     struct drawing d = {.columns = 66, .rows = 12, .lanes = 16};
     int64_t version;
-    int first = 1;
-    if (c->argc >= 3 && slice_is(c->argv[1], "version")) {
-        if (!ctx_int(c, 2, &version)) return;
-        first = 3;
-    }
-    if (!option(c, first, COLUMNS_MAX, &d.columns) || !option(c, first + 1, ROWS_MAX, &d.rows) ||
-        !option(c, first + 2, COLUMNS_MAX, &d.lanes))
+    bool sized = c->argc >= 3 && slice_is(c->argv[1], "version");
+    if (sized && !(ctx_int(c, 2, &version) && option(c, 3, COLUMNS_MAX, &d.columns) &&
+                   option(c, 4, ROWS_MAX, &d.rows) && option(c, 5, COLUMNS_MAX, &d.lanes)))
         return;
     char *text = NULL;
     size_t bytes;

@@ -56,17 +56,16 @@ static void string_getrange(struct ctx *c) {
 /* -- several keys -------------------------------------------------------------------- */
 
 #define BATCH_KEYS 16
-#define BATCH_TABLE_BYTES_MIN (1 << 20) /* smaller tables stay in the cache by themselves */
+#define BATCH_DB_KEYS_MIN 16384 /* smaller tables stay in the cache by themselves */
 
 /* Hashes the keys in arguments i, i + step ... as far as the batch goes, and asks for their
  * buckets and entries. Returns how many they are. */
 static int batch_fill(struct ctx *c, int i, int step, struct key batch[BATCH_KEYS]) {
     int n = 0;
     for (; n < BATCH_KEYS && i < c->argc; i += step) batch[n++] = ctx_key(c, i);
-    const struct table *t = &c->db->shelf->table;
-    if (n > 1 && t->bytes >= BATCH_TABLE_BYTES_MIN) {
-        for (int j = 0; j < n; j++) table_prefetch(t, batch[j].hash);
-        for (int j = 0; j < n; j++) table_prefetch_item(t, batch[j].hash);
+    if (n > 1 && db_size(c->db) >= BATCH_DB_KEYS_MIN) {
+        for (int j = 0; j < n; j++) db_prefetch(c->db, batch[j].hash);
+        for (int j = 0; j < n; j++) db_prefetch_entry(c->db, batch[j].hash);
     }
     return n;
 }

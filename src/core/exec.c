@@ -42,8 +42,14 @@ static __attribute__((noinline)) void note_slow(struct core *core, struct sessio
     latency_note(core->latency, row->flags & ROW_FAST ? "fast-command" : "command", us / 1000);
 }
 
+/* What the reply stood at before the command. */
+struct before {
+    uint32_t errors;
+    size_t sealed_bytes;
+};
+
 static void account(struct core *core, struct session *s, const struct request *req,
-                    uint32_t errors_before) {
+                    struct before before) {
     uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
     struct row_stats *stats = row_stats(core->rows, req->row);
     core->tick_mark = now;
@@ -51,11 +57,15 @@ static void account(struct core *core, struct session *s, const struct request *
     stats->calls++;
     stats->ticks += ticks;
     if (likely(core->histograms)) row_stats_time(stats, ticks);
-    if (unlikely(s->reply.errors != errors_before)) {
+    if (unlikely(s->reply.errors != before.errors)) {
         stats->failed++;
         stats_error(core, s->reply.error_prefix);
     }
     if (unlikely(ticks >= core->note_ticks)) note_slow(core, s, req, ticks);
+    size_t reply_bytes = s->reply.sealed_bytes - before.sealed_bytes;
+    if (unlikely(reply_bytes >= SLOWLOG_LARGE_BYTES_MIN)) {
+        slowlog_note_bytes(core->slowlog, SLOWLOG_REPLY, s, req, reply_bytes);
+    }
 }
 
 static inline void run(struct core *core, struct session *s, struct request *req) {
@@ -70,12 +80,12 @@ static inline void run(struct core *core, struct session *s, struct request *req
         .req = req,
         .now_ms = core->now_ms,
     };
-    uint32_t errors = s->reply.errors;
+    struct before before = {s->reply.errors, s->reply.sealed_bytes};
     s->last_row = req->row;
     core->running = req;
     req->row->run(&c);
     core->running = NULL;
-    account(core, s, req, errors);
+    account(core, s, req, before);
 }
 
 /* ---- refusals ----------------------------------------------------------------------- */
@@ -180,10 +190,10 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         return true;
     }
     core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
+    run(core, s, req);
     if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
         monitor_feed(core, s, req);
     }
-    run(core, s, req);
     core->ks->no_touch = false;
     return true;
 }

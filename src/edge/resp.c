@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/exec.h"
+#include "core/slowlog.h"
 #include "edge/edge_internal.h"
 #include "store/db.h"
 
@@ -70,6 +71,9 @@ static bool run_reader(struct conn *c) {
     struct request req = {.argv = r->argv, .argc = r->argc, .blobs = r->blobs};
     exec_prepare(c->s.core, &req, NULL);
     c->reader_ready = !exec_run(c->s.core, &c->s, &req);
+    if (r->request_bytes >= SLOWLOG_LARGE_BYTES_MIN && !c->reader_ready && req.row) {
+        slowlog_note_bytes(c->s.core->slowlog, SLOWLOG_REQUEST, &c->s, &req, r->request_bytes);
+    }
     return !c->reader_ready;
 }
 

@@ -53,7 +53,6 @@ static inline bool head_matches(const struct resp_head *head, const char *p) {
 static void head_keep(struct resp_head *head, const char *p, struct slice name, int argc) {
     char mask[HEAD_BYTES] = {0};
     ptrdiff_t n = name.p + name.n + 2 - p;
-    head->n = 0;
     if (n > HEAD_BYTES) return;
     memset(mask, 0xff, (size_t)n);
     memcpy(head->masks, mask, sizeof mask);
@@ -85,7 +84,10 @@ size_t resp_cut(const char *p, const char *end, struct slice *argv, int argv_max
         p += len + 2;
     }
     *argc = (int)n;
-    if (unlikely(!*same) && end - start >= HEAD_BYTES) head_keep(head, start, argv[0], (int)n);
+    if (unlikely(!*same)) {
+        head->n = 0;
+        if (end - start >= HEAD_BYTES) head_keep(head, start, argv[0], (int)n);
+    }
     return (size_t)(p - start);
 }
 

@@ -101,6 +101,12 @@ bool resp_is_nil(struct span reply) {
     return reply.n > 1 && (*reply.p == '_' || reply.p[1] == '-') && strchr("_$*", *reply.p);
 }
 
+static bool is_list_of_records(const struct span *v, size_t n) {
+    for (size_t i = 1; i <= n; i++)
+        if (!strchr("*~%", *v[i].p)) return false;
+    return true;
+}
+
 void resp_sorted(struct text *out, struct span reply, size_t unit, bool deep) {
     struct span *v;
     size_t n;
@@ -108,6 +114,7 @@ void resp_sorted(struct text *out, struct span reply, size_t unit, bool deep) {
         text_add(out, reply.p, reply.n);
         return;
     }
+    bool keep = deep && !is_list_of_records(v, n);
     if (n % unit) unit = 1;
     struct words units = {0};
     for (size_t i = 1; i <= n; i++) {
@@ -120,7 +127,10 @@ void resp_sorted(struct text *out, struct span reply, size_t unit, bool deep) {
     size_t kept;
     struct span *sorted = words_sorted(&units, false, &kept);
     text_add(out, v[0].p, v[0].n);
-    for (size_t i = 0; i < kept; i++) text_add(out, sorted[i].p, sorted[i].n);
+    for (size_t i = 0; i < kept; i++) {
+        struct span one = keep ? words_at(&units, i) : sorted[i];
+        text_add(out, one.p, one.n);
+    }
     words_free(&units);
     free(sorted);
     free(v);

@@ -28,8 +28,9 @@ bool resp_string(struct span reply, struct span *out);
 bool resp_is_error(struct span reply);
 bool resp_is_nil(struct span reply);
 
-/* Appends the reply with its elements sorted by their bytes, `unit` neighbours at a time,
- * and, if deep, those of its elements likewise (one at a time). */
+/* Appends the reply with its elements sorted by their bytes, `unit` neighbours at a time.
+ * If deep, an aggregate is sorted only if all of its elements are aggregates, and those are
+ * treated likewise: lists of records have no order, records and their fields do. */
 void resp_sorted(struct text *out, struct span reply, size_t unit, bool deep);
 
 #endif

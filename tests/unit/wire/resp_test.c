@@ -146,13 +146,15 @@ static size_t cut(const char *p, const char *end, struct slice *argv, int argv_m
 static void heads_are_recognised(void) {
     static const char text[] = "*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n*2\r\n$3\r\nGET\r\n$5\r\nkey22\r\n"
                                "*2\r\n$3\r\nget\r\n$1\r\na\r\n*3\r\n$3\r\nGET\r\n$1\r\nb\r\n$1\r\nc\r\n"
-                               "*1\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n*1\r\n$4\r\nPING\r\n";
+                               "*1\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n*2\r\n$3\r\nGET\r\n$1\r\nc\r\n"
+                               "*1\r\n$4\r\nPING\r\n";
     static const struct {
         int argc;
         const char *name;
         bool same;
     } want[] = {{2, "GET", false}, {2, "GET", true},  {2, "get", false},
-                {3, "GET", false}, {1, "abcdefghijklmnopqrstuvwxyz", false}, {1, "PING", false}};
+                {3, "GET", false}, {1, "abcdefghijklmnopqrstuvwxyz", false},
+                {2, "GET", false}, {1, "PING", false}};
     const char *p = text, *end = text + strlen(text);
     struct resp_head head = {0};
     struct slice argv[8];
