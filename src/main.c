@@ -45,7 +45,7 @@ struct server {
     struct work_pool *work;
     struct core *core;
     struct edge *edge;
-    const char *pidfile;    /* written, to be removed; NULL if none */
+    const char *pidfile; /* written, to be removed; NULL if none */
 };
 
 /* ---- options that print and leave --------------------------------------------------- */
@@ -162,8 +162,9 @@ static void fit_maxclients(struct config *conf) {
     uint64_t want = (uint64_t)conf->maxclients + SPARE_FDS, have = net_raise_fd_limit(want);
     if (have >= want) return;
     unsigned fits = have > SPARE_FDS + 1 ? (unsigned)(have - SPARE_FDS) : 1;
-    log_warning("maxclients lowered from %u to %u: the limit of open files is %llu; raise it with ulimit -n",
-                conf->maxclients, fits, (unsigned long long)have);
+    log_warning(
+        "maxclients lowered from %u to %u: the limit of open files is %llu; raise it with ulimit -n",
+        conf->maxclients, fits, (unsigned long long)have);
     conf->maxclients = fits;
 }
 
@@ -187,9 +188,10 @@ static bool follow_maxclients(void *ctx, char why[CONFIG_WHY_BYTES]) {
     struct server *sv = ctx;
     uint64_t want = (uint64_t)sv->config->maxclients + SPARE_FDS, have = net_raise_fd_limit(want);
     if (have >= want) return true;
-    snprintf(why, CONFIG_WHY_BYTES,
-             "The operating system is not able to handle the specified number of clients, try with %llu",
-             (unsigned long long)(have - SPARE_FDS));
+    snprintf(
+        why, CONFIG_WHY_BYTES,
+        "The operating system is not able to handle the specified number of clients, try with %llu",
+        (unsigned long long)(have - SPARE_FDS));
     return false;
 }
 
@@ -205,7 +207,8 @@ static void on_cron(void *ctx) {
 static void on_alarm(void *ctx) {
     struct server *sv = ctx;
     sv->alarm_ms = 0;
-    if (sv->core->pause_until_ms && clock_unix_ms() >= sv->core->pause_until_ms) core_unpause(sv->core);
+    if (sv->core->pause_until_ms && clock_unix_ms() >= sv->core->pause_until_ms)
+        core_unpause(sv->core);
 }
 
 static void on_signal(void *ctx, int signo, pid_t sender) {

@@ -7,24 +7,24 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
-#define ERR_LIST(X)                                                                              \
-    X(WRONGTYPE, "WRONGTYPE Operation against a key holding the wrong kind of value")            \
-    X(SYNTAX, "ERR syntax error")                                                                \
-    X(NOT_INT, "ERR value is not an integer or out of range")                                    \
-    X(NOT_FLOAT, "ERR value is not a valid float")                                               \
-    X(OVERFLOW, "ERR increment or decrement would overflow")                                     \
-    X(NAN_OR_INF, "ERR increment would produce NaN or Infinity")                                 \
-    X(RANGE_POSITIVE, "ERR value is out of range, must be positive")                             \
-    X(OUT_OF_RANGE, "ERR value is out of range")                                                 \
-    X(OFFSET_RANGE, "ERR offset is out of range")                                                \
-    X(STRING_LIMIT, "ERR string exceeds maximum allowed size (proto-max-bulk-len)")              \
-    X(NO_KEY, "ERR no such key")                                                                 \
-    X(SAME_OBJECT, "ERR source and destination objects are the same")                            \
-    X(BAD_DB, "ERR DB index is out of range")                                                    \
-    X(BIT_OFFSET, "ERR bit offset is not an integer or out of range")                            \
-    X(BIT_VALUE, "ERR bit is not an integer or out of range")                                    \
-    X(OOM, "OOM command not allowed when used memory > 'maxmemory'.")                            \
-    X(NOAUTH, "NOAUTH Authentication required.")                                                 \
+#define ERR_LIST(X)                                                                                \
+    X(WRONGTYPE, "WRONGTYPE Operation against a key holding the wrong kind of value")              \
+    X(SYNTAX, "ERR syntax error")                                                                  \
+    X(NOT_INT, "ERR value is not an integer or out of range")                                      \
+    X(NOT_FLOAT, "ERR value is not a valid float")                                                 \
+    X(OVERFLOW, "ERR increment or decrement would overflow")                                       \
+    X(NAN_OR_INF, "ERR increment would produce NaN or Infinity")                                   \
+    X(RANGE_POSITIVE, "ERR value is out of range, must be positive")                               \
+    X(OUT_OF_RANGE, "ERR value is out of range")                                                   \
+    X(OFFSET_RANGE, "ERR offset is out of range")                                                  \
+    X(STRING_LIMIT, "ERR string exceeds maximum allowed size (proto-max-bulk-len)")                \
+    X(NO_KEY, "ERR no such key")                                                                   \
+    X(SAME_OBJECT, "ERR source and destination objects are the same")                              \
+    X(BAD_DB, "ERR DB index is out of range")                                                      \
+    X(BIT_OFFSET, "ERR bit offset is not an integer or out of range")                              \
+    X(BIT_VALUE, "ERR bit is not an integer or out of range")                                      \
+    X(OOM, "OOM command not allowed when used memory > 'maxmemory'.")                              \
+    X(NOAUTH, "NOAUTH Authentication required.")                                                   \
     X(NO_MEMORY, "ERR not enough memory for this value")
 
 enum err {
@@ -32,7 +32,7 @@ enum err {
 #define X(id, text) ERR_POS_##id,
     ERR_LIST(X)
 #undef X
-    ERR_COUNT,
+        ERR_COUNT,
 #define X(id, text) ERR_##id = -ERR_POS_##id,
     ERR_LIST(X)
 #undef X

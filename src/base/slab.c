@@ -32,14 +32,15 @@
 
 struct slab_run {
     struct slab_run *next, *prev;
-    uint16_t free;   /* first free block, in units of 4 bytes from the run; 0: none */
-    uint16_t fresh;  /* first block never used, likewise; 0: none left */
-    uint16_t used;   /* blocks in use */
-    uint16_t bytes;  /* of a block */
+    uint16_t free;  /* first free block, in units of 4 bytes from the run; 0: none */
+    uint16_t fresh; /* first block never used, likewise; 0: none left */
+    uint16_t used;  /* blocks in use */
+    uint16_t bytes; /* of a block */
     uint8_t cls;
     uint8_t chunk_used; /* of a chunk's first run: runs of the chunk in use */
 };
-_Static_assert(sizeof(struct slab_run) <= RUN_HEADER_BYTES, "a run's header fits before its blocks");
+_Static_assert(sizeof(struct slab_run) <= RUN_HEADER_BYTES,
+               "a run's header fits before its blocks");
 _Static_assert(RUN_BYTES / 4 <= UINT16_MAX + 1, "a block's place fits into 16 bits");
 
 static pthread_mutex_t chunk_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -77,8 +78,10 @@ static struct slab_run *run_at(struct slab_run *first, size_t i) {
 
 /* A new chunk, aligned to its size by mapping twice as much and cutting the ends off. */
 static struct slab_run *chunk_map(void) {
-    char *p = mmap(NULL, 2 * CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) panic(__FILE__, __LINE__, "out of memory mapping %zu bytes for entries", CHUNK_BYTES);
+    char *p =
+        mmap(NULL, 2 * CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        panic(__FILE__, __LINE__, "out of memory mapping %zu bytes for entries", CHUNK_BYTES);
     size_t before = -(uintptr_t)p & (CHUNK_BYTES - 1);
     if (before) munmap(p, before);
     munmap(p + before + CHUNK_BYTES, CHUNK_BYTES - before);
@@ -176,7 +179,9 @@ static struct slab_run *run_new(struct slab *s, uint8_t cls) {
 }
 
 /* The last block that fits starts at or before this place. */
-static uint16_t last_place(const struct slab_run *r) { return (uint16_t)((RUN_BYTES - r->bytes) / 4); }
+static uint16_t last_place(const struct slab_run *r) {
+    return (uint16_t)((RUN_BYTES - r->bytes) / 4);
+}
 
 void *slab_alloc(struct slab *s, size_t n, uint8_t *cls_out) {
     uint8_t cls = slab_class(n);

@@ -1,8 +1,8 @@
 /* slab.h - many small blocks without a header: the memory of entries.
  *
  * A slab gives blocks of up to SLAB_BYTES_MAX bytes, in steps of 4 (to 40) and 8 bytes;
- * larger ones come from mem.h, so that the caller needs one call for any size. Blocks of one class lie in
- * runs of 64 KiB, cut from 2 MiB chunks that ask for huge pages.
+ * larger ones come from mem.h, so that the caller needs one call for any size. Blocks of one class
+ * lie in runs of 64 KiB, cut from 2 MiB chunks that ask for huge pages.
  *
  * B1  A run belongs to one slab and one class; its header says which, so that slab_free
  *     finds it by masking the address.

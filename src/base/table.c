@@ -1,8 +1,8 @@
 /* table.c - see table.h: growing, shrinking, scanning and expiring.
  *
  * minexp counts units of 2,048 ms from the segment's base time, and means nothing without an item
- * that expires; EXPIRY_FAR (a lower bound too) stands beyond reach. A segment whose base is older than half the
- * reach computes all its values anew when it is next due, so that FAR never lies.
+ * that expires; EXPIRY_FAR (a lower bound too) stands beyond reach. A segment whose base is older
+ * than half the reach computes all its values anew when it is next due, so that FAR never lies.
  *
  * U1  A directory slot and its table_seg agree on page, depth and buckets.
  * U2  A segment's depth is at least its leaf's: no segment spans two leaves.
@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-#define BUCKETS_FULL 64   /* of a segment, before and after a split */
+#define BUCKETS_FULL 64 /* of a segment, before and after a split */
 #define BUCKETS_STRETCHED 96
 #define SEG_ITEMS_MAX (BUCKETS_STRETCHED * TABLE_SLOTS)
 
@@ -80,7 +80,8 @@ static void dir_set(struct table *t, struct table_seg *s) {
 
 static void top_set(struct table *t, uint64_t prefix, unsigned depth, struct table_leaf *leaf) {
     size_t first = top_index(t, prefix), n = (size_t)1 << (t->top_bits - depth);
-    for (size_t i = first; i < first + n; i++) t->top[i] = (uint64_t)(uintptr_t)leaf | (uint64_t)depth << 48;
+    for (size_t i = first; i < first + n; i++)
+        t->top[i] = (uint64_t)(uintptr_t)leaf | (uint64_t)depth << 48;
 }
 
 static struct table_leaf *leaf_new(struct table *t) {
@@ -352,7 +353,8 @@ static struct table_seg *seg_shrink_step(struct table *t, struct table_seg *s) {
     if (!t->top) return s->buckets > 1 && seg_resize(t, s, s->buckets / 2u) ? s : NULL;
     if (s->depth <= top_depth(t->top[top_index(t, s->prefix)])) return NULL; /* U2 */
     struct table_seg *buddy = seg_of(t, s->prefix ^ ((uint64_t)1 << (64 - s->depth)));
-    if (buddy->depth != s->depth || buddy->count + s->count > BUCKETS_FULL * TABLE_SLOTS / 2) return NULL;
+    if (buddy->depth != s->depth || buddy->count + s->count > BUCKETS_FULL * TABLE_SLOTS / 2)
+        return NULL;
     return seg_merge(t, s, buddy);
 }
 
@@ -377,7 +379,8 @@ void table_init(struct table *t, const struct table_ops *ops, struct wheel *whee
 }
 
 /* Each segment once, in hash order; `next` is read before the visit. */
-static void seg_each(const struct table *t, void (*visit)(void *ctx, struct table_seg *s), void *ctx) {
+static void seg_each(const struct table *t, void (*visit)(void *ctx, struct table_seg *s),
+                     void *ctx) {
     uint64_t hash = 0;
     do {
         struct table_seg *s = seg_of(t, hash);
@@ -410,7 +413,8 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
         struct table_seg *s = seg_of(t, hash);
         uint64_t slot = seg_slot(s);
         struct table_place at;
-        if (likely(page_place(s->page, s->buckets, slot_home(slot, hash), (uint8_t)hash, item, &at))) {
+        if (likely(
+                page_place(s->page, s->buckets, slot_home(slot, hash), (uint8_t)hash, item, &at))) {
             s->count++;
             t->count++;
             int64_t ms = t->ops->expire_ms(item);
@@ -429,7 +433,7 @@ void table_replace(struct table *t, uint64_t hash, struct table_place place, voi
 
 /* Empties a slot; `hash` matters only for an item away from home. */
 static void slot_clear(struct table_seg *s, struct table_bucket *b, unsigned i, uint64_t hash) {
-    uint8_t keep = (uint8_t)~(1u << i);
+    uint8_t keep = (uint8_t) ~(1u << i);
     if (b->foreign >> i & 1) s->page[slot_home(seg_slot(s), hash)].ovf--;
     b->occ &= keep;
     b->foreign &= keep;
@@ -542,7 +546,8 @@ struct expiring {
 };
 
 static void bucket_prefetch_ttl(const struct table_bucket *b) {
-    for (unsigned m = b->ttl; m; m &= m - 1) __builtin_prefetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
+    for (unsigned m = b->ttl; m; m &= m - 1)
+        __builtin_prefetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
 }
 
 static void bucket_expire(struct expiring *x, struct table_bucket *b) {

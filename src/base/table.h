@@ -63,8 +63,8 @@ struct table_leaf {
 };
 
 struct table {
-    uint64_t *top;     /* leaf | its depth << 48; NULL while there is one segment */
-    uint64_t root;     /* that segment's slot */
+    uint64_t *top; /* leaf | its depth << 48; NULL while there is one segment */
+    uint64_t root; /* that segment's slot */
     uint32_t top_bits;
     struct table_seg *root_seg;
     size_t count;
@@ -147,9 +147,10 @@ static inline bool table_key_eq(const char *a, const char *b, size_t n) {
 
 /* The item of a key, NULL if absent; *place tells where it is. `ops` are those of the
  * table, given as a constant so that the compiler sees through them. */
-static inline __attribute__((always_inline)) void *
-table_find(const struct table *t, const struct table_ops *ops, struct slice key, uint64_t hash,
-           struct table_place *place) {
+static inline __attribute__((always_inline)) void *table_find(const struct table *t,
+                                                              const struct table_ops *ops,
+                                                              struct slice key, uint64_t hash,
+                                                              struct table_place *place) {
     uint64_t slot = table_slot(t, hash);
     struct table_bucket *page = slot_page(slot);
     unsigned home = slot_home(slot, hash);
@@ -199,7 +200,8 @@ void table_replace(struct table *t, uint64_t hash, struct table_place place, voi
 /* Takes an item out. Places become void. */
 void table_remove(struct table *t, uint64_t hash, struct table_place place);
 
-/* Visits the items of one bucket of hash order and returns the cursor of the next; 0 ends (and begins). */
+/* Visits the items of one bucket of hash order and returns the cursor of the next; 0 ends (and
+ * begins). */
 uint64_t table_scan(const struct table *t, uint64_t cursor, void (*visit)(void *ctx, void *item),
                     void *ctx);
 
@@ -210,8 +212,9 @@ void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void
 /* Every item, in no order, while the table stays as it is. */
 void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx);
 
-/* Removes from the segment of a due wheel node the items whose time is before now_ms, passing each to `gone`
- * (which may free it), and sets the node anew. Returns how many. Cost: at most one segment. */
+/* Removes from the segment of a due wheel node the items whose time is before now_ms, passing each
+ * to `gone` (which may free it), and sets the node anew. Returns how many. Cost: at most one
+ * segment. */
 size_t table_expire(struct wheel_node *node, int64_t now_ms,
                     void (*gone)(void *ctx, struct table *t, void *item), void *ctx);
 

@@ -102,7 +102,8 @@ struct wheel_node *wheel_due(struct wheel *w, int64_t now_ms) {
         w->tick = at;
         for (int level = WHEEL_LEVELS - 1; level > 0; level--) {
             int shift = level * WHEEL_BITS;
-            if ((at & (((int64_t)1 << shift) - 1)) == 0) spill(w, level, (int)(at >> shift) & SLOT_MASK);
+            if ((at & (((int64_t)1 << shift) - 1)) == 0)
+                spill(w, level, (int)(at >> shift) & SLOT_MASK);
         }
         w->tick = at + 1;
         spill(w, 0, (int)at & SLOT_MASK);

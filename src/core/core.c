@@ -36,8 +36,8 @@ static bool follow_config(void *ctx, char why[CONFIG_WHY_BYTES]) {
     (void)why;
     struct core *core = ctx;
     const struct config *conf = core->config;
-    core->ks->lfu = conf->maxmemory_policy == EVICT_ALLKEYS_LFU ||
-                    conf->maxmemory_policy == EVICT_VOLATILE_LFU;
+    core->ks->lfu =
+        conf->maxmemory_policy == EVICT_ALLKEYS_LFU || conf->maxmemory_policy == EVICT_VOLATILE_LFU;
     core->ks->lfu_log_factor = conf->lfu_log_factor;
     core->ks->lfu_decay_minutes = conf->lfu_decay_time_min;
     core_update_gates(core);
@@ -57,8 +57,8 @@ static bool follow_password(void *ctx, char why[CONFIG_WHY_BYTES]) {
 
 static void watch_config(struct core *core) {
     static const char *const names[] = {
-        "maxmemory",       "maxmemory-policy",        "lfu-log-factor",
-        "lfu-decay-time",  "slowlog-log-slower-than", "latency-monitor-threshold",
+        "maxmemory",        "maxmemory-policy",        "lfu-log-factor",
+        "lfu-decay-time",   "slowlog-log-slower-than", "latency-monitor-threshold",
         "latency-tracking",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -134,7 +134,8 @@ static bool expire(struct core *core) {
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
-    latency_note(core->latency, "expire-cycle", (int64_t)clock_ticks_to_us(clock_ticks() - start) / 1000);
+    latency_note(core->latency, "expire-cycle",
+                 (int64_t)clock_ticks_to_us(clock_ticks() - start) / 1000);
     return more;
 }
 
@@ -162,7 +163,8 @@ bool core_evict(struct core *core) {
     uint64_t start = clock_ticks(), budget = clock_us_to_ticks(EVICT_BUDGET_US);
     bool met = false;
     int n = 0;
-    while (!met && keyspace_evict_one(core->ks, (enum evict_policy)conf->maxmemory_policy, conf->maxmemory_samples)) {
+    while (!met && keyspace_evict_one(core->ks, (enum evict_policy)conf->maxmemory_policy,
+                                      conf->maxmemory_samples)) {
         met = keyspace_memory(core->ks) <= max;
         if (++n % 16 == 0 && clock_ticks() - start > budget) break;
     }

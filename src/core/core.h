@@ -28,12 +28,12 @@ struct work_pool;
 struct core_stats {
     uint64_t commands, connections, rejected_connections;
     uint64_t net_in, net_out;
-    uint64_t errors;              /* error replies */
+    uint64_t errors; /* error replies */
     uint64_t unexpected_errors;
-    uint64_t reads, writes;       /* system calls of the doors */
+    uint64_t reads, writes; /* system calls of the doors */
     uint64_t query_limit_kills, output_limit_kills;
     uint64_t evicted_clients, auth_failures;
-    uint64_t evict_stalls_us;     /* time spent over maxmemory */
+    uint64_t evict_stalls_us; /* time spent over maxmemory */
     uint64_t loop_turns, loop_us, loop_us_max;
     size_t memory_peak;
 };
@@ -67,27 +67,27 @@ struct core {
     struct core_rate rates[METRIC_COUNT];
     struct error_kind error_kinds[CORE_ERROR_KINDS_MAX];
     int error_kind_count;
-    struct list sessions;         /* struct session, in_all, oldest first */
+    struct list sessions; /* struct session, in_all, oldest first */
     size_t session_count;
-    struct list monitors;         /* in_class */
-    struct list held;             /* in_held: sessions that a pause stopped */
+    struct list monitors; /* in_class */
+    struct list held;     /* in_held: sessions that a pause stopped */
     uint64_t next_session_id;
-    uint32_t gates;               /* ROW_ flags of commands that must take exec's slow way now */
-    int64_t pause_until_ms;       /* CLIENT PAUSE; 0: none */
-    bool pause_all;               /* all commands, not only writes */
-    int64_t now_ms, now_us;       /* Unix time of this turn (now_us: of the running command) */
+    uint32_t gates;         /* ROW_ flags of commands that must take exec's slow way now */
+    int64_t pause_until_ms; /* CLIENT PAUSE; 0: none */
+    bool pause_all;         /* all commands, not only writes */
+    int64_t now_ms, now_us; /* Unix time of this turn (now_us: of the running command) */
     int64_t started_ms;
     char run_id[41];
-    const char *config_file;      /* absolute, or NULL */
-    const char *executable;       /* absolute */
+    const char *config_file; /* absolute, or NULL */
+    const char *executable;  /* absolute */
     int port;
-    bool active_expire;           /* keys leave at their time, not only when looked up */
+    bool active_expire; /* keys leave at their time, not only when looked up */
     bool shutdown_asked, shutdown_now;
-    struct request *running;      /* for the crash report, NULL between commands */
-    uint64_t tick_mark;           /* clock_ticks when the last command ended */
-    uint64_t note_ticks;          /* commands that take this long go to slowlog or latency */
-    bool histograms;              /* latency-tracking */
-    bool over_memory;             /* maxmemory was found exceeded and could not be met */
+    struct request *running; /* for the crash report, NULL between commands */
+    uint64_t tick_mark;      /* clock_ticks when the last command ended */
+    uint64_t note_ticks;     /* commands that take this long go to slowlog or latency */
+    bool histograms;         /* latency-tracking */
+    bool over_memory;        /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;
 };
 
@@ -96,8 +96,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
                       struct work_pool *work);
 void core_free(struct core *core);
 
-/* At the start of a turn of the loop: time. At its end: what waits for a turn's end (garbage goes to a
- * worker, keys whose time has come leave). Returns true if more is to be done at once. */
+/* At the start of a turn of the loop: time. At its end: what waits for a turn's end (garbage goes
+ * to a worker, keys whose time has come leave). Returns true if more is to be done at once. */
 void core_turn_begin(struct core *core);
 bool core_turn_end(struct core *core);
 
@@ -108,7 +108,8 @@ void core_cron(struct core *core);
 /* When core_turn_end has something to do next: Unix ms. */
 int64_t core_next_ms(const struct core *core);
 
-/* Brings memory below maxmemory by the policy, for a bounded time; true if it is (or there is no limit). */
+/* Brings memory below maxmemory by the policy, for a bounded time; true if it is (or there is no
+ * limit). */
 bool core_evict(struct core *core);
 
 /* Recomputes core->gates and the thresholds after a change of what they follow from. */

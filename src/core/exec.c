@@ -2,7 +2,8 @@
  *
  * exec_run is the short way: no gate is shut for this session and this row. Everything
  * that has to be asked or done for some commands only is in exec_gated, behind one test.
- * To add a gate: a ROW_ flag in core_update_gates or a GATE_ of the session, and a line in refusal().
+ * To add a gate: a ROW_ flag in core_update_gates or a GATE_ of the session, and a line in
+ * refusal().
  */
 #include "core/exec.h"
 
@@ -100,17 +101,18 @@ static bool is_http(const struct request *req) {
 static void refuse_unknown(struct core *core, struct session *s, const struct request *req) {
     if (is_http(req)) {
         log_warning("Possible cross-protocol attack from %s: a web request came in place of a "
-                    "command; the connection is closed", s->addr);
+                    "command; the connection is closed",
+                    s->addr);
         s->state |= SESSION_CLOSE_NOW;
         return;
     }
     char args[ARGS_SHOWN_BYTES + 8] = "";
     size_t n = 0;
     for (int i = 1; i < req->argc && n < ARGS_SHOWN_BYTES; i++) {
-        n += (size_t)snprintf(args + n, sizeof args - n, "'%.*s' ",
-                              (int)(req->argv[i].n < ARGS_SHOWN_BYTES - n ? req->argv[i].n
-                                                                          : ARGS_SHOWN_BYTES - n),
-                              req->argv[i].p);
+        n += (size_t)snprintf(
+            args + n, sizeof args - n, "'%.*s' ",
+            (int)(req->argv[i].n < ARGS_SHOWN_BYTES - n ? req->argv[i].n : ARGS_SHOWN_BYTES - n),
+            req->argv[i].p);
     }
     reply_errorf(&s->reply, "ERR unknown command '%.*s', with args beginning with: %s",
                  (int)(req->argv[0].n < 128 ? req->argv[0].n : 128), req->argv[0].p, args);
@@ -261,7 +263,8 @@ bool ctx_db(struct ctx *c, int i, struct db **db) {
     int64_t id;
     if (!ctx_int(c, i, &id)) return false;
     if (id != (int32_t)id) {
-        reply_error(c->r, "ERR value is out of range, value must between -2147483648 and 2147483647");
+        reply_error(c->r,
+                    "ERR value is out of range, value must between -2147483648 and 2147483647");
         return false;
     }
     if (id < 0 || id >= c->core->ks->db_count) {
@@ -291,7 +294,8 @@ void ctx_help(struct ctx *c, const char *const *lines) {
     const struct row *parent = row_parent(c->core->rows, c->row);
     row_full_name(c->core->rows, parent ? parent : c->row, name);
     for (char *p = name; *p; p++) *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
-    snprintf(title, sizeof title, "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
+    snprintf(title, sizeof title,
+             "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
     reply_array(c->r, n + 3);
     reply_simple(c->r, title);
     for (size_t i = 0; i < n; i++) reply_simple(c->r, lines[i]);

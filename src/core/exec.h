@@ -31,18 +31,18 @@ struct request {
 struct ctx {
     struct core *core;
     struct session *s;
-    struct db *db;               /* the session's */
+    struct db *db; /* the session's */
     struct reply *r;
-    const struct row *row;       /* of the subcommand, where there is one */
-    const struct slice *argv;    /* argv[0] is the name as sent */
+    const struct row *row;    /* of the subcommand, where there is one */
+    const struct slice *argv; /* argv[0] is the name as sent */
     int argc;
     struct request *req;
     int64_t now_ms;
 };
 
 /* Fills row and key_hash of a request whose argv and argc are set. Returns the row of its name (of
- * the container, if a subcommand was named), which may be given as `known` for the next request of the
- * same name; NULL: look it up. */
+ * the container, if a subcommand was named), which may be given as `known` for the next request of
+ * the same name; NULL: look it up. */
 const struct row *exec_prepare(struct core *core, struct request *req, const struct row *known);
 
 /* Runs the command, or refuses it with an error reply. False: it must wait (a pause); nothing
@@ -60,22 +60,25 @@ static inline struct key ctx_key(struct ctx *c, int i) {
 struct blob *ctx_take_blob(struct ctx *c, int i);
 
 /* Argument parsing that replies the error itself; false then. */
-bool ctx_int(struct ctx *c, int i, int64_t *v);                 /* ERR_NOT_INT */
-bool ctx_int_range(struct ctx *c, int i, int64_t min, int64_t max, int64_t *v, const char *error /* or NULL: ERR_OUT_OF_RANGE */);
-bool ctx_db(struct ctx *c, int i, struct db **db);              /* ERR_BAD_DB / not an integer */
+bool ctx_int(struct ctx *c, int i, int64_t *v); /* ERR_NOT_INT */
+bool ctx_int_range(struct ctx *c, int i, int64_t min, int64_t max, int64_t *v,
+                   const char *error /* or NULL: ERR_OUT_OF_RANGE */);
+bool ctx_db(struct ctx *c, int i, struct db **db); /* ERR_BAD_DB / not an integer */
 
 /* True if e is NULL or of the type; otherwise replies WRONGTYPE. */
 bool ctx_is_type(struct ctx *c, const struct entry *e, enum entry_type type);
 
 /* Says that a command changed a key: dirty counter, feed (and all that hangs on it).
  * Call it once per key and event, after the change, with Redis' class and event name. */
-static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class class, const char *event) {
+static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class class,
+                               const char *event) {
     feed_key(&c->core->feed, c->db->id, class, event, k.hash);
 }
 
 /* "ERR wrong number of arguments for 'x' command" for the row of c. */
 void ctx_arity_error(struct ctx *c);
-/* HELP of a container: lines end with NULL; the two lines at the ends that every command has are added. */
+/* HELP of a container: lines end with NULL; the two lines at the ends that every command has are
+ * added. */
 void ctx_help(struct ctx *c, const char *const *lines);
 
 #endif

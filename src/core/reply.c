@@ -215,7 +215,9 @@ void reply_simple(struct reply *r, const char *text) {
     line_end(r);
 }
 
-void reply_int(struct reply *r, int64_t v) { r->at = resp_put_int(room(r, RESP_HEADER_BYTES_MAX), v); }
+void reply_int(struct reply *r, int64_t v) {
+    r->at = resp_put_int(room(r, RESP_HEADER_BYTES_MAX), v);
+}
 
 static void text_with(struct reply *r, char type, const char *ext, struct slice s) {
     size_t ext_bytes = ext ? 4 : 0;

@@ -63,7 +63,8 @@ void reply_errorf(struct reply *r, const char *fmt, ...) __attribute__((format(p
 void reply_err(struct reply *r, int err);
 
 /* An aggregate whose length is known only after its elements: keep the mark, write the
- * elements, then say which kind it is and how many there are. One at a time may be open per level; they nest. */
+ * elements, then say which kind it is and how many there are. One at a time may be open per level;
+ * they nest. */
 struct reply_mark {
     struct reply_chunk *chunk;
 };

@@ -123,7 +123,8 @@ void conn_keep(struct conn *c) {
         c->backlog_bytes = left;
     }
     c->at = c->cut = c->end = NULL;
-    c->s.query_bytes = (uint32_t)(c->backlog_bytes + (c->reader ? resp_reader_memory(c->reader) : 0));
+    c->s.query_bytes =
+        (uint32_t)(c->backlog_bytes + (c->reader ? resp_reader_memory(c->reader) : 0));
     bool stopped = conn_stopped(c);
     net_stream_pause_read(&c->stream, stopped);
     if (!stopped && c->backlog_bytes) on_readable(&c->stream);
@@ -165,8 +166,7 @@ void conn_send(struct conn *c) {
 void conn_check_output(struct conn *c) {
     struct core *core = c->s.core;
     if (c->dead || !c->write_wanted) return;
-    const struct config_output_limit *limit =
-        &core->config->output_limit[CONFIG_CLIENT_NORMAL];
+    const struct config_output_limit *limit = &core->config->output_limit[CONFIG_CLIENT_NORMAL];
     size_t used = reply_memory(&c->s.reply);
     bool over = limit->hard_bytes && used >= limit->hard_bytes;
     if (limit->soft_bytes && used >= limit->soft_bytes) {
@@ -176,8 +176,9 @@ void conn_check_output(struct conn *c) {
         c->s.soft_limit_since_ms = 0;
     }
     if (!over) return;
-    log_warning("client %s is closed: its output buffer of %zu bytes is over client-output-buffer-limit",
-                c->s.addr, used);
+    log_warning(
+        "client %s is closed: its output buffer of %zu bytes is over client-output-buffer-limit",
+        c->s.addr, used);
     core->stats.output_limit_kills++;
     conn_close(c);
 }

@@ -13,8 +13,8 @@ struct conn {
     struct session s; /* first: a session is its connection */
     struct net_stream stream;
     struct edge *edge;
-    struct list_link in_all;   /* edge->conns */
-    struct list_link in_ready; /* edge->ready: may be read, or has a backlog to run */
+    struct list_link in_all;    /* edge->conns */
+    struct list_link in_ready;  /* edge->ready: may be read, or has a backlog to run */
     struct list_link in_kicked; /* edge->kicked: to be looked at before the turn ends */
     const char *at, *cut, *end; /* run, parsed and received up to here, within a round */
     struct resp_reader *reader; /* of a command that is not all there; mostly NULL */
@@ -47,8 +47,7 @@ void conn_check_output(struct conn *c);
 
 /* It has been told to go, or to wait: nothing more of it runs now. */
 static inline bool conn_stopped(const struct conn *c) {
-    return c->dead ||
-           c->s.state & (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER | SESSION_HELD);
+    return c->dead || c->s.state & (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER | SESSION_HELD);
 }
 
 #endif

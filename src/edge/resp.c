@@ -13,8 +13,8 @@
 
 struct batch {
     int n, args;
-    struct resp_head head;  /* of the command cut last, */
-    const struct row *row;  /* and the row of the one looked up last */
+    struct resp_head head; /* of the command cut last, */
+    const struct row *row; /* and the row of the one looked up last */
     struct {
         struct conn *c;
         const char *end; /* behind the command in the connection's bytes */
@@ -92,7 +92,8 @@ static void run_slow(struct conn *c) {
             reply_errorf(&c->s.reply, "ERR Protocol error: %s", c->reader->error);
             c->s.state |= SESSION_CLOSE_AFTER;
         }
-        if (resp_reader_idle(c->reader) && c->at < c->end && *c->at == '*' && !limits.unauthenticated) {
+        if (resp_reader_idle(c->reader) && c->at < c->end && *c->at == '*' &&
+            !limits.unauthenticated) {
             break;
         }
     }
@@ -230,7 +231,8 @@ static void serve_kicked(struct edge *edge) {
 bool edge_turn(struct edge *edge) {
     serve_kicked(edge);
     size_t rounds = 0; /* what becomes ready meanwhile is for the next turn */
-    for (struct list_link *l = list_first(&edge->ready); l; l = list_next(&edge->ready, l)) rounds++;
+    for (struct list_link *l = list_first(&edge->ready); l; l = list_next(&edge->ready, l))
+        rounds++;
     for (rounds = (rounds + EDGE_ROUND - 1) / EDGE_ROUND; rounds; rounds--) round_of(edge);
     serve_kicked(edge);
     free_dead(edge);

@@ -210,8 +210,7 @@ static inline struct entry *reshape(struct db *db, struct key k, struct table_pl
     int64_t old_ms = entry_expire_ms(e);
     ttl_count(db, old_ms, -1);
     ttl_count(db, sh.expire_ms, 1);
-    if (ttl == entry_has_ttl(e) && e->cls &&
-        slab_class(entry_size(k.n, sh.vlen, ttl)) == e->cls) {
+    if (ttl == entry_has_ttl(e) && e->cls && slab_class(entry_size(k.n, sh.vlen, ttl)) == e->cls) {
         e->kind = sh.kind;
         e->vlen = sh.vlen;
         if (ttl && old_ms != sh.expire_ms) {
@@ -328,8 +327,8 @@ static size_t edit_cap(size_t len, size_t old_len) {
     return len + (len < EDIT_SPARE_BYTES_MAX ? len : EDIT_SPARE_BYTES_MAX);
 }
 
-/* A blob of this holder alone with len bytes, the new ones zero: `b` itself, moved, or a copy if it is shared.
- * b's reference is consumed. NULL, b untouched, without memory. */
+/* A blob of this holder alone with len bytes, the new ones zero: `b` itself, moved, or a copy if it
+ * is shared. b's reference is consumed. NULL, b untouched, without memory. */
 static struct blob *blob_for_edit(struct blob *b, size_t len) {
     size_t old_len = b->len;
     struct blob *to = b;
@@ -377,8 +376,10 @@ char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now) {
     if (len < old_len) len = old_len;
     *len_now = len;
     if (e) touch(db->ks, e);
-    if (len > ENTRY_INLINE_BYTES_MAX || (e && entry_blob(e))) return edit_blob(db, k, place, e, len);
-    struct shape sh = {KIND(TYPE_STRING, ENC_RAW), (uint8_t)len, e ? entry_expire_ms(e) : DB_NO_TTL};
+    if (len > ENTRY_INLINE_BYTES_MAX || (e && entry_blob(e)))
+        return edit_blob(db, k, place, e, len);
+    struct shape sh = {KIND(TYPE_STRING, ENC_RAW), (uint8_t)len,
+                       e ? entry_expire_ms(e) : DB_NO_TTL};
     if (e) {
         struct slice old = entry_bytes(e, digits);
         memcpy(copy, old.p, old.n);

@@ -63,18 +63,19 @@ enum leave_reason { LEAVE_EXPIRED, LEAVE_EVICTED };
 struct keyspace {
     struct db *dbs;
     int db_count;
-    int64_t now_ms;          /* Unix time, set once per turn of the loop */
-    uint32_t lru_clock;      /* seconds, 24 bits (LRU) */
-    bool lfu;                /* the lru field holds minutes and a counter */
-    bool no_touch;           /* the running command leaves access times alone */
-    bool expire_paused;      /* CLIENT PAUSE, or a test: keys past their time stay, hidden */
+    int64_t now_ms;     /* Unix time, set once per turn of the loop */
+    uint32_t lru_clock; /* seconds, 24 bits (LRU) */
+    bool lfu;           /* the lru field holds minutes and a counter */
+    bool no_touch;      /* the running command leaves access times alone */
+    bool expire_paused; /* CLIENT PAUSE, or a test: keys past their time stay, hidden */
     int lfu_log_factor;
     int lfu_decay_minutes;
     uint64_t hits, misses, expired, evicted;
     struct garbage *garbage; /* see keyspace_take_garbage */
     int expire_turn;         /* the database that keyspace_expire_step begins with */
     struct evict_pool *evict_pool;
-    /* Called for each key that leaves by itself, before it is gone. May be NULL; must not write to the database. */
+    /* Called for each key that leaves by itself, before it is gone. May be NULL; must not write to
+     * the database. */
     void (*on_leave)(void *ctx, struct db *db, const struct entry *e, enum leave_reason why);
     void *on_leave_ctx;
 };
@@ -103,8 +104,8 @@ bool db_exists(struct db *db, struct key k);
 
 /* -- strings ------------------------------------------------------------------------- */
 
-#define DB_NO_TTL (-1)    /* the key will have no expiry */
-#define DB_KEEP_TTL (-2)  /* the key keeps the expiry that it has, if any */
+#define DB_NO_TTL (-1)   /* the key will have no expiry */
+#define DB_KEEP_TTL (-2) /* the key keeps the expiry that it has, if any */
 
 /* Makes k hold the bytes of v, whatever it held: a number is kept as one. */
 void db_set(struct db *db, struct key k, struct slice v, int64_t expire_ms);
@@ -123,8 +124,8 @@ void db_set_int(struct db *db, struct key k, int64_t v, int64_t expire_ms);
 int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum);
 
 /* Makes k a string of max(len, its length) bytes, new ones zero, and returns them for
- * writing (good until the next call on db). k must be absent or a string. The encoding becomes raw; the
- * expiry stays. NULL when there is no memory for it. Amortised cost: the growth. */
+ * writing (good until the next call on db). k must be absent or a string. The encoding becomes raw;
+ * the expiry stays. NULL when there is no memory for it. Amortised cost: the growth. */
 char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
 
 /* -- keys ---------------------------------------------------------------------------- */
@@ -134,8 +135,8 @@ bool db_delete(struct db *db, struct key k);
 /* Sets (ms >= 0) or removes (DB_NO_TTL) the expiry of an existing key. */
 void db_set_expire(struct db *db, struct key k, int64_t ms);
 
-/* Moves the value and expiry of `from`, which must exist, to `to` in the database `dst` (which may be db), replacing
- * what is there. */
+/* Moves the value and expiry of `from`, which must exist, to `to` in the database `dst` (which may
+ * be db), replacing what is there. */
 void db_rename(struct db *db, struct key from, struct db *dst, struct key to);
 
 /* A copy of `from`, expiry included, as `to` in dst, replacing. Cost: the size of the value. */
@@ -186,7 +187,8 @@ bool keyspace_expire_step(struct keyspace *ks, int64_t budget_us);
 /* Unix ms of the next time that a key may end, or INT64_MAX. */
 int64_t keyspace_next_expire(const struct keyspace *ks);
 
-/* Removes one key by the policy, looking at `samples` candidates per database. False if there is none to remove. */
+/* Removes one key by the policy, looking at `samples` candidates per database. False if there is
+ * none to remove. */
 bool keyspace_evict_one(struct keyspace *ks, enum evict_policy policy, int samples);
 
 /* Detaches the garbage so far, NULL if none; garbage_free may be called on any thread. */

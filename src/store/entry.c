@@ -22,7 +22,8 @@ size_t entry_strlen(const struct entry *e) {
 }
 
 const char *entry_encoding_name(const struct entry *e) {
-    static const char *const names[] = {[ENC_INT] = "int", [ENC_EMBSTR] = "embstr", [ENC_RAW] = "raw"};
+    static const char *const names[] = {
+        [ENC_INT] = "int", [ENC_EMBSTR] = "embstr", [ENC_RAW] = "raw"};
     return names[entry_encoding(e)];
 }
 

@@ -27,7 +27,9 @@ struct evict_pool {
     struct candidate at[EVICT_POOL];
 };
 
-struct evict_pool *evict_pool_new(void) { return mem_calloc(sizeof(struct evict_pool)); }
+struct evict_pool *evict_pool_new(void) {
+    return mem_calloc(sizeof(struct evict_pool));
+}
 void evict_pool_free(struct evict_pool *p) { mem_free(p); }
 
 static bool only_ttl(enum evict_policy policy) { return policy >= EVICT_VOLATILE_LRU; }
@@ -35,15 +37,11 @@ static bool only_ttl(enum evict_policy policy) { return policy >= EVICT_VOLATILE
 static uint64_t score(const struct db *db, const struct entry *e, enum evict_policy policy) {
     switch (policy) {
     case EVICT_ALLKEYS_LRU:
-    case EVICT_VOLATILE_LRU:
-        return (uint64_t)db_idle_seconds(db, e) + 1;
+    case EVICT_VOLATILE_LRU: return (uint64_t)db_idle_seconds(db, e) + 1;
     case EVICT_ALLKEYS_LFU:
-    case EVICT_VOLATILE_LFU:
-        return (uint64_t)(256 - db_lfu_counter(db, e));
-    case EVICT_VOLATILE_TTL:
-        return UINT64_MAX - (uint64_t)entry_expire_ms(e);
-    default:
-        return 1;
+    case EVICT_VOLATILE_LFU: return (uint64_t)(256 - db_lfu_counter(db, e));
+    case EVICT_VOLATILE_TTL: return UINT64_MAX - (uint64_t)entry_expire_ms(e);
+    default: return 1;
     }
 }
 
@@ -73,7 +71,8 @@ static void leave(struct db *db, struct key k, struct table_place place, struct 
 static bool take(struct db *db, struct key k, enum evict_policy policy, uint64_t at_least) {
     struct table_place place;
     struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
-    if (!e || (only_ttl(policy) && !entry_has_ttl(e)) || score(db, e, policy) < at_least) return false;
+    if (!e || (only_ttl(policy) && !entry_has_ttl(e)) || score(db, e, policy) < at_least)
+        return false;
     leave(db, k, place, e);
     return true;
 }
@@ -103,7 +102,8 @@ static bool take_any(struct keyspace *ks, enum evict_policy policy) {
 
 bool keyspace_evict_one(struct keyspace *ks, enum evict_policy policy, int samples) {
     if (policy == EVICT_NOEVICTION) return false;
-    if (policy == EVICT_ALLKEYS_RANDOM || policy == EVICT_VOLATILE_RANDOM) return take_any(ks, policy);
+    if (policy == EVICT_ALLKEYS_RANDOM || policy == EVICT_VOLATILE_RANDOM)
+        return take_any(ks, policy);
     for (int d = 0; d < ks->db_count; d++) {
         struct db *db = &ks->dbs[d];
         size_t n = only_ttl(policy) ? db_ttl_size(db) : db_size(db);

@@ -5,7 +5,7 @@
 
 struct garbage {
     struct garbage *next;
-    struct blob *blob;   /* one of the two */
+    struct blob *blob; /* one of the two */
     struct shelf *shelf;
 };
 

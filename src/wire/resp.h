@@ -1,9 +1,9 @@
 /* resp.h - the Redis protocol: requests out of bytes, headers of replies into bytes.
  *
  * Two ways to a request. resp_cut takes a whole well-formed command out of a buffer, as
- * slices of it, without state: the way of nearly all. What it does not take (a command that is not all
- * there, inline commands, errors, very many arguments) goes to a resp_reader, which takes
- * bytes as they come and keeps what it has seen.
+ * slices of it, without state: the way of nearly all. What it does not take (a command that is not
+ * all there, inline commands, errors, very many arguments) goes to a resp_reader, which takes bytes
+ * as they come and keeps what it has seen.
  *
  * P1  resp_cut answers 0 unless the command is complete and well-formed; it never errs.
  * P2  Of one command, a reader reads each byte once, however the bytes are cut up.
@@ -57,17 +57,18 @@ enum resp_state {
 };
 
 struct resp_reader {
-    int64_t args_left;     /* -1: at the start of a command; -2: in an inline one */
-    int64_t bulk_left;     /* bytes of the current argument, line end included, still to come; -1: its header */
-    int skip;              /* bytes to pass over: the second of a header's line end */
+    int64_t args_left; /* -1: at the start of a command; -2: in an inline one */
+    int64_t bulk_left; /* bytes of the current argument, line end included, still to come; -1: its
+                          header */
+    int skip;          /* bytes to pass over: the second of a header's line end */
     int argc, cap;
-    struct slice *argv;    /* until the command is complete, p of a packed argument is its offset */
-    struct blob **blobs;   /* NULL while no argument is a blob */
-    char *bytes;           /* the packed arguments, and before them the current line */
+    struct slice *argv;  /* until the command is complete, p of a packed argument is its offset */
+    struct blob **blobs; /* NULL while no argument is a blob */
+    char *bytes;         /* the packed arguments, and before them the current line */
     size_t len, size;
     size_t line_len;
     size_t request_bytes;
-    bool done;             /* the last call gave a command: begin anew */
+    bool done; /* the last call gave a command: begin anew */
     char error[RESP_ERROR_BYTES];
 };
 

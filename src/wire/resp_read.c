@@ -155,8 +155,8 @@ static void bytes_add(struct resp_reader *r, const char *p, size_t n) {
     r->len += n;
 }
 
-/* Room for one more argument. `all` bounds the first guess: a peer that announces a million arguments has to
- * send them before memory is spent on them. */
+/* Room for one more argument. `all` bounds the first guess: a peer that announces a million
+ * arguments has to send them before memory is spent on them. */
 static void argv_room(struct resp_reader *r) {
     if (r->argc < r->cap) return;
     int old = r->cap;
@@ -190,7 +190,8 @@ static enum resp_state complete(struct resp_reader *r) {
 
 /* Collects a line up to `stop`. The line stands at r->bytes + r->len, r->line_len long, and is not
  * counted in r->len. True when it is complete; then the stop byte is taken too. */
-static bool line_take(struct resp_reader *r, char stop, const char **p, const char *end, bool *too_long) {
+static bool line_take(struct resp_reader *r, char stop, const char **p, const char *end,
+                      bool *too_long) {
     size_t n = (size_t)(end - *p), kept = r->len;
     const char *at = n ? memchr(*p, stop, n) : NULL;
     if (at) n = (size_t)(at - *p);

@@ -108,7 +108,8 @@ static void behaves_as_an_array(void) {
     end();
 }
 
-/* What is there from the first call to the last is seen exactly once, whatever else comes and goes. */
+/* What is there from the first call to the last is seen exactly once, whatever else comes and goes.
+ */
 static void scan_sees_once(void) {
     begin(8);
     for (int i = 0; i < KEYS; i += 8) toggle(i, -1);
@@ -158,7 +159,8 @@ static void items_leave_at_their_time(void) {
         while ((node = wheel_due(&wheel, now_ms))) table_expire(node, now_ms, gone, NULL);
         if (step % 20) continue;
         for (int i = 0; i < KEYS; i++) {
-            if (items[i] && items[i]->expire_ms >= 0 && items[i]->expire_ms < now_ms - WHEEL_TICK_MS) {
+            if (items[i] && items[i]->expire_ms >= 0 &&
+                items[i]->expire_ms < now_ms - WHEEL_TICK_MS) {
                 CU_FAIL("still there after its time");
             }
         }
@@ -185,7 +187,8 @@ static void replacing_moves_the_time(void) {
     it = find(2, &hash, &place);
     it->expire_ms = -1;
     table_replace(&table, hash, place, it);
-    while ((node = wheel_due(&wheel, 9000))) CU_ASSERT_EQUAL(table_expire(node, 9000, gone, NULL), 0);
+    while ((node = wheel_due(&wheel, 9000)))
+        CU_ASSERT_EQUAL(table_expire(node, 9000, gone, NULL), 0);
     CU_ASSERT_PTR_NOT_NULL(find(2, &hash, &place));
     end();
 }
@@ -194,9 +197,11 @@ static void random_is_even(void) {
     begin(11);
     for (int i = 0; i < 1000; i++) toggle(i, i < 3 ? 100000 : -1);
     memset(seen, 0, sizeof seen);
-    for (int i = 0; i < 200000; i++) seen[((struct item *)table_random(&table, false, random_u64))->id]++;
+    for (int i = 0; i < 200000; i++)
+        seen[((struct item *)table_random(&table, false, random_u64))->id]++;
     for (int i = 0; i < 1000; i++) {
-        if (seen[i] < 100 || seen[i] > 320) CU_FAIL("an item is picked far from one time in a thousand");
+        if (seen[i] < 100 || seen[i] > 320)
+            CU_FAIL("an item is picked far from one time in a thousand");
     }
     for (int i = 0; i < 100; i++) {
         CU_ASSERT_TRUE(((struct item *)table_random(&table, true, random_u64))->id < 3);

@@ -35,7 +35,8 @@ static void take_due(int64_t now_ms) {
     }
     int64_t next = earliest();
     if (next < now_ms - WHEEL_TICK_MS) CU_FAIL("left in after its time");
-    if (next != INT64_MAX && wheel_next(&wheel) > next + WHEEL_TICK_MS) CU_FAIL("wheel_next is after the earliest");
+    if (next != INT64_MAX && wheel_next(&wheel) > next + WHEEL_TICK_MS)
+        CU_FAIL("wheel_next is after the earliest");
 }
 
 static void random_deadlines(void) {
@@ -74,7 +75,8 @@ static void edges(void) {
         wheel_init(&wheel, now_ms);
         int n = 0;
         for (int level = 1; level <= 4; level++) {
-            for (int64_t d = -2; d <= 2; d++) set(n++, now_ms + ((int64_t)4 << (8 * level)) + d * 4);
+            for (int64_t d = -2; d <= 2; d++)
+                set(n++, now_ms + ((int64_t)4 << (8 * level)) + d * 4);
         }
         while (earliest() != INT64_MAX) {
             int64_t next = earliest();

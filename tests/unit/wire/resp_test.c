@@ -11,7 +11,8 @@
 static const struct resp_limits limits = {512 * 1024 * 1024, 1024 * 1024 * 1024, false};
 
 /* Feeds text in pieces of `step` bytes and writes what comes out as "[a|b]" and "!error". */
-static void feed_all(const char *text, size_t n, size_t step, const struct resp_limits *lim, char *out) {
+static void feed_all(const char *text, size_t n, size_t step, const struct resp_limits *lim,
+                     char *out) {
     struct resp_reader *r = resp_reader_new();
     *out = 0;
     for (size_t at = 0; at < n;) {
@@ -53,8 +54,10 @@ static void commands(void) {
     expect("*2\r\n$0\r\n\r\n$3\r\na\r\n\r\n", "[|a\r\n]");
     expect("*0\r\n*-1\r\n*1\r\n$1\r\nx\r\n", "[x]");
     expect("\r\n\n  \r\nPING\r\n", "[PING]");
-    expect("*12\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n"
-           "$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n", "[a|a|a|a|a|a|a|a|a|a|a|a]");
+    expect(
+        "*12\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n"
+        "$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n",
+        "[a|a|a|a|a|a|a|a|a|a|a|a]");
 }
 
 static void inline_commands(void) {
@@ -144,17 +147,22 @@ static size_t cut(const char *p, const char *end, struct slice *argv, int argv_m
 }
 
 static void heads_are_recognised(void) {
-    static const char text[] = "*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n*2\r\n$3\r\nGET\r\n$5\r\nkey22\r\n"
-                               "*2\r\n$3\r\nget\r\n$1\r\na\r\n*3\r\n$3\r\nGET\r\n$1\r\nb\r\n$1\r\nc\r\n"
-                               "*1\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n*2\r\n$3\r\nGET\r\n$1\r\nc\r\n"
-                               "*1\r\n$4\r\nPING\r\n";
+    static const char text[] =
+        "*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n*2\r\n$3\r\nGET\r\n$5\r\nkey22\r\n"
+        "*2\r\n$3\r\nget\r\n$1\r\na\r\n*3\r\n$3\r\nGET\r\n$1\r\nb\r\n$1\r\nc\r\n"
+        "*1\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n*2\r\n$3\r\nGET\r\n$1\r\nc\r\n"
+        "*1\r\n$4\r\nPING\r\n";
     static const struct {
         int argc;
         const char *name;
         bool same;
-    } want[] = {{2, "GET", false}, {2, "GET", true},  {2, "get", false},
-                {3, "GET", false}, {1, "abcdefghijklmnopqrstuvwxyz", false},
-                {2, "GET", false}, {1, "PING", false}};
+    } want[] = {{2, "GET", false},
+                {2, "GET", true},
+                {2, "get", false},
+                {3, "GET", false},
+                {1, "abcdefghijklmnopqrstuvwxyz", false},
+                {2, "GET", false},
+                {1, "PING", false}};
     const char *p = text, *end = text + strlen(text);
     struct resp_head head = {0};
     struct slice argv[8];
@@ -185,8 +193,14 @@ static void cut_takes_whole_commands_only(void) {
     CU_ASSERT_EQUAL(cut(text, text + whole, argv, 2, &argc), whole);
     CU_ASSERT_EQUAL(argc, 2);
     CU_ASSERT_TRUE(slice_is(argv[1], "abcdefghijkl"));
-    static const char *const bad[] = {"*02\r\n$1\r\na\r\n$1\r\nb\r\n", "*1\r\n$01\r\na\r\n", "*0\r\n", "*-1\r\n",
-                                      "*1\r\n$-1\r\n", "*1\n$1\na\n", "PING\r\n", "*1\r\n+a\r\n"};
+    static const char *const bad[] = {"*02\r\n$1\r\na\r\n$1\r\nb\r\n",
+                                      "*1\r\n$01\r\na\r\n",
+                                      "*0\r\n",
+                                      "*-1\r\n",
+                                      "*1\r\n$-1\r\n",
+                                      "*1\n$1\na\n",
+                                      "PING\r\n",
+                                      "*1\r\n+a\r\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CU_ASSERT_EQUAL(cut(bad[i], bad[i] + strlen(bad[i]), argv, 8, &argc), 0);
     }
