@@ -21,8 +21,12 @@ extern uint8_t hash_secret[HASH_SECRET_BYTES];
 /* seed 0: take the secret from the system's random source. */
 void hash_init(uint64_t seed);
 
+/* What hash_bytes does with more than 16 bytes. */
+uint64_t hash_long(const void *p, size_t n);
+
 static inline uint64_t hash_bytes(const void *p, size_t n) {
-    return XXH3_64bits_withSecret(p, n, hash_secret, HASH_SECRET_BYTES);
+    if (__builtin_expect(n > 16, 0)) return hash_long(p, n);
+    return XXH3_64bits_withSecret(p, n, hash_secret, HASH_SECRET_BYTES); /* its short part only */
 }
 
 #endif

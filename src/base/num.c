@@ -11,7 +11,7 @@
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "digits are read as words");
 
-static const char two_digits[200] = "00010203040506070809101112131415161718192021222324"
+const char num_two_digits[200] = "00010203040506070809101112131415161718192021222324"
                                     "25262728293031323334353637383940414243444546474849"
                                     "50515253545556575859606162636465666768697071727374"
                                     "75767778798081828384858687888990919293949596979899";
@@ -124,11 +124,11 @@ size_t num_format_u64(char *buf, uint64_t v) {
     *p = 0;
     while (v >= 100) {
         p -= 2;
-        memcpy(p, two_digits + v % 100 * 2, 2);
+        memcpy(p, num_two_digits + v % 100 * 2, 2);
         v /= 100;
     }
     if (v >= 10) {
-        memcpy(p - 2, two_digits + v * 2, 2);
+        memcpy(p - 2, num_two_digits + v * 2, 2);
     } else {
         p[-1] = (char)('0' + v);
     }

@@ -33,6 +33,9 @@ bool num_parse_u64(struct slice s, uint64_t *out);
 size_t num_format_i64(char *buf, int64_t v);
 size_t num_format_u64(char *buf, uint64_t v);
 
+/* "00" to "99", for what writes numbers of two digits in place. */
+extern const char num_two_digits[200];
+
 /* How many decimal digits v has: 1 to 20. */
 unsigned num_digits_u64(uint64_t v);
 

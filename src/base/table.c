@@ -408,6 +408,22 @@ void table_fini(struct table *t) {
     *t = (struct table){0};
 }
 
+void *table_find_far(const struct table *t, struct slice key, uint64_t hash,
+                     struct table_place *place) {
+    uint64_t slot = table_slot(t, hash);
+    unsigned buckets = slot_buckets(slot), at = slot_home(slot, hash);
+    unsigned probes = buckets < TABLE_PROBES ? buckets : TABLE_PROBES;
+    for (unsigned probe = 1; probe < probes; probe++) {
+        if (++at >= buckets) at = 0;
+        struct table_bucket *b = slot_page(slot) + at;
+        int i = bucket_find(b, t->ops, key, hash);
+        if (i < 0) continue;
+        *place = (struct table_place){b, (unsigned)i};
+        return bucket_item(b, (unsigned)i);
+    }
+    return NULL;
+}
+
 void table_insert(struct table *t, uint64_t hash, void *item) {
     for (;;) {
         struct table_seg *s = seg_of(t, hash);

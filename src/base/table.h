@@ -145,31 +145,40 @@ static inline bool table_key_eq(const char *a, const char *b, size_t n) {
     return true;
 }
 
+/* The slot of a key in one bucket, or -1. */
+static inline __attribute__((always_inline)) int
+bucket_find(const struct table_bucket *b, const struct table_ops *ops, struct slice key,
+            uint64_t hash) {
+    for (unsigned m = bucket_match(b, (uint8_t)hash); m; m &= m - 1) {
+        unsigned i = (unsigned)__builtin_ctz(m);
+        struct slice k = ops->key(bucket_item(b, i));
+        if (likely(k.n == key.n && table_key_eq(k.p, key.p, k.n))) return (int)i;
+    }
+    return -1;
+}
+
+/* The home bucket of a hash. What is not in it, while its ovf is 0, is not in the table. */
+static inline struct table_bucket *table_home(const struct table *t, uint64_t hash) {
+    uint64_t slot = table_slot(t, hash);
+    return slot_page(slot) + slot_home(slot, hash);
+}
+
+/* The rest of table_find: the neighbours of a home that has given items to them. */
+void *table_find_far(const struct table *t, struct slice key, uint64_t hash,
+                     struct table_place *place);
+
 /* The item of a key, NULL if absent; *place tells where it is. `ops` are those of the
  * table, given as a constant so that the compiler sees through them. */
-static inline __attribute__((always_inline)) void *table_find(const struct table *t,
-                                                              const struct table_ops *ops,
-                                                              struct slice key, uint64_t hash,
-                                                              struct table_place *place) {
-    uint64_t slot = table_slot(t, hash);
-    struct table_bucket *page = slot_page(slot);
-    unsigned home = slot_home(slot, hash);
-    for (unsigned probe = 0;; probe++) {
-        unsigned at = home + probe;
-        if (unlikely(at >= slot_buckets(slot))) at -= slot_buckets(slot);
-        struct table_bucket *b = page + at;
-        for (unsigned m = bucket_match(b, (uint8_t)hash); m; m &= m - 1) {
-            unsigned i = (unsigned)__builtin_ctz(m);
-            void *item = bucket_item(b, i);
-            struct slice k = ops->key(item);
-            if (likely(k.n == key.n && table_key_eq(k.p, key.p, k.n))) {
-                *place = (struct table_place){b, i};
-                return item;
-            }
-        }
-        if (probe == 0 && likely(!b->ovf)) return NULL;
-        if (probe + 1 >= TABLE_PROBES || probe + 1 >= slot_buckets(slot)) return NULL;
+static inline __attribute__((always_inline)) void *
+table_find(const struct table *t, const struct table_ops *ops, struct slice key, uint64_t hash,
+           struct table_place *place) {
+    struct table_bucket *home = table_home(t, hash);
+    int i = bucket_find(home, ops, key, hash);
+    if (likely(i >= 0)) {
+        *place = (struct table_place){home, (unsigned)i};
+        return bucket_item(home, (unsigned)i);
     }
+    return likely(!home->ovf) ? NULL : table_find_far(t, key, hash, place);
 }
 
 /* The empty statement is an effect: gcc takes a function that does nothing but prefetch for
@@ -181,12 +190,10 @@ static inline void table_fetch(const void *p) {
 
 /* Hints, for a batch: first the bucket, then, some time later, the item. */
 static inline void table_prefetch(const struct table *t, uint64_t hash) {
-    uint64_t slot = table_slot(t, hash);
-    table_fetch(slot_page(slot) + slot_home(slot, hash));
+    table_fetch(table_home(t, hash));
 }
 static inline void table_prefetch_item(const struct table *t, uint64_t hash) {
-    uint64_t slot = table_slot(t, hash);
-    const struct table_bucket *b = slot_page(slot) + slot_home(slot, hash);
+    const struct table_bucket *b = table_home(t, hash);
     unsigned m = bucket_match(b, (uint8_t)hash);
     if (m) table_fetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
 }

@@ -204,7 +204,7 @@ static int64_t step_us(int bit) {
 
 static void reply_histogram(struct ctx *c, const struct row *row) {
     char name[ROW_FULL_NAME_BYTES_MAX];
-    const struct row_stats *stats = row_stats(c->core->rows, row);
+    const struct row_stats *stats = row_stats(row);
     uint64_t sum = 0, told = 0;
     size_t steps = 0;
     reply_bulk_cstr(c->r, row_full_name(c->core->rows, row, name));
@@ -227,7 +227,7 @@ static void reply_histogram(struct ctx *c, const struct row *row) {
 /* The histograms of a row and its subcommands, as far as they were called; returns how many. */
 static size_t reply_histograms(struct ctx *c, const struct row *row) {
     size_t n = 0;
-    if (row_stats(c->core->rows, row)->histogram) {
+    if (row_stats(row)->histogram) {
         reply_histogram(c, row);
         n++;
     }

@@ -52,7 +52,7 @@ struct before {
 static void account(struct core *core, struct session *s, const struct request *req,
                     struct before before) {
     uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
-    struct row_stats *stats = row_stats(core->rows, req->row);
+    struct row_stats *stats = row_stats(req->row);
     core->tick_mark = now;
     core->stats.commands++;
     stats->calls++;
@@ -121,7 +121,7 @@ static void refuse_unknown(struct core *core, struct session *s, const struct re
 
 /* The row's counters and the error kinds know of a refusal. */
 static void refused(struct core *core, struct session *s, const struct row *row) {
-    row_stats(core->rows, row)->rejected++;
+    row_stats(row)->rejected++;
     stats_error(core, s->reply.error_prefix);
 }
 

@@ -322,9 +322,9 @@ static uint64_t command_us(const struct core *core) {
     uint64_t ticks = 0;
     for (size_t i = 0; i < row_count(core->rows); i++) {
         const struct row *row = row_at(core->rows, i);
-        ticks += row_stats(core->rows, row)->ticks;
+        ticks += row_stats(row)->ticks;
         for (const struct row *sub = row->subs; sub && sub->name; sub++)
-            ticks += row_stats(core->rows, sub)->ticks;
+            ticks += row_stats(sub)->ticks;
     }
     return clock_ticks_to_us(ticks);
 }
@@ -413,7 +413,8 @@ static void put_rows(struct core *core, FILE *out,
 }
 
 static void put_calls(struct core *core, FILE *out, const struct row *row, const char *name) {
-    const struct row_stats *st = row_stats(core->rows, row);
+    (void)core;
+    const struct row_stats *st = row_stats(row);
     if (!st->calls && !st->rejected && !st->failed) return;
     uint64_t us = clock_ticks_to_us(st->ticks);
     fprintf(out,
@@ -434,7 +435,7 @@ static void put_errorstats(struct core *core, FILE *out) {
 }
 
 static void put_percentiles(struct core *core, FILE *out, const struct row *row, const char *name) {
-    const struct row_stats *st = row_stats(core->rows, row);
+    const struct row_stats *st = row_stats(row);
     const struct config *conf = core->config;
     if (!st->histogram) return;
     fprintf(out, "latency_percentiles_usec_%s:", name);

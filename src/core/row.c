@@ -251,6 +251,7 @@ struct row_table *row_table_new(const struct row *const *families) {
     }
     for (size_t i = 0; i < t->top_count; i++) copy_subs(t, i, &n);
     ASSERT(n == t->all_count);
+    for (size_t i = 0; i < n; i++) t->all[i].stats = &t->stats[i];
     build_index(t);
     return t;
 }
@@ -288,10 +289,6 @@ static size_t row_index(const struct row_table *t, const struct row *row) {
     size_t i = (size_t)(row - t->all);
     DASSERT(i < t->all_count);
     return i;
-}
-
-struct row_stats *row_stats(const struct row_table *t, const struct row *row) {
-    return &t->stats[row_index(t, row)];
 }
 
 void row_stats_reset(struct row_table *t) {

@@ -166,6 +166,7 @@ struct row {
     const struct row_change *history; /* ends with a NULL since */
     const char *const
         *tips; /* ends with NULL: "nondeterministic_output", "request_policy:all_shards" ... */
+    struct row_stats *stats;          /* set by the table in its copy */
 };
 
 /* What is counted per row (and per subcommand), INFO commandstats and LATENCY HISTOGRAM. */
@@ -202,7 +203,7 @@ size_t row_count(const struct row_table *t);
 const struct row *row_at(const struct row_table *t, size_t i);
 
 /* Counters of a row or subrow. */
-struct row_stats *row_stats(const struct row_table *t, const struct row *row);
+static inline struct row_stats *row_stats(const struct row *row) { return row->stats; }
 void row_stats_reset(struct row_table *t);
 
 /* Counts a call of so many clock ticks in the histogram. */

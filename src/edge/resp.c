@@ -12,16 +12,12 @@
 #define PREFETCH_KEYS_MIN 16384
 
 struct batch {
-    int n, args;
-    struct resp_head head; /* of the command cut last, */
-    const struct row *row; /* and the row of the one looked up last */
-    struct {
-        struct conn *c;
-        const char *end; /* behind the command in the connection's bytes */
-        bool same_name;  /* as the one before */
-        struct request req;
-    } at[EDGE_BATCH];
-    struct slice argv[EDGE_BATCH_ARGS];
+    int n;
+    struct resp_cutter cutter;
+    const struct row *row; /* of the name of the command looked up last */
+    struct conn *conns[EDGE_BATCH];
+    struct resp_command commands[EDGE_BATCH];
+    struct request requests[EDGE_BATCH];
 };
 
 struct edge *edge_new(struct net_loop *loop, struct core *core) {
@@ -110,25 +106,19 @@ static void run_slow(struct conn *c) {
  * way next, which is seen when the batch is empty. */
 static bool cut_commands(struct batch *b, struct conn *c) {
     if (unlikely(c->reader || c->s.gates & GATE_UNAUTHENTICATED)) return true;
-    while (b->n < EDGE_BATCH && c->cut < c->end) {
-        struct request *req = &b->at[b->n].req;
-        int room = EDGE_BATCH_ARGS - b->args;
-        size_t n = resp_cut(c->cut, c->end, b->argv + b->args, room, &req->argc, &b->head,
-                            &b->at[b->n].same_name);
-        if (unlikely(!n)) return room == EDGE_BATCH_ARGS;
-        req->argv = b->argv + b->args;
-        req->blobs = NULL;
-        b->args += req->argc;
-        c->cut += n;
-        b->at[b->n].c = c;
-        b->at[b->n++].end = c->cut;
-    }
-    return false;
+    bool fresh = b->n == 0;
+    int n = resp_cut(&b->cutter, &c->cut, c->end, b->commands + b->n, EDGE_BATCH - b->n);
+    for (int i = 0; i < n; i++) b->conns[b->n++] = c;
+    return fresh && n == 0 && c->cut < c->end;
 }
 
 static void look_up(struct core *core, struct batch *b) {
     for (int i = 0; i < b->n; i++) {
-        b->row = exec_prepare(core, &b->at[i].req, b->at[i].same_name ? b->row : NULL);
+        const struct resp_command *cmd = &b->commands[i];
+        struct request *req = &b->requests[i];
+        req->argv = cmd->argv;
+        req->argc = cmd->argc;
+        b->row = exec_prepare(core, req, cmd->same_name ? b->row : NULL);
     }
 }
 
@@ -138,12 +128,12 @@ static bool has_key(const struct request *req) {
 
 static void prefetch(const struct batch *b) {
     for (int i = 0; i < b->n; i++) {
-        const struct db *db = b->at[i].c->s.db;
+        const struct db *db = b->conns[i]->s.db;
         if (db_size(db) < PREFETCH_KEYS_MIN) return;
-        if (has_key(&b->at[i].req)) db_prefetch(db, b->at[i].req.key_hash);
+        if (has_key(&b->requests[i])) db_prefetch(db, b->requests[i].key_hash);
     }
     for (int i = 0; i < b->n; i++) {
-        if (has_key(&b->at[i].req)) db_prefetch_entry(b->at[i].c->s.db, b->at[i].req.key_hash);
+        if (has_key(&b->requests[i])) db_prefetch_entry(b->conns[i]->s.db, b->requests[i].key_hash);
     }
 }
 
@@ -152,11 +142,12 @@ static void run_batch(struct core *core, struct batch *b) {
     prefetch(b);
     core->tick_mark = clock_ticks();
     for (int i = 0; i < b->n; i++) {
-        struct conn *c = b->at[i].c;
+        struct conn *c = b->conns[i];
         if (unlikely(conn_stopped(c))) continue;
-        if (likely(exec_run(core, &c->s, &b->at[i].req))) c->at = b->at[i].end;
+        if (likely(exec_run(core, &c->s, &b->requests[i]))) c->at = b->commands[i].end;
     }
-    b->n = b->args = 0;
+    b->n = 0;
+    b->cutter.args = 0;
 }
 
 /* ---- rounds ------------------------------------------------------------------------- */

@@ -25,7 +25,6 @@ struct net_loop;
 #define EDGE_READ_BYTES (16 * 1024)
 #define EDGE_ROUND 64 /* connections drained before their commands run */
 #define EDGE_BATCH 32 /* commands looked up ahead */
-#define EDGE_BATCH_ARGS 256
 #define EDGE_RUN_US 500
 
 struct edge *edge_new(struct net_loop *loop, struct core *core);

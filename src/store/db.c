@@ -5,6 +5,8 @@
  */
 #include "store/db_internal.h"
 
+#include <endian.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -43,14 +45,22 @@ static __attribute__((noinline)) void lfu_touch(struct keyspace *ks, struct entr
     lru_write(e, lfu_minutes(ks) | (uint32_t)counter << 16);
 }
 
+static inline uint32_t lru_read(const struct entry *e) {
+    uint32_t v; /* one byte too many, which is in the header too */
+    memcpy(&v, e->lru, 4);
+    return le32toh(v) & 0xffffff;
+}
+
+static inline void touch_lru(const struct keyspace *ks, struct entry *e) {
+    if (lru_read(e) != ks->lru_clock && !ks->no_touch) lru_write(e, ks->lru_clock);
+}
+
 static inline void touch(struct keyspace *ks, struct entry *e) {
-    uint32_t v = 0;
-    if (unlikely(ks->lfu)) {
-        if (!ks->no_touch) lfu_touch(ks, e);
-        return;
+    if (likely(!ks->lfu)) {
+        touch_lru(ks, e);
+    } else if (!ks->no_touch) {
+        lfu_touch(ks, e);
     }
-    memcpy(&v, e->lru, 3);
-    if (v != ks->lru_clock && !ks->no_touch) lru_write(e, ks->lru_clock);
 }
 
 static void lru_begin(const struct keyspace *ks, struct entry *e) {
@@ -60,9 +70,7 @@ static void lru_begin(const struct keyspace *ks, struct entry *e) {
 void db_touch(struct db *db, struct entry *e) { touch(db->ks, e); }
 
 int64_t db_idle_seconds(const struct db *db, const struct entry *e) {
-    uint32_t v = 0;
-    memcpy(&v, e->lru, 3);
-    return (db->ks->lru_clock - v) & 0xffffff;
+    return (db->ks->lru_clock - lru_read(e)) & 0xffffff;
 }
 
 int db_lfu_counter(const struct db *db, const struct entry *e) { return lfu_decayed(db->ks, e); }
@@ -83,19 +91,21 @@ static inline bool is_expired(const struct db *db, const struct entry *e) {
     return unlikely(entry_has_ttl(e)) && entry_expire_ms(e) < db->ks->now_ms;
 }
 
-static inline struct entry *find(struct db *db, struct key k, struct table_place *place) {
-    struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, place);
+static inline struct entry *find(struct db *db, const struct key *k, struct table_place *place) {
+    struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(*k), k->hash, place);
     if (e && unlikely(is_expired(db, e))) {
-        expire_now(db, k.hash, *place, e);
+        expire_now(db, k->hash, *place, e);
         return NULL;
     }
     return e;
 }
 
-const struct entry *db_read(struct db *db, struct key k) {
+/* db_read_at where the key is not in its home bucket, or may be past its time. */
+static __attribute__((noinline)) const struct entry *read_slowly(struct db *db, const char *p,
+                                                                 size_t n, uint64_t hash) {
     struct table_place place;
-    struct entry *e = find(db, k, &place);
-    if (unlikely(!e)) {
+    struct entry *e = find(db, &(struct key){p, n, hash}, &place);
+    if (!e) {
         db->ks->misses++;
         return NULL;
     }
@@ -104,16 +114,33 @@ const struct entry *db_read(struct db *db, struct key k) {
     return e;
 }
 
+/* The way of GET. Nothing lives across a call here, so that no register has to be saved. */
+const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t hash) {
+    struct keyspace *ks = db->ks;
+    struct table_bucket *home = table_home(&db->shelf->table, hash);
+    int i = bucket_find(home, &entry_ops, slice_of(p, n), hash);
+    if (unlikely(i < 0)) {
+        if (home->ovf) return read_slowly(db, p, n, hash);
+        ks->misses++;
+        return NULL;
+    }
+    struct entry *e = bucket_item(home, (unsigned)i);
+    if (unlikely(entry_has_ttl(e) || ks->lfu)) return read_slowly(db, p, n, hash);
+    ks->hits++;
+    touch_lru(ks, e);
+    return e;
+}
+
 struct entry *db_find(struct db *db, struct key k) {
     struct table_place place;
-    struct entry *e = find(db, k, &place);
+    struct entry *e = find(db, &k, &place);
     if (e) touch(db->ks, e);
     return e;
 }
 
 struct entry *db_peek(struct db *db, struct key k) {
     struct table_place place;
-    return find(db, k, &place);
+    return find(db, &k, &place);
 }
 
 bool db_exists(struct db *db, struct key k) { return db_peek(db, k) != NULL; }
@@ -204,32 +231,38 @@ static void entry_swap(struct db *db, uint64_t hash, struct table_place place, s
 
 /* Gives an entry the shape, in place if its block and layout allow, its value to be
  * written anew by the caller: what it held outside is the caller's matter. */
-static inline struct entry *reshape(struct db *db, struct key k, struct table_place place,
+static inline struct entry *reshape(struct db *db, const struct key *k, struct table_place place,
                                     struct entry *e, struct shape sh) {
     bool ttl = sh.expire_ms >= 0;
     int64_t old_ms = entry_expire_ms(e);
     ttl_count(db, old_ms, -1);
     ttl_count(db, sh.expire_ms, 1);
-    if (ttl == entry_has_ttl(e) && e->cls && slab_class(entry_size(k.n, sh.vlen, ttl)) == e->cls) {
+    if (ttl == entry_has_ttl(e) && e->cls && slab_class(entry_size(k->n, sh.vlen, ttl)) == e->cls) {
         e->kind = sh.kind;
         e->vlen = sh.vlen;
         if (ttl && old_ms != sh.expire_ms) {
             memcpy(e->body, &sh.expire_ms, 8);
-            table_replace(&db->shelf->table, k.hash, place, e);
+            table_replace(&db->shelf->table, k->hash, place, e);
         }
         return e;
     }
-    struct entry *made = entry_new(db, key_slice(k), sh);
+    struct entry *made = entry_new(db, key_slice(*k), sh);
     memcpy(made->lru, e->lru, sizeof e->lru);
-    entry_swap(db, k.hash, place, e, made);
+    entry_swap(db, k->hash, place, e, made);
     return made;
 }
 
 /* Makes k an entry of the shape, whatever it was, and returns it for its value to be written. */
-static inline struct entry *put(struct db *db, struct key k, struct shape sh) {
+static inline __attribute__((always_inline)) struct entry *put(struct db *db, const struct key *k, struct shape sh) {
     struct table_place place;
     struct entry *e = find(db, k, &place);
-    if (e) {
+    if (likely(e)) {
+        if (likely(e->vlen == sh.vlen && sh.expire_ms < 0 && !entry_has_ttl(e) &&
+                   e->vlen != ENTRY_ELSEWHERE)) {
+            e->kind = sh.kind; /* the usual overwrite: nothing moves */
+            touch(db->ks, e);
+            return e;
+        }
         if (sh.expire_ms == DB_KEEP_TTL) sh.expire_ms = entry_expire_ms(e);
         if (unlikely(e->vlen == ENTRY_ELSEWHERE)) value_release(db, e);
         e = reshape(db, k, place, e, sh);
@@ -237,10 +270,10 @@ static inline struct entry *put(struct db *db, struct key k, struct shape sh) {
         return e;
     }
     if (sh.expire_ms == DB_KEEP_TTL) sh.expire_ms = DB_NO_TTL;
-    e = entry_new(db, key_slice(k), sh);
+    e = entry_new(db, key_slice(*k), sh);
     lru_begin(db->ks, e);
     ttl_count(db, sh.expire_ms, 1);
-    table_insert(&db->shelf->table, k.hash, e);
+    table_insert(&db->shelf->table, k->hash, e);
     return e;
 }
 
@@ -258,7 +291,7 @@ static void int_write(struct entry *e, int64_t v) {
 }
 
 void db_set_int(struct db *db, struct key k, int64_t v, int64_t expire_ms) {
-    int_write(put(db, k, (struct shape){KIND(TYPE_STRING, ENC_INT), int_bytes(v), expire_ms}), v);
+    int_write(put(db, &k, (struct shape){KIND(TYPE_STRING, ENC_INT), int_bytes(v), expire_ms}), v);
 }
 
 void db_set_text(struct db *db, struct key k, struct slice v, int64_t expire_ms) {
@@ -270,13 +303,18 @@ void db_set_text(struct db *db, struct key k, struct slice v, int64_t expire_ms)
         return;
     }
     uint8_t enc = v.n <= ENTRY_EMBSTR_BYTES_MAX ? ENC_EMBSTR : ENC_RAW;
-    struct entry *e = put(db, k, (struct shape){KIND(TYPE_STRING, enc), (uint8_t)v.n, expire_ms});
+    struct entry *e = put(db, &k, (struct shape){KIND(TYPE_STRING, enc), (uint8_t)v.n, expire_ms});
     memcpy(value_of(e), v.p, v.n);
+}
+
+/* Most values are no numbers, and most of those begin so. */
+static inline bool may_be_number(struct slice v) {
+    return v.n - 1 < 20 && ((unsigned char)(v.p[0] - '0') < 10 || v.p[0] == '-');
 }
 
 void db_set(struct db *db, struct key k, struct slice v, int64_t expire_ms) {
     int64_t number;
-    if (v.n <= 20 && num_parse_i64(v, &number)) {
+    if (may_be_number(v) && num_parse_i64(v, &number)) {
         db_set_int(db, k, number, expire_ms);
     } else {
         db_set_text(db, k, v, expire_ms);
@@ -289,12 +327,12 @@ void db_set_blob(struct db *db, struct key k, struct blob *b, int64_t expire_ms)
         blob_unref(b);
         return;
     }
-    set_blob(put(db, k, (struct shape){KIND(TYPE_STRING, ENC_RAW), ENTRY_ELSEWHERE, expire_ms}), b);
+    set_blob(put(db, &k, (struct shape){KIND(TYPE_STRING, ENC_RAW), ENTRY_ELSEWHERE, expire_ms}), b);
 }
 
 int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum) {
     struct table_place place;
-    struct entry *e = find(db, k, &place);
+    struct entry *e = find(db, &k, &place);
     int64_t v = 0;
     if (!e) {
         *sum = delta;
@@ -317,7 +355,7 @@ int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum) {
     }
     if (e->vlen == ENTRY_ELSEWHERE) value_release(db, e);
     struct shape sh = {KIND(TYPE_STRING, ENC_INT), int_bytes(v), entry_expire_ms(e)};
-    int_write(reshape(db, k, place, e, sh), v);
+    int_write(reshape(db, &k, place, e, sh), v);
     return 0;
 }
 
@@ -364,14 +402,14 @@ static char *edit_blob(struct db *db, struct key k, struct table_place place, st
     if (old.n) memcpy(b->data, old.p, old.n);
     memset(b->data + old.n, 0, len - old.n);
     b->len = len;
-    set_blob(e ? reshape(db, k, place, e, sh) : put(db, k, sh), b);
+    set_blob(e ? reshape(db, &k, place, e, sh) : put(db, &k, sh), b);
     return b->data;
 }
 
 char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now) {
     struct table_place place;
     char digits[ENTRY_DIGITS_MAX], copy[ENTRY_INLINE_BYTES_MAX];
-    struct entry *e = find(db, k, &place);
+    struct entry *e = find(db, &k, &place);
     size_t old_len = e ? entry_strlen(e) : 0;
     if (len < old_len) len = old_len;
     *len_now = len;
@@ -383,9 +421,9 @@ char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now) {
     if (e) {
         struct slice old = entry_bytes(e, digits);
         memcpy(copy, old.p, old.n);
-        e = reshape(db, k, place, e, sh);
+        e = reshape(db, &k, place, e, sh);
     } else {
-        e = put(db, k, sh);
+        e = put(db, &k, sh);
     }
     memcpy(value_of(e), copy, old_len);
     memset(value_of(e) + old_len, 0, len - old_len);
@@ -396,7 +434,7 @@ char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now) {
 
 bool db_delete(struct db *db, struct key k) {
     struct table_place place;
-    struct entry *e = find(db, k, &place);
+    struct entry *e = find(db, &k, &place);
     if (!e) return false;
     db_drop(db, k.hash, place, e);
     return true;
@@ -421,7 +459,7 @@ void db_set_expire(struct db *db, struct key k, int64_t ms) {
     char value[ENTRY_INLINE_BYTES_MAX];
     size_t n = value_bytes(e->vlen);
     memcpy(value, entry_value(e), n); /* reshape may free the block */
-    e = reshape(db, k, place, e, (struct shape){e->kind, e->vlen, ms});
+    e = reshape(db, &k, place, e, (struct shape){e->kind, e->vlen, ms});
     memcpy(value_of(e), value, n);
 }
 

@@ -91,8 +91,13 @@ size_t keyspace_memory(const struct keyspace *ks);
 
 /* -- finding ------------------------------------------------------------------------- */
 
+/* db_read in the form that takes a key in registers. */
+const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t hash);
+
 /* For a command that reads: counts a hit or a miss and marks the access. NULL if absent. */
-const struct entry *db_read(struct db *db, struct key k);
+static inline const struct entry *db_read(struct db *db, struct key k) {
+    return db_read_at(db, k.p, k.n, k.hash);
+}
 
 /* For a command that will write: marks the access, counts nothing. */
 struct entry *db_find(struct db *db, struct key k);

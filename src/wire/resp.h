@@ -5,7 +5,7 @@
  * all there, inline commands, errors, very many arguments) goes to a resp_reader, which takes bytes
  * as they come and keeps what it has seen.
  *
- * P1  resp_cut answers 0 unless the command is complete and well-formed; it never errs.
+ * P1  resp_cut takes complete and well-formed commands only; it never errs.
  * P2  Of one command, a reader reads each byte once, however the bytes are cut up.
  * P3  Arguments of RESP_BLOB_BYTES_MIN and more lie in a blob of their own size, into which the
  *     caller can read directly (resp_reader_room).
@@ -34,20 +34,32 @@ struct resp_limits {
     bool unauthenticated;
 };
 
-/* The bytes before the second argument, "*2\r\n$3\r\nGET\r\n": commands come in runs of one name,
- * and the head of the last one is recognised as a whole. All zero at first. */
-#define RESP_HEAD_WORDS 3
-struct resp_head {
-    uint64_t words[RESP_HEAD_WORDS], masks[RESP_HEAD_WORDS];
-    int n; /* bytes; 0: none kept */
-    int argc, name_bytes;
+/* A command as it lies in the buffer. */
+struct resp_command {
+    const struct slice *argv;
+    const char *end; /* behind it */
+    int argc;
+    bool same_name; /* as the command cut before it by the same cutter */
 };
 
-/* Cuts one command of at most argv_max arguments off [p, end). Returns the bytes it took, with
- * *argc and argv set, or 0. Bulks above RESP_BLOB_BYTES_MIN are left to a reader. *same says that
- * the command has the head, and so the name, of the one cut before with this head. */
-size_t resp_cut(const char *p, const char *end, struct slice *argv, int argv_max, int *argc,
-                struct resp_head *head, bool *same);
+/* What stands before the second argument, "*2\r\n$3\r\nGET\r\n": commands come in runs of one
+ * name, and the head of the last one is recognised as a whole. */
+#define RESP_HEAD_WORDS 3
+#define RESP_CUT_ARGS_MAX 256
+struct resp_cutter {
+    uint64_t words[RESP_HEAD_WORDS], masks[RESP_HEAD_WORDS];
+    size_t head_bytes; /* 0: none kept */
+    size_t argc, name_bytes;
+    size_t args; /* taken of argv; set to 0 to begin a new batch */
+    struct slice argv[RESP_CUT_ARGS_MAX];
+};
+
+/* Cuts up to max whole commands off [*p, end), which moves; returns how many. It stops before one that it
+ * does not take; if that is the first and no argument is in use, it never will: the
+ * command is for a reader. All of a new cutter is zero. Bulks from RESP_BLOB_BYTES_MIN on are
+ * left to a reader. Cost: some 25 instructions an argument. */
+int resp_cut(struct resp_cutter *k, const char **p, const char *end, struct resp_command *out,
+             int max);
 
 enum resp_state {
     RESP_MORE,    /* all bytes taken; the command is not complete */

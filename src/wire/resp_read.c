@@ -8,87 +8,109 @@
 
 /* ---- the short way ------------------------------------------------------------------ */
 
-/* Digits up to a line end; returns behind it, NULL unless it is all there and below limit. */
-static __attribute__((noinline)) const char *cut_number(const char *p, const char *end,
-                                                        uint32_t limit, uint32_t *out) {
-    uint32_t v = 0;
+/* A number that stood in a header, and what stands behind it; p is NULL if there was none. */
+struct cut {
+    const char *p;
+    size_t n;
+};
+
+/* Digits up to a line end, the number not above limit. */
+static __attribute__((noinline)) struct cut cut_number(const char *p, const char *end,
+                                                       size_t limit) {
+    size_t v = 0;
     const char *first = p;
     for (; p < end && (unsigned char)(*p - '0') < 10; p++) {
-        v = v * 10 + (uint32_t)(*p - '0');
-        if (v > limit) return NULL;
+        v = v * 10 + (size_t)(*p - '0');
+        if (v > limit) return (struct cut){NULL, 0};
     }
-    if (p == first || end - p < 2 || p[0] != '\r' || p[1] != '\n') return NULL;
-    if (*first == '0' && p - first > 1) return NULL;
-    *out = v;
-    return p + 2;
+    bool whole = p > first && end - p >= 2 && p[0] == '\r' && p[1] == '\n';
+    if (!whole || (*first == '0' && p - first > 1)) return (struct cut){NULL, 0};
+    return (struct cut){p + 2, v};
 }
 
 /* A header: nearly all have one or two digits ("*2", "$16"). As in Redis, the byte behind the
  * CR is not looked at. */
-static inline const char *cut_header(const char *p, const char *end, char type, uint32_t limit,
-                                     uint32_t *out) {
-    if (unlikely(end - p < 5 || *p != type)) return NULL; /* no header ends a command this close */
-    unsigned tens = (unsigned char)(p[1] - '0'), ones = (unsigned char)(p[2] - '0');
-    if (p[2] == '\r' && tens < 10) {
-        *out = tens;
-        return p + 4;
+static inline struct cut cut_header(const char *p, const char *end, char type, size_t limit) {
+    if (unlikely(end - p < 5 || *p != type)) {
+        return (struct cut){NULL, 0}; /* no header ends a command this close */
     }
-    if (p[3] == '\r' && tens - 1 < 9 && ones < 10) {
-        *out = tens * 10 + ones;
-        return p + 5;
-    }
-    return cut_number(p + 1, end, limit, out);
+    const unsigned char *d = (const unsigned char *)p;
+    unsigned tens = d[1] - (unsigned)'0', ones = d[2] - (unsigned)'0';
+    if (d[3] == '\r' && tens - 1 < 9 && ones < 10) return (struct cut){p + 5, tens * 10 + ones};
+    if (d[2] == '\r' && tens < 10) return (struct cut){p + 4, tens};
+    return cut_number(p + 1, end, limit);
 }
 
 #define HEAD_BYTES ((ptrdiff_t)(RESP_HEAD_WORDS * sizeof(uint64_t)))
 
-static inline bool head_matches(const struct resp_head *head, const char *p) {
-    uint64_t w[RESP_HEAD_WORDS], differs = 0;
-    memcpy(w, p, sizeof w);
-    for (int i = 0; i < RESP_HEAD_WORDS; i++) differs |= (w[i] & head->masks[i]) ^ head->words[i];
-    return !differs;
+static inline bool head_matches(const struct resp_cutter *k, const char *p) {
+    uint64_t a, b, c;
+    memcpy(&a, p, 8);
+    memcpy(&b, p + 8, 8);
+    memcpy(&c, p + 16, 8);
+    return (((a & k->masks[0]) ^ k->words[0]) | ((b & k->masks[1]) ^ k->words[1]) |
+            ((c & k->masks[2]) ^ k->words[2])) == 0;
 }
 
-/* `p` is the command's start and `name` its first argument; HEAD_BYTES can be read. */
-static void head_keep(struct resp_head *head, const char *p, struct slice name, int argc) {
+/* Keeps the head of the command at p, whose name this is, if all of HEAD_BYTES can be read. */
+static __attribute__((noinline)) void head_keep(struct resp_cutter *k, const char *p,
+                                                const char *end, struct slice name, size_t argc) {
     char mask[HEAD_BYTES] = {0};
     ptrdiff_t n = name.p + name.n + 2 - p;
-    if (n > HEAD_BYTES) return;
+    k->head_bytes = 0;
+    if (n > HEAD_BYTES || end - p < HEAD_BYTES) return;
     memset(mask, 0xff, (size_t)n);
-    memcpy(head->masks, mask, sizeof mask);
-    memcpy(head->words, p, sizeof mask);
-    for (int i = 0; i < RESP_HEAD_WORDS; i++) head->words[i] &= head->masks[i];
-    head->n = (int)n;
-    head->argc = argc;
-    head->name_bytes = (int)name.n;
+    memcpy(k->masks, mask, sizeof mask);
+    memcpy(k->words, p, sizeof mask);
+    for (int i = 0; i < RESP_HEAD_WORDS; i++) k->words[i] &= k->masks[i];
+    k->head_bytes = (size_t)n;
+    k->argc = argc;
+    k->name_bytes = name.n;
 }
 
-size_t resp_cut(const char *p, const char *end, struct slice *argv, int argv_max, int *argc,
-                struct resp_head *head, bool *same) {
-    const char *start = p;
-    uint32_t n, len, i = 0;
-    *same = head->n && end - p >= HEAD_BYTES && head_matches(head, p);
-    if (likely(*same)) {
-        n = (uint32_t)head->argc;
-        if (n > (uint32_t)argv_max) return 0;
-        p += head->n;
-        argv[i++] = slice_of(p - 2 - head->name_bytes, (size_t)head->name_bytes);
-    } else {
-        p = cut_header(p, end, '*', (uint32_t)argv_max, &n);
-        if (!p || n - 1 >= (uint32_t)argv_max) return 0;
+/* Arguments from argv to argv_end; returns behind the last, or NULL. */
+static inline const char *cut_args(const char *p, const char *end, struct slice *argv,
+                                   const struct slice *argv_end) {
+    for (; argv < argv_end; argv++) {
+        struct cut c = cut_header(p, end, '$', RESP_BLOB_BYTES_MIN - 1);
+        if (unlikely(!c.p || (size_t)(end - c.p) < c.n + 2)) return NULL;
+        *argv = slice_of(c.p, c.n);
+        p = c.p + c.n + 2;
     }
-    for (; i < n; i++) {
-        p = cut_header(p, end, '$', RESP_BLOB_BYTES_MIN - 1, &len);
-        if (unlikely(!p || end - p < (ptrdiff_t)len + 2)) return 0;
-        argv[i] = slice_of(p, len);
-        p += len + 2;
+    return p;
+}
+
+/* Not inlined: the loop needs the registers for itself. */
+__attribute__((noinline)) int resp_cut(struct resp_cutter *k, const char **at, const char *end,
+                                       struct resp_command *out, int max) {
+    const char *p = *at, *next;
+    struct slice *argv = k->argv + k->args;
+    const struct slice *argv_max = k->argv + RESP_CUT_ARGS_MAX;
+    int n = 0;
+    for (; n < max; n++, p = next) {
+        size_t argc, room = (size_t)(argv_max - argv);
+        bool same = end - p >= HEAD_BYTES && head_matches(k, p) && k->head_bytes;
+        if (likely(same)) {
+            argc = k->argc;
+            if (unlikely(argc > room)) break;
+            next = p + k->head_bytes;
+            argv[0] = slice_of(next - 2 - k->name_bytes, k->name_bytes);
+            next = cut_args(next, end, argv + 1, argv + argc);
+            if (unlikely(!next)) break;
+        } else {
+            struct cut count = cut_header(p, end, '*', room);
+            argc = count.n;
+            if (!count.p || argc - 1 >= room) break;
+            next = cut_args(count.p, end, argv, argv + argc);
+            if (!next) break;
+            head_keep(k, p, end, argv[0], argc);
+        }
+        out[n] = (struct resp_command){argv, next, (int)argc, same};
+        argv += argc;
     }
-    *argc = (int)n;
-    if (unlikely(!*same)) {
-        head->n = 0;
-        if (end - start >= HEAD_BYTES) head_keep(head, start, argv[0], (int)n);
-    }
-    return (size_t)(p - start);
+    k->args = (size_t)(argv - k->argv);
+    *at = p;
+    return n;
 }
 
 /* ---- the long way ------------------------------------------------------------------- */

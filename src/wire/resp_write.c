@@ -12,9 +12,7 @@ char *resp_put_header(char *to, char type, uint64_t n) {
     if (n < 10) {
         *to++ = (char)('0' + n);
     } else if (n < 100) {
-        unsigned tens = (unsigned)n / 10;
-        to[0] = (char)('0' + tens);
-        to[1] = (char)('0' + (unsigned)n - tens * 10);
+        memcpy(to, num_two_digits + n * 2, 2);
         to += 2;
     } else {
         to += num_format_u64(to, n);

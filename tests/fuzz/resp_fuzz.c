@@ -47,21 +47,18 @@ static uint64_t by_reader(const char *p, size_t n, size_t step) {
 
 /* As the door does it: cut where possible, the reader for the rest. */
 static uint64_t by_both(const char *p, size_t n) {
+    static struct resp_cutter cutter;
     struct resp_reader *r = resp_reader_new();
-    struct slice argv[64];
-    struct resp_head head = {0};
+    struct resp_command cmds[8];
     uint64_t sum = 0;
-    int argc;
-    bool same;
-    for (size_t at = 0; at < n;) {
-        size_t used = 0;
-        if (resp_reader_idle(r)) used = resp_cut(p + at, p + n, argv, 64, &argc, &head, &same);
-        if (used) {
-            sum = mix_command(sum, argv, argc);
-            at += used;
-            continue;
-        }
-        enum resp_state state = resp_reader_feed(r, p + at, n - at, &limits, &used);
+    memset(&cutter, 0, sizeof cutter);
+    for (const char *at = p, *end = p + n; at < end;) {
+        cutter.args = 0;
+        int count = resp_reader_idle(r) ? resp_cut(&cutter, &at, end, cmds, 8) : 0;
+        for (int i = 0; i < count; i++) sum = mix_command(sum, cmds[i].argv, cmds[i].argc);
+        if (count) continue;
+        size_t used;
+        enum resp_state state = resp_reader_feed(r, at, (size_t)(end - at), &limits, &used);
         at += used;
         if (state == RESP_COMMAND) sum = mix_command(sum, r->argv, r->argc);
         if (state == RESP_FAILED) {

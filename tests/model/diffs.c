@@ -123,7 +123,6 @@ static void cut(struct text *t, const regex_t *re) {
     regmatch_t m;
     while (*at && regexec(re, at, 1, &m, at == t->p ? 0 : REG_NOTBOL) == 0 && m.rm_eo > 0) {
         text_add(&kept, at, (size_t)m.rm_so);
-        text_cstr(&kept, "<>");
         at += m.rm_eo;
     }
     text_cstr(&kept, at);

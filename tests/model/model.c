@@ -147,7 +147,7 @@ static void print_failure(struct failure *f, struct step *s) {
 static bool is_new(struct model *m, const struct step *s, const struct failure *f) {
     struct text id = {0};
     text_add(&id, f->what.p, f->what.n > 20 ? 20 : f->what.n);
-    if (s->argc) text_add(&id, s->argv[0].p, s->argv[0].n);
+    if (s->argc && s->mode != STEP_RAW) text_add(&id, s->argv[0].p, s->argv[0].n);
     for (size_t i = 0; i < id.n; i++)
         if (id.p[i] >= 'a' && id.p[i] <= 'z') id.p[i] = (char)(id.p[i] - 32);
     text_add(&id, f->oracle.p, f->oracle.n > 12 ? 12 : f->oracle.n);

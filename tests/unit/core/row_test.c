@@ -191,12 +191,12 @@ static void finds_subcommands(void) {
     CU_ASSERT_PTR_NULL(row_find_full(t, cstr("|encoding")));
     CU_ASSERT_PTR_NULL(row_find_sub(find(t, "get"), cstr("x")));
 
-    row_stats(t, sub)->calls = 3;
-    row_stats(t, object)->histogram = calloc(ROW_HISTOGRAM_BUCKETS, sizeof(uint32_t));
-    CU_ASSERT_EQUAL(row_stats(t, object)->calls, 0);
+    row_stats(sub)->calls = 3;
+    row_stats(object)->histogram = calloc(ROW_HISTOGRAM_BUCKETS, sizeof(uint32_t));
+    CU_ASSERT_EQUAL(row_stats(object)->calls, 0);
     row_stats_reset(t);
-    CU_ASSERT_EQUAL(row_stats(t, sub)->calls, 0);
-    CU_ASSERT_PTR_NULL(row_stats(t, object)->histogram);
+    CU_ASSERT_EQUAL(row_stats(sub)->calls, 0);
+    CU_ASSERT_PTR_NULL(row_stats(object)->histogram);
     row_table_free(t);
 }
 

@@ -137,73 +137,93 @@ static void big_arguments_are_blobs(void) {
     mem_free(text);
 }
 
-/* Without a head from before. */
-static size_t cut(const char *p, const char *end, struct slice *argv, int argv_max, int *argc) {
-    struct resp_head head = {0};
-    bool same;
-    size_t n = resp_cut(p, end, argv, argv_max, argc, &head, &same);
-    CU_ASSERT_FALSE(same);
-    return n;
+static struct resp_cutter cutter;
+
+/* One command by a new cutter: how many bytes it took. */
+static size_t cut(const char *p, const char *end, struct resp_command *cmd) {
+    const char *at = p;
+    memset(&cutter, 0, sizeof cutter);
+    int n = resp_cut(&cutter, &at, end, cmd, 1);
+    if (n) CU_ASSERT_PTR_EQUAL(cmd->end, at);
+    CU_ASSERT_EQUAL(n, at > p);
+    return (size_t)(at - p);
 }
 
 static void heads_are_recognised(void) {
-    static const char text[] =
-        "*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n*2\r\n$3\r\nGET\r\n$5\r\nkey22\r\n"
-        "*2\r\n$3\r\nget\r\n$1\r\na\r\n*3\r\n$3\r\nGET\r\n$1\r\nb\r\n$1\r\nc\r\n"
-        "*1\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n*2\r\n$3\r\nGET\r\n$1\r\nc\r\n"
-        "*1\r\n$4\r\nPING\r\n";
+    static const char text[] = "*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n*2\r\n$3\r\nGET\r\n$5\r\nkey22\r\n"
+                               "*2\r\n$3\r\nget\r\n$1\r\na\r\n*3\r\n$3\r\nGET\r\n$1\r\nb\r\n$1\r\nc\r\n"
+                               "*1\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n*2\r\n$3\r\nGET\r\n$1\r\nc\r\n"
+                               "*1\r\n$4\r\nPING\r\n";
     static const struct {
         int argc;
         const char *name;
         bool same;
-    } want[] = {{2, "GET", false},
-                {2, "GET", true},
-                {2, "get", false},
-                {3, "GET", false},
+    } want[] = {{2, "GET", false}, {2, "GET", true},
+                {2, "get", false}, {3, "GET", false},
                 {1, "abcdefghijklmnopqrstuvwxyz", false},
-                {2, "GET", false},
-                {1, "PING", false}};
-    const char *p = text, *end = text + strlen(text);
-    struct resp_head head = {0};
-    struct slice argv[8];
-    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        int argc = 0;
-        bool same;
-        size_t n = resp_cut(p, end, argv, 8, &argc, &head, &same);
-        CU_ASSERT_EQUAL(argc, want[i].argc);
-        CU_ASSERT_TRUE(slice_eq(argv[0], slice_cstr(want[i].name)));
-        CU_ASSERT_EQUAL(same, want[i].same);
-        p += n;
+                {2, "GET", false}, {1, "PING", false}};
+    const int count = sizeof want / sizeof *want;
+    for (int step = 1; step <= count; step++) {
+        const char *p = text, *end = text + strlen(text);
+        struct resp_command cmds[8];
+        memset(&cutter, 0, sizeof cutter);
+        for (int i = 0; i < count;) {
+            int n = resp_cut(&cutter, &p, end, cmds, step);
+            CU_ASSERT_TRUE_FATAL(n > 0);
+            for (int k = 0; k < n; k++, i++) {
+                CU_ASSERT_EQUAL(cmds[k].argc, want[i].argc);
+                CU_ASSERT_TRUE(slice_eq(cmds[k].argv[0], slice_cstr(want[i].name)));
+                CU_ASSERT_EQUAL(cmds[k].same_name, want[i].same);
+            }
+        }
+        CU_ASSERT_PTR_EQUAL(p, end);
     }
-    CU_ASSERT_PTR_EQUAL(p, end);
+}
+
+/* A command too short to have its head kept must not leave an older one behind. */
+static void a_short_command_ends_a_run(void) {
+    const char *first = "*2\r\n$4\r\nDECR\r\n$8\r\nlong-key\r\n", *brief = "*1\r\n$4\r\nPING\r\n";
+    struct resp_command cmd;
+    memset(&cutter, 0, sizeof cutter);
+    const char *at = first;
+    CU_ASSERT_EQUAL(resp_cut(&cutter, &at, first + strlen(first), &cmd, 1), 1);
+    at = brief;
+    CU_ASSERT_EQUAL(resp_cut(&cutter, &at, brief + strlen(brief), &cmd, 1), 1);
+    at = first;
+    CU_ASSERT_EQUAL(resp_cut(&cutter, &at, first + strlen(first), &cmd, 1), 1);
+    CU_ASSERT_FALSE(cmd.same_name);
 }
 
 static void cut_takes_whole_commands_only(void) {
     const char *text = "*2\r\n$3\r\nGET\r\n$12\r\nabcdefghijkl\r\nrest";
     size_t whole = strlen(text) - 4;
-    struct slice argv[8];
-    int argc;
+    struct resp_command cmd;
     for (size_t n = 0; n <= strlen(text); n++) {
         char *copy = mem_dup(text, n); /* so that reading too far is seen */
-        size_t used = cut(copy, copy + n, argv, 8, &argc);
-        CU_ASSERT_EQUAL(used, n >= whole ? whole : 0);
+        CU_ASSERT_EQUAL(cut(copy, copy + n, &cmd), n >= whole ? whole : 0);
         mem_free(copy);
     }
-    CU_ASSERT_EQUAL(cut(text, text + whole, argv, 1, &argc), 0);
-    CU_ASSERT_EQUAL(cut(text, text + whole, argv, 2, &argc), whole);
-    CU_ASSERT_EQUAL(argc, 2);
-    CU_ASSERT_TRUE(slice_is(argv[1], "abcdefghijkl"));
-    static const char *const bad[] = {"*02\r\n$1\r\na\r\n$1\r\nb\r\n",
-                                      "*1\r\n$01\r\na\r\n",
-                                      "*0\r\n",
-                                      "*-1\r\n",
-                                      "*1\r\n$-1\r\n",
-                                      "*1\n$1\na\n",
-                                      "PING\r\n",
-                                      "*1\r\n+a\r\n"};
+    CU_ASSERT_EQUAL(cut(text, text + whole, &cmd), whole);
+    CU_ASSERT_EQUAL(cmd.argc, 2);
+    CU_ASSERT_TRUE(slice_is(cmd.argv[1], "abcdefghijkl"));
+    static const char *const bad[] = {"*02\r\n$1\r\na\r\n$1\r\nb\r\n", "*1\r\n$01\r\na\r\n", "*0\r\n", "*-1\r\n",
+                                      "*1\r\n$-1\r\n", "*1\n$1\na\n", "PING\r\n", "*1\r\n+a\r\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        CU_ASSERT_EQUAL(cut(bad[i], bad[i] + strlen(bad[i]), argv, 8, &argc), 0);
+        CU_ASSERT_EQUAL(cut(bad[i], bad[i] + strlen(bad[i]), &cmd), 0);
     }
+}
+
+static void arguments_run_out(void) {
+    char text[8192], *to = text;
+    for (int i = 0; i < 100; i++) to += sprintf(to, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n");
+    struct resp_command cmds[100];
+    const char *at = text;
+    memset(&cutter, 0, sizeof cutter);
+    CU_ASSERT_EQUAL(resp_cut(&cutter, &at, to, cmds, 100), RESP_CUT_ARGS_MAX / 3);
+    CU_ASSERT_EQUAL(resp_cut(&cutter, &at, to, cmds, 100), 0);
+    cutter.args = 0;
+    CU_ASSERT_EQUAL(resp_cut(&cutter, &at, to, cmds, 100), 100 - RESP_CUT_ARGS_MAX / 3);
+    CU_ASSERT_PTR_EQUAL(at, to);
 }
 
 static void headers(void) {
@@ -226,6 +246,8 @@ int main(void) {
         {"big_arguments_are_blobs", big_arguments_are_blobs},
         {"cut_takes_whole_commands_only", cut_takes_whole_commands_only},
         {"heads_are_recognised", heads_are_recognised},
+        {"a_short_command_ends_a_run", a_short_command_ends_a_run},
+        {"arguments_run_out", arguments_run_out},
         {"headers", headers},
         {NULL, NULL},
     };
