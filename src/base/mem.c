@@ -195,6 +195,12 @@ void *mem_alloc(size_t n) {
     return p;
 }
 
+void *mem_alloc_lines(size_t n) {
+    void *p = count_taken(aligned_alloc(64, n));
+    if (unlikely(!p)) no_memory(n);
+    return p;
+}
+
 void *mem_calloc(size_t n) {
     void *p = count_taken(calloc(1, n));
     if (unlikely(!p)) no_memory(n);

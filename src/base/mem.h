@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 void *mem_alloc(size_t n);
+void *mem_alloc_lines(size_t n); /* at a cache line (64 bytes); n is a multiple of one */
 void *mem_calloc(size_t n);
 void *mem_realloc(void *p, size_t n);
 void mem_free(void *p);

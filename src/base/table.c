@@ -42,16 +42,17 @@ struct moving {
 /* ---- directory ---------------------------------------------------------------------- */
 
 static uint64_t seg_slot(const struct table_seg *s) {
-    return (uint64_t)(uintptr_t)s->page | (uint64_t)s->depth << 48 | (uint64_t)s->buckets << 56;
+    return (uint64_t)(uintptr_t)s->page | s->depth | (uint64_t)s->buckets << 56;
 }
 
 static struct table_leaf *top_leaf(uint64_t top) {
-    return (struct table_leaf *)(uintptr_t)(top & TABLE_PTR_MASK);
+    return (struct table_leaf *)(uintptr_t)(top & ~TABLE_DEPTH_MASK);
 }
-static unsigned top_depth(uint64_t top) { return (unsigned)(top >> 48); }
+static unsigned top_depth(uint64_t top) { return (unsigned)(top & TABLE_DEPTH_MASK); }
+static unsigned top_bits(const struct table *t) { return 63 - t->top_shift; }
 
 static size_t top_index(const struct table *t, uint64_t hash) {
-    return (size_t)((hash >> 1) >> (63 - t->top_bits));
+    return (size_t)((hash >> 1) >> t->top_shift);
 }
 
 static struct table_seg *seg_of(const struct table *t, uint64_t hash) {
@@ -79,33 +80,33 @@ static void dir_set(struct table *t, struct table_seg *s) {
 }
 
 static void top_set(struct table *t, uint64_t prefix, unsigned depth, struct table_leaf *leaf) {
-    size_t first = top_index(t, prefix), n = (size_t)1 << (t->top_bits - depth);
+    size_t first = top_index(t, prefix), n = (size_t)1 << (top_bits(t) - depth);
     for (size_t i = first; i < first + n; i++)
-        t->top[i] = (uint64_t)(uintptr_t)leaf | (uint64_t)depth << 48;
+        t->top[i] = (uint64_t)(uintptr_t)leaf | depth;
 }
 
 static struct table_leaf *leaf_new(struct table *t) {
     t->bytes += sizeof(struct table_leaf);
-    return mem_alloc(sizeof(struct table_leaf));
+    return mem_alloc_lines(sizeof(struct table_leaf));
 }
 
 /* The first split: a top of one leaf, all of it the one segment. */
 static void dir_begin(struct table *t) {
     struct table_seg *s = t->root_seg;
     t->top = mem_alloc(sizeof *t->top);
-    t->top_bits = 0;
+    t->top_shift = 63;
     t->bytes += sizeof *t->top;
     top_set(t, 0, 0, leaf_new(t));
     dir_set(t, s);
 }
 
 static void top_double(struct table *t) {
-    size_t n = (size_t)1 << t->top_bits;
+    size_t n = (size_t)1 << top_bits(t);
     uint64_t *top = mem_alloc(2 * n * sizeof *top);
     for (size_t i = 0; i < n; i++) top[2 * i] = top[2 * i + 1] = t->top[i];
     mem_free(t->top);
     t->top = top;
-    t->top_bits++;
+    t->top_shift--;
     t->bytes += n * sizeof *top;
 }
 
@@ -119,7 +120,7 @@ static void leaf_split(struct table *t, const struct table_seg *s) {
     for (size_t i = 0; i < TABLE_LEAF_SLOTS; i++) { /* U2 */
         if (leaf->seg[i]->depth == depth) seg_split(t, leaf->seg[i]);
     }
-    if (depth == t->top_bits) top_double(t);
+    if (depth == top_bits(t)) top_double(t);
     uint64_t prefix = depth ? s->prefix >> (64 - depth) << (64 - depth) : 0;
     for (unsigned half = 0; half < 2; half++) {
         struct table_leaf *to = leaf_new(t);
@@ -197,7 +198,7 @@ static void expiry_note(struct table *t, struct table_seg *s, struct table_place
 static struct table_bucket *page_new(struct table *t, unsigned buckets) {
     size_t n = buckets * sizeof(struct table_bucket);
     t->bytes += n;
-    struct table_bucket *page = mem_alloc(n);
+    struct table_bucket *page = mem_alloc_lines(n);
     for (unsigned i = 0; i < buckets; i++) {
         memset(page[i].tags, 0, sizeof page[i] - sizeof page[i].items);
     }
@@ -398,8 +399,8 @@ static void seg_undo(void *ctx, struct table_seg *s) {
 void table_fini(struct table *t) {
     seg_each(t, seg_undo, t);
     if (t->top) {
-        for (size_t i = 0; i < (size_t)1 << t->top_bits;) {
-            size_t span = (size_t)1 << (t->top_bits - top_depth(t->top[i]));
+        for (size_t i = 0; i < (size_t)1 << top_bits(t);) {
+            size_t span = (size_t)1 << (top_bits(t) - top_depth(t->top[i]));
             mem_free(top_leaf(t->top[i]));
             i += span;
         }

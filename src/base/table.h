@@ -58,14 +58,14 @@ struct table_ops {
 struct table_seg;
 
 struct table_leaf {
-    uint64_t slot[TABLE_LEAF_SLOTS]; /* page | depth << 48 | buckets << 56 */
+    uint64_t slot[TABLE_LEAF_SLOTS]; /* page | buckets << 56 | depth: pages lie at cache lines */
     struct table_seg *seg[TABLE_LEAF_SLOTS];
 };
 
 struct table {
     uint64_t *top; /* leaf | its depth << 48; NULL while there is one segment */
     uint64_t root; /* that segment's slot */
-    uint32_t top_bits;
+    uint32_t top_shift; /* 63 - the bits of a hash that choose an element of top */
     struct table_seg *root_seg;
     size_t count;
     size_t segs;
@@ -87,19 +87,20 @@ void table_init(struct table *t, const struct table_ops *ops, struct wheel *whee
 void table_fini(struct table *t);
 
 #define TABLE_PTR_MASK (((uint64_t)1 << 48) - 1)
+#define TABLE_DEPTH_MASK ((uint64_t)63)
 
 static inline uint64_t table_slot(const struct table *t, uint64_t hash) {
     if (unlikely(!t->top)) return t->root;
-    uint64_t top = t->top[(hash >> 1) >> (63 - t->top_bits)];
-    const struct table_leaf *leaf = (const void *)(uintptr_t)(top & TABLE_PTR_MASK);
-    return leaf->slot[(hash << (top >> 48)) >> (64 - TABLE_LEAF_BITS)];
+    uint64_t top = t->top[(hash >> 1) >> t->top_shift];
+    const struct table_leaf *leaf = (const void *)(uintptr_t)(top & ~TABLE_DEPTH_MASK);
+    return leaf->slot[(hash << (top & TABLE_DEPTH_MASK)) >> (64 - TABLE_LEAF_BITS)];
 }
 
 static inline struct table_bucket *slot_page(uint64_t slot) {
-    return (struct table_bucket *)(uintptr_t)(slot & TABLE_PTR_MASK);
+    return (struct table_bucket *)(uintptr_t)(slot & TABLE_PTR_MASK & ~TABLE_DEPTH_MASK);
 }
 static inline unsigned slot_buckets(uint64_t slot) { return slot >> 56; }
-static inline unsigned slot_depth(uint64_t slot) { return slot >> 48 & 0xff; }
+static inline unsigned slot_depth(uint64_t slot) { return slot & TABLE_DEPTH_MASK; }
 
 /* The home bucket's index: the 16 bits behind the segment's prefix, scaled. */
 static inline unsigned slot_home(uint64_t slot, uint64_t hash) {

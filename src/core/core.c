@@ -22,7 +22,7 @@
 
 void core_update_gates(struct core *core) {
     const struct config *conf = core->config;
-    core->gates = ROW_PROTECTED;
+    core->gates = ROW_PROTECTED | ROW_CONTAINER;
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
     if (core->pause_until_ms || !list_empty(&core->monitors)) core->gates = ~(uint32_t)0;
     int64_t us = conf->slowlog_slower_than_us;

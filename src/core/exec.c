@@ -26,7 +26,7 @@ const struct row *exec_prepare(struct core *core, struct request *req, const str
     req->row = row;
     if (unlikely(req->argc < 2 || !row)) return row;
     req->key_hash = hash_bytes(req->argv[1].p, req->argv[1].n);
-    if (unlikely(row->subs)) {
+    if (unlikely(row->flags & ROW_CONTAINER)) {
         const struct row *sub = row_find_sub(row, req->argv[1]);
         if (sub) req->row = sub;
     }
@@ -173,10 +173,6 @@ static bool must_wait(const struct core *core, const struct row *row) {
     return core->pause_all || row->flags & (ROW_WRITE | ROW_MAY_REPLICATE);
 }
 
-static inline bool arity_fits(const struct row *row, int argc) {
-    return row->arity >= 0 ? argc == row->arity : argc >= -row->arity;
-}
-
 static bool exec_gated(struct core *core, struct session *s, struct request *req) {
     const struct row *row = req->row;
     const char *no = refusal(core, s, row);
@@ -207,7 +203,7 @@ static bool exec_otherwise(struct core *core, struct session *s, struct request 
         refuse_unknown(core, s, req);
     } else if (row->subs && req->argc > 1) {
         refuse_subcommand(core, s, req);
-    } else if (!arity_fits(row, req->argc) || !row->run) {
+    } else if (!row_arity_ok(row, req->argc) || !row->run) {
         refuse_arity(core, s, row);
     } else {
         return exec_gated(core, s, req);
@@ -228,7 +224,7 @@ static __attribute__((noinline)) bool exec_slowly(struct core *core, struct sess
 
 bool exec_run(struct core *core, struct session *s, struct request *req) {
     const struct row *row = req->row;
-    if (unlikely(!row || row->subs || !arity_fits(row, req->argc) ||
+    if (unlikely(!row || !row_arity_ok(row, req->argc) ||
                  s->gates | (core->gates & row->flags))) {
         return exec_slowly(core, s, req);
     }

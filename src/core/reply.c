@@ -230,18 +230,10 @@ static void text_with(struct reply *r, char type, const char *ext, struct slice 
     line_end(r);
 }
 
-/* memcpy for what is mostly a few words long, without a call. */
-static inline void copy_small(char *to, const char *from, size_t n) {
-    if (n - 8 <= 24) { /* 8 to 32 bytes: the last 8 may overlap those before */
-        for (size_t i = 0; i + 8 < n; i += 8) memcpy(to + i, from + i, 8);
-        memcpy(to + n - 8, from + n - 8, 8);
-    } else {
-        memcpy(to, from, n);
-    }
-}
+#define BULK_SHORT_BYTES 32
 
-void reply_bulk(struct reply *r, struct slice s) {
-    if (unlikely((size_t)(r->end - r->at) < s.n + RESP_HEADER_BYTES_MAX + 2)) {
+static __attribute__((noinline)) void bulk_long(struct reply *r, struct slice s) {
+    if ((size_t)(r->end - r->at) < s.n + RESP_HEADER_BYTES_MAX + 2) {
         if (s.n > CHUNK_CAP / 2) {
             text_with(r, '$', NULL, s);
             return;
@@ -249,9 +241,47 @@ void reply_bulk(struct reply *r, struct slice s) {
         open_chunk(r);
     }
     char *p = resp_put_header(r->at, '$', s.n);
-    copy_small(p, s.p, s.n);
+    memcpy(p, s.p, s.n);
     memcpy(p + s.n, "\r\n", 2);
     r->at = p + s.n + 2;
+}
+
+/* memcpy of at most BULK_SHORT_BYTES, without a call: both ends, which may overlap. */
+static inline void copy_short(char *to, const char *from, size_t n) {
+    if (n >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+    } else if (n >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else if (n) {
+        to[0] = from[0];
+        to[n / 2] = from[n / 2];
+        to[n - 1] = from[n - 1];
+    }
+}
+
+void reply_bulk(struct reply *r, struct slice s) {
+    if (unlikely(s.n > BULK_SHORT_BYTES ||
+                 (size_t)(r->end - r->at) < BULK_SHORT_BYTES + RESP_HEADER_BYTES_MAX + 2)) {
+        bulk_long(r, s);
+        return;
+    }
+    char *p = r->at;
+    if (s.n < 10) {
+        p[1] = (char)('0' + s.n);
+        p -= 1;
+    } else {
+        memcpy(p + 1, num_two_digits + s.n * 2, 2);
+    }
+    r->at[0] = '$';
+    memcpy(p + 3, "\r\n", 2);
+    copy_short(p + 5, s.p, s.n);
+    memcpy(p + 5 + s.n, "\r\n", 2);
+    r->at = p + s.n + 7;
 }
 
 void reply_bulk_cstr(struct reply *r, const char *s) { reply_bulk(r, slice_cstr(s)); }

@@ -251,7 +251,10 @@ struct row_table *row_table_new(const struct row *const *families) {
     }
     for (size_t i = 0; i < t->top_count; i++) copy_subs(t, i, &n);
     ASSERT(n == t->all_count);
-    for (size_t i = 0; i < n; i++) t->all[i].stats = &t->stats[i];
+    for (size_t i = 0; i < n; i++) {
+        t->all[i].stats = &t->stats[i];
+        if (t->all[i].subs) t->all[i].flags |= ROW_CONTAINER;
+    }
     build_index(t);
     return t;
 }

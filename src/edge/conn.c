@@ -49,6 +49,7 @@ struct conn *conn_new(struct edge *edge, int fd) {
 void conn_close(struct conn *c) {
     if (c->dead) return;
     c->dead = true;
+    c->s.state |= SESSION_CLOSE_NOW;
     net_stream_close(&c->stream);
     list_unlink(&c->in_ready);
     list_unlink(&c->in_kicked);

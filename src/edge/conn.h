@@ -47,7 +47,7 @@ void conn_check_output(struct conn *c);
 
 /* It has been told to go, or to wait: nothing more of it runs now. */
 static inline bool conn_stopped(const struct conn *c) {
-    return c->dead || c->s.state & (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER | SESSION_HELD);
+    return c->s.state & (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER | SESSION_HELD);
 }
 
 #endif

@@ -11,12 +11,15 @@
 
 #define EDGE_LISTENERS_MAX (CONFIG_BIND_MAX + 1)
 
+struct batch;
+
 struct edge {
     struct net_loop *loop;
     struct core *core;
     struct list conns, ready, kicked, dead;
     struct net_listener *listeners[EDGE_LISTENERS_MAX];
     int listener_count;
+    struct batch *batch;
     char *buf; /* EDGE_ROUND times EDGE_READ_BYTES */
 };
 

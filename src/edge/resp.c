@@ -25,6 +25,8 @@ struct edge *edge_new(struct net_loop *loop, struct core *core) {
     edge->loop = loop;
     edge->core = core;
     edge->buf = mem_alloc(EDGE_ROUND * EDGE_READ_BYTES);
+    edge->batch = mem_calloc(sizeof *edge->batch);
+    resp_cutter_init(&edge->batch->cutter);
     list_init(&edge->conns);
     list_init(&edge->ready);
     list_init(&edge->kicked);
@@ -46,6 +48,7 @@ void edge_free(struct edge *edge) {
         conn_close(c);
     }
     free_dead(edge);
+    mem_free(edge->batch);
     mem_free(edge->buf);
     mem_free(edge);
 }
@@ -104,7 +107,7 @@ static void run_slow(struct conn *c) {
 
 /* Cuts commands into the batch until it is full; true if the connection has to go the long
  * way next, which is seen when the batch is empty. */
-static bool cut_commands(struct batch *b, struct conn *c) {
+static __attribute__((noinline)) bool cut_commands(struct batch *b, struct conn *c) {
     if (unlikely(c->reader || c->s.gates & GATE_UNAUTHENTICATED)) return true;
     bool fresh = b->n == 0;
     int n = resp_cut(&b->cutter, &c->cut, c->end, b->commands + b->n, EDGE_BATCH - b->n);
@@ -154,17 +157,16 @@ static void run_batch(struct core *core, struct batch *b) {
 
 /* Runs what the connections of a round have received. One that uses more than its share of
  * time leaves the rest to its backlog. */
-static void run_round(struct core *core, struct conn **conns, int n) {
-    static struct batch b; /* too large for the stack; empty between rounds */
+static void run_round(struct core *core, struct batch *b, struct conn **conns, int n) {
     uint64_t since = clock_ticks(), share = clock_us_to_ticks(EDGE_RUN_US);
     for (int i = 0, timed = 0; i < n;) {
         struct conn *c = conns[i];
-        bool slow = !conn_stopped(c) && cut_commands(&b, c);
-        if (!slow && b.n < EDGE_BATCH && (conn_stopped(c) || c->cut == c->end)) {
+        bool slow = !conn_stopped(c) && cut_commands(b, c);
+        if (!slow && b->n < EDGE_BATCH && (conn_stopped(c) || c->cut == c->end)) {
             i++; /* all of it is in the batch, or it waits: fill up with the next one's */
             if (i < n) continue;
         }
-        run_batch(core, &b);
+        run_batch(core, b);
         if (slow && !conn_stopped(c)) {
             run_slow(c);
             if (c->at == c->end) i++;
@@ -197,7 +199,7 @@ static void round_of(struct edge *edge) {
         struct conn *c = LIST_MEMBER(l, struct conn, in_ready);
         if (conn_receive(c, edge->buf + (size_t)n * EDGE_READ_BYTES)) conns[n++] = c;
     }
-    run_round(edge->core, conns, n);
+    run_round(edge->core, edge->batch, conns, n);
     for (int i = 0; i < n; i++) end_round(conns[i]);
 }
 

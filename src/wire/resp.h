@@ -48,15 +48,17 @@ struct resp_command {
 #define RESP_CUT_ARGS_MAX 256
 struct resp_cutter {
     uint64_t words[RESP_HEAD_WORDS], masks[RESP_HEAD_WORDS];
-    size_t head_bytes; /* 0: none kept */
-    size_t argc, name_bytes;
+    size_t head_bytes;
+    size_t argc, name_at, name_bytes;
     size_t args; /* taken of argv; set to 0 to begin a new batch */
     struct slice argv[RESP_CUT_ARGS_MAX];
 };
 
+void resp_cutter_init(struct resp_cutter *k);
+
 /* Cuts up to max whole commands off [*p, end), which moves; returns how many. It stops before one that it
  * does not take; if that is the first and no argument is in use, it never will: the
- * command is for a reader. All of a new cutter is zero. Bulks from RESP_BLOB_BYTES_MIN on are
+ * command is for a reader. Bulks from RESP_BLOB_BYTES_MIN on are
  * left to a reader. Cost: some 25 instructions an argument. */
 int resp_cut(struct resp_cutter *k, const char **p, const char *end, struct resp_command *out,
              int max);

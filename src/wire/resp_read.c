@@ -52,12 +52,23 @@ static inline bool head_matches(const struct resp_cutter *k, const char *p) {
             ((c & k->masks[2]) ^ k->words[2])) == 0;
 }
 
+/* No command has the head that is kept: its mask is empty, but not its words. */
+static void head_drop(struct resp_cutter *k) {
+    memset(k->masks, 0, sizeof k->masks);
+    k->words[0] = 1;
+}
+
+void resp_cutter_init(struct resp_cutter *k) {
+    *k = (struct resp_cutter){0};
+    head_drop(k);
+}
+
 /* Keeps the head of the command at p, whose name this is, if all of HEAD_BYTES can be read. */
 static __attribute__((noinline)) void head_keep(struct resp_cutter *k, const char *p,
                                                 const char *end, struct slice name, size_t argc) {
     char mask[HEAD_BYTES] = {0};
     ptrdiff_t n = name.p + name.n + 2 - p;
-    k->head_bytes = 0;
+    head_drop(k);
     if (n > HEAD_BYTES || end - p < HEAD_BYTES) return;
     memset(mask, 0xff, (size_t)n);
     memcpy(k->masks, mask, sizeof mask);
@@ -65,6 +76,7 @@ static __attribute__((noinline)) void head_keep(struct resp_cutter *k, const cha
     for (int i = 0; i < RESP_HEAD_WORDS; i++) k->words[i] &= k->masks[i];
     k->head_bytes = (size_t)n;
     k->argc = argc;
+    k->name_at = (size_t)(name.p - p);
     k->name_bytes = name.n;
 }
 
@@ -88,16 +100,16 @@ __attribute__((noinline)) int resp_cut(struct resp_cutter *k, const char **at, c
     const struct slice *argv_max = k->argv + RESP_CUT_ARGS_MAX;
     int n = 0;
     for (; n < max; n++, p = next) {
-        size_t argc, room = (size_t)(argv_max - argv);
-        bool same = end - p >= HEAD_BYTES && head_matches(k, p) && k->head_bytes;
+        size_t argc;
+        bool same = end - p >= HEAD_BYTES && head_matches(k, p);
         if (likely(same)) {
             argc = k->argc;
-            if (unlikely(argc > room)) break;
-            next = p + k->head_bytes;
-            argv[0] = slice_of(next - 2 - k->name_bytes, k->name_bytes);
-            next = cut_args(next, end, argv + 1, argv + argc);
+            if (unlikely(argv + argc > argv_max)) break;
+            argv[0] = slice_of(p + k->name_at, k->name_bytes);
+            next = cut_args(p + k->head_bytes, end, argv + 1, argv + argc);
             if (unlikely(!next)) break;
         } else {
+            size_t room = (size_t)(argv_max - argv);
             struct cut count = cut_header(p, end, '*', room);
             argc = count.n;
             if (!count.p || argc - 1 >= room) break;

@@ -51,7 +51,7 @@ static uint64_t by_both(const char *p, size_t n) {
     struct resp_reader *r = resp_reader_new();
     struct resp_command cmds[8];
     uint64_t sum = 0;
-    memset(&cutter, 0, sizeof cutter);
+    resp_cutter_init(&cutter);
     for (const char *at = p, *end = p + n; at < end;) {
         cutter.args = 0;
         int count = resp_reader_idle(r) ? resp_cut(&cutter, &at, end, cmds, 8) : 0;

@@ -142,7 +142,7 @@ static struct resp_cutter cutter;
 /* One command by a new cutter: how many bytes it took. */
 static size_t cut(const char *p, const char *end, struct resp_command *cmd) {
     const char *at = p;
-    memset(&cutter, 0, sizeof cutter);
+    resp_cutter_init(&cutter);
     int n = resp_cut(&cutter, &at, end, cmd, 1);
     if (n) CU_ASSERT_PTR_EQUAL(cmd->end, at);
     CU_ASSERT_EQUAL(n, at > p);
@@ -166,7 +166,7 @@ static void heads_are_recognised(void) {
     for (int step = 1; step <= count; step++) {
         const char *p = text, *end = text + strlen(text);
         struct resp_command cmds[8];
-        memset(&cutter, 0, sizeof cutter);
+        resp_cutter_init(&cutter);
         for (int i = 0; i < count;) {
             int n = resp_cut(&cutter, &p, end, cmds, step);
             CU_ASSERT_TRUE_FATAL(n > 0);
@@ -184,7 +184,7 @@ static void heads_are_recognised(void) {
 static void a_short_command_ends_a_run(void) {
     const char *first = "*2\r\n$4\r\nDECR\r\n$8\r\nlong-key\r\n", *brief = "*1\r\n$4\r\nPING\r\n";
     struct resp_command cmd;
-    memset(&cutter, 0, sizeof cutter);
+    resp_cutter_init(&cutter);
     const char *at = first;
     CU_ASSERT_EQUAL(resp_cut(&cutter, &at, first + strlen(first), &cmd, 1), 1);
     at = brief;
@@ -218,7 +218,7 @@ static void arguments_run_out(void) {
     for (int i = 0; i < 100; i++) to += sprintf(to, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n");
     struct resp_command cmds[100];
     const char *at = text;
-    memset(&cutter, 0, sizeof cutter);
+    resp_cutter_init(&cutter);
     CU_ASSERT_EQUAL(resp_cut(&cutter, &at, to, cmds, 100), RESP_CUT_ARGS_MAX / 3);
     CU_ASSERT_EQUAL(resp_cut(&cutter, &at, to, cmds, 100), 0);
     cutter.args = 0;
