@@ -1,16 +1,13 @@
-/* main.c - the program: options, process matters, the wiring, the outer loop.
+/* main.c - the program: options, the wiring, the outer loop.
  *
  * The sole file that sees all directories. It makes the parts in the order of their
  * ranks, turns the loop, and takes the parts down in reverse.
+ * Signals: TERM and INT end the server when its clients have their replies, a second one at
+ * once; HUP opens the log file anew.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,6 +20,7 @@
 #include "core/config.h"
 #include "core/core.h"
 #include "core/exec.h"
+#include "core/process.h"
 #include "core/version.h"
 #include "edge/resp.h"
 #include "net/limits.h"
@@ -32,8 +30,8 @@
 #include "store/db.h"
 #include "work/pool.h"
 
-#define SPARE_FDS 32 /* listeners, log, epoll ... beside the clients */
-#define DEFAULT_PIDFILE "/var/run/redis.pid"
+#define SPARE_FDS 32      /* listeners, log, epoll ... beside the clients */
+#define DRAIN_MS_MAX 1000 /* how long clients have to take their last replies */
 
 struct server {
     struct config *config;
@@ -45,7 +43,7 @@ struct server {
     struct work_pool *work;
     struct core *core;
     struct edge *edge;
-    const char *pidfile; /* written, to be removed; NULL if none */
+    struct process process;
 };
 
 /* ---- options that print and leave --------------------------------------------------- */
@@ -69,7 +67,7 @@ static void print_version(void) {
 
 /* True if the arguments only asked for a text. */
 static bool answer_and_leave(int argc, char **argv) {
-    struct slice first = argc == 2 ? slice_cstr(argv[1]) : slice_of(NULL, 0);
+    struct slice first = argc > 1 ? slice_cstr(argv[1]) : slice_of(NULL, 0);
     bool version = slice_is(first, "--version") || slice_is(first, "-v");
     if (version) print_version();
     bool help = slice_is(first, "--help") || slice_is(first, "-h");
@@ -98,82 +96,70 @@ static void crash_events(int fd) {
     if (crash_core) feed_write_recent(&crash_core->feed, fd);
 }
 
-/* ---- the process -------------------------------------------------------------------- */
-
-static void go_background(void) {
-    pid_t pid = fork();
-    if (pid < 0) {
-        log_warning("cannot go into the background: fork: %s", strerror(errno));
-        exit(1);
-    }
-    if (pid) _exit(0);
-    setsid();
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0) return;
-    for (int fd = 0; fd < 3; fd++) dup2(null, fd);
-    close(null);
-}
-
-static bool supervised(const struct config *conf) {
-    return conf->supervised == CONFIG_SUPERVISED_SYSTEMD ||
-           (conf->supervised == CONFIG_SUPERVISED_AUTO && getenv("NOTIFY_SOCKET"));
-}
-
-static void write_pidfile(struct server *sv) {
-    const char *path = sv->config->pidfile;
-    if (!path[0] && sv->config->daemonize) path = DEFAULT_PIDFILE;
-    if (!path[0]) return;
-    char text[32];
-    int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
-    int err = file_write_atomic(path, slice_of(text, (size_t)n), 0644);
-    if (err) {
-        log_warning("cannot write the pidfile %s: %s", path, strerror(-err));
-    } else {
-        sv->pidfile = path;
-    }
-}
-
-/* Log, locale and crash report, as configured. */
-static bool start_process(const struct config *conf) {
-    log_set_level((enum log_level)conf->loglevel);
-    int err = log_open(conf->logfile[0] ? conf->logfile : NULL);
-    if (err) {
-        fprintf(stderr, "cannot open the logfile '%s': %s\n", conf->logfile, strerror(-err));
-        return false;
-    }
-    if (conf->syslog_enabled) log_set_syslog(conf->syslog_ident, conf->syslog_facility);
-    setlocale(LC_COLLATE, conf->locale_collate);
-    umask(0077);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    if (conf->daemonize && !supervised(conf)) go_background();
-    clock_init();
-    mem_background_start();
-    if (conf->crash_log) {
+static bool follow_crash_log(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    (void)why;
+    const struct server *sv = ctx;
+    if (sv->config->crash_log) {
         crash_init("Clearlane " CLEARLANE_VERSION);
-        crash_add_section(crash_command);
-        crash_add_section(crash_events);
+    } else {
+        crash_fini();
     }
     return true;
 }
 
-/* As many clients as descriptors allow. */
-static void fit_maxclients(struct config *conf) {
+/* ---- limits of the system ----------------------------------------------------------- */
+
+/* As many clients as descriptors allow; false if that is none. */
+static bool fit_maxclients(struct config *conf) {
     uint64_t want = (uint64_t)conf->maxclients + SPARE_FDS, have = net_raise_fd_limit(want);
-    if (have >= want) return;
-    unsigned fits = have > SPARE_FDS + 1 ? (unsigned)(have - SPARE_FDS) : 1;
-    log_warning(
-        "maxclients lowered from %u to %u: the limit of open files is %llu; raise it with ulimit -n",
-        conf->maxclients, fits, (unsigned long long)have);
+    if (have >= want) return true;
+    if (have <= SPARE_FDS) {
+        process_tell("the limit of open files is %llu and leaves nothing for clients; raise it "
+                     "to %u or more with ulimit -n",
+                     (unsigned long long)have, SPARE_FDS + 1);
+        return false;
+    }
+    unsigned fits = (unsigned)(have - SPARE_FDS);
+    process_tell("maxclients lowered from %u to %u: the limit of open files is %llu; raise it "
+                 "with ulimit -n",
+                 conf->maxclients, fits, (unsigned long long)have);
     conf->maxclients = fits;
+    return true;
 }
 
 /* ---- changes while running ---------------------------------------------------------- */
 
-static bool follow_addresses(void *ctx, char why[CONFIG_WHY_BYTES]) {
-    struct server *sv = ctx;
-    if (!edge_listen(sv->edge, why, CONFIG_WHY_BYTES)) return false;
-    sv->core->port = sv->config->port;
+/* What clients read is Redis' text; the reason is in the log. */
+static bool move_listeners(struct server *sv, const char *text, char why[CONFIG_WHY_BYTES]) {
+    char reason[CONFIG_WHY_BYTES];
+    bool moved = edge_relisten(sv->edge, reason, sizeof reason);
+    if (!moved) {
+        log_warning("cannot listen: %s", reason);
+        snprintf(why, CONFIG_WHY_BYTES, "%s", text);
+    }
+    process_title(&sv->process);
+    return moved;
+}
+
+static bool follow_port(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    return move_listeners(ctx, "Unable to listen on this port. Check server logs.", why);
+}
+
+static bool follow_bind(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    return move_listeners(ctx, "Failed to bind to specified addresses.", why);
+}
+
+static bool follow_title(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    (void)why;
+    const struct server *sv = ctx;
+    process_title(&sv->process);
+    return true;
+}
+
+static bool follow_allocator(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    (void)why;
+    const struct server *sv = ctx;
+    mem_background(sv->config->jemalloc_bg_thread);
     return true;
 }
 
@@ -202,6 +188,7 @@ static void on_cron(void *ctx) {
     core_turn_begin(sv->core);
     core_cron(sv->core);
     edge_cron(sv->edge);
+    process_tick(&sv->process);
 }
 
 static void on_alarm(void *ctx) {
@@ -213,12 +200,18 @@ static void on_alarm(void *ctx) {
 
 static void on_signal(void *ctx, int signo, pid_t sender) {
     struct server *sv = ctx;
+    const struct config *conf = sv->config;
+    if (signo == SIGHUP) {
+        int err = log_reopen();
+        log_notice("SIGHUP: %s", err ? strerror(-err) : "the log file is open anew");
+        return;
+    }
     if (sv->core->shutdown_asked) {
         log_warning("a second signal %d: leaving at once", signo);
         exit(1);
     }
     log_warning("signal %d from process %d: shutting down", signo, (int)sender);
-    sv->core->shutdown_asked = true;
+    core_shutdown(sv->core, signo == SIGINT ? conf->shutdown_on_sigint : conf->shutdown_on_sigterm);
 }
 
 /* What the core wants to do before the next cron gets a timer of its own. */
@@ -249,6 +242,17 @@ static void run_loop(struct server *sv) {
     }
 }
 
+/* Clients that read get the replies that they wait for. */
+static void drain(struct server *sv) {
+    int64_t most_ms = (int64_t)sv->config->shutdown_timeout_s * 1000;
+    if (sv->core->shutdown_now) most_ms = 0;
+    if (most_ms > DRAIN_MS_MAX) most_ms = DRAIN_MS_MAX;
+    int64_t until_ms = (int64_t)clock_mono_ms() + most_ms;
+    while (edge_drain(sv->edge) && (int64_t)clock_mono_ms() < until_ms) {
+        net_loop_turn(sv->loop, true);
+    }
+}
+
 /* rename-command. */
 static bool rename_commands(struct core *core) {
     const struct config *conf = core->config;
@@ -256,7 +260,7 @@ static bool rename_commands(struct core *core) {
         const struct config_rename *r = &conf->renames[i];
         const char *why = row_table_rename(core->rows, slice_cstr(r->from), slice_cstr(r->to));
         if (!why) continue;
-        log_warning("%s: rename-command %s: %s", r->where, r->from, why);
+        process_tell("config: %s: rename-command %s: %s", r->where, r->from, why);
         return false;
     }
     return true;
@@ -264,36 +268,60 @@ static bool rename_commands(struct core *core) {
 
 /* ---- up and down -------------------------------------------------------------------- */
 
+static void follow_config(struct server *sv) {
+    const struct {
+        const char *name;
+        bool (*follow)(void *ctx, char why[CONFIG_WHY_BYTES]);
+    } hooks[] = {
+        {"port", follow_port},
+        {"bind", follow_bind},
+        {"loglevel", follow_loglevel},
+        {"maxclients", follow_maxclients},
+        {"proc-title-template", follow_title},
+        {"jemalloc-bg-thread", follow_allocator},
+        {"crash-log-enabled", follow_crash_log},
+    };
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+        config_on_change(sv->config, hooks[i].name, hooks[i].follow, sv);
+    }
+}
+
+static bool start_loop(struct server *sv) {
+    static const int signos[] = {SIGTERM, SIGINT, SIGHUP};
+    const size_t count = sizeof signos / sizeof *signos;
+    struct net_error error;
+    sv->loop = net_loop_new(&error);
+    if (sv->loop) sv->signals = net_signal_new(sv->loop, signos, count, on_signal, sv, &error);
+    if (sv->signals) return true;
+    process_tell("cannot start the event loop: %s", error.text);
+    return false;
+}
+
+static void start_crash_log(struct server *sv) {
+    char why[CONFIG_WHY_BYTES];
+    crash_add_section(crash_command);
+    crash_add_section(crash_events);
+    if (sv->config->crash_log) follow_crash_log(sv, why);
+}
+
 static bool start(struct server *sv) {
     struct config *conf = sv->config;
-    struct net_error error;
     char why[CONFIG_WHY_BYTES];
-    fit_maxclients(conf);
-    sv->loop = net_loop_new(&error);
-    static const int signos[] = {SIGTERM, SIGINT};
-    if (sv->loop) sv->signals = net_signal_new(sv->loop, signos, 2, on_signal, sv, &error);
-    if (!sv->signals) {
-        log_warning("cannot start the event loop: %s", error.text);
-        return false;
-    }
+    start_crash_log(sv);
+    if (!fit_maxclients(conf) || !start_loop(sv)) return false;
+    mem_background(conf->jemalloc_bg_thread);
     sv->work = work_pool_new(1);
     sv->core = core_new(conf, all_families, sv->work);
     crash_core = sv->core;
     if (!rename_commands(sv->core)) return false;
     sv->core->config_file = conf->config_file[0] ? conf->config_file : NULL;
-    sv->core->port = conf->port;
     sv->edge = edge_new(sv->loop, sv->core);
     if (!edge_listen(sv->edge, why, sizeof why)) {
-        log_warning("cannot listen: %s", why);
+        process_tell("cannot listen: %s", why);
         return false;
     }
     if (net_backlog_warning(conf->tcp_backlog, why, sizeof why)) log_warning("%s", why);
-    static const char *const addresses[] = {"port", "bind", "unixsocket", "tcp-backlog"};
-    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
-        config_on_change(conf, addresses[i], follow_addresses, sv);
-    }
-    config_on_change(conf, "loglevel", follow_loglevel, sv);
-    config_on_change(conf, "maxclients", follow_maxclients, sv);
+    follow_config(sv);
     net_timer_init(&sv->cron, sv->loop, on_cron, sv);
     net_timer_init(&sv->alarm, sv->loop, on_alarm, sv);
     net_timer_start(&sv->cron, CORE_CRON_MS * 1000, CORE_CRON_MS * 1000);
@@ -301,7 +329,8 @@ static bool start(struct server *sv) {
 }
 
 static void stop(struct server *sv) {
-    if (supervised(sv->config)) sd_notify(0, "STOPPING=1");
+    process_stopping(&sv->process);
+    drain(sv);
     net_timer_stop(&sv->cron);
     net_timer_stop(&sv->alarm);
     edge_free(sv->edge);
@@ -310,7 +339,7 @@ static void stop(struct server *sv) {
     core_free(sv->core);
     net_signal_free(sv->signals);
     net_loop_free(sv->loop);
-    if (sv->pidfile) unlink(sv->pidfile);
+    process_fini(&sv->process);
     log_warning("Clearlane is now ready to exit, bye bye...");
     config_free(sv->config);
 }
@@ -324,18 +353,19 @@ int main(int argc, char **argv) {
     sv.config = config_new();
     char *executable = file_absolute(argv[0]);
     if (!config_load(sv.config, argc - 1, argv + 1, why)) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
+        process_open_log(sv.config);
+        process_tell("%s", why);
+        exit(1); /* with what there is still reachable */
     }
-    if (!start_process(sv.config)) return 1;
+    if (!process_start(&sv.process, sv.config, argc, argv)) exit(1);
+    clock_init();
     log_notice("Clearlane %s starts, serving the protocol of Redis %s, port %d, PID: %d",
                CLEARLANE_VERSION, REDIS_VERSION, sv.config->port, (int)getpid());
-    if (!start(&sv)) return 1;
+    if (!start(&sv)) exit(1);
     sv.core->executable = executable;
-    write_pidfile(&sv);
+    process_ready(&sv.process);
     log_notice("Server initialized");
     log_notice("Ready to accept connections");
-    if (supervised(sv.config)) sd_notify(0, "READY=1\nSTATUS=Ready to accept connections\n");
     run_loop(&sv);
     stop(&sv);
     mem_free(executable);

@@ -75,7 +75,7 @@ void mem_allocator_stats(struct mem_stats *out) {
 
 void mem_allocator_refresh(void) {}
 
-void mem_background_start(void) {}
+void mem_background(bool on) { (void)on; }
 
 void mem_purge(void) { malloc_trim(0); }
 
@@ -172,10 +172,7 @@ void mem_allocator_refresh(void) {
     mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
 }
 
-void mem_background_start(void) {
-    bool on = true;
-    mallctl("background_thread", NULL, NULL, &on, sizeof on);
-}
+void mem_background(bool on) { mallctl("background_thread", NULL, NULL, &on, sizeof on); }
 
 void mem_purge(void) {
     mallctl("arena." TEXT_OF(MALLCTL_ARENAS_ALL) ".purge", NULL, NULL, NULL, 0);

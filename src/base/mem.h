@@ -10,6 +10,7 @@
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,8 +65,8 @@ void mem_allocator_stats(struct mem_stats *out);
 void mem_allocator_refresh(void);
 
 /* Lets the allocator give pages back from threads of its own instead of from whoever
- * frees. Called once, after the process has become a daemon. */
-void mem_background_start(void);
+ * frees, or no more. Not before the process has become a daemon. */
+void mem_background(bool on);
 
 /* Gives free pages back to the kernel now. Slow; for MEMORY PURGE, on a worker. */
 void mem_purge(void);

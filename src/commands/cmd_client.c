@@ -68,7 +68,7 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
     size_t pending = reply_pending(&s->reply), held = reply_memory(&s->reply);
     size_t buffer = chunks ? REPLY_CHUNK_BYTES : 0;
     size_t argv_bytes = s == c->s ? arguments_bytes(c) : 0;
-    size_t total = sizeof *s + s->query_bytes + s->query_free + held + argv_bytes;
+    size_t total = session_memory(s) + argv_bytes;
     client_flags(s, flags);
     int n = snprintf(
         out->p + out->n, out->room - out->n,
@@ -77,7 +77,7 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%d lib-name=%s "
         "lib-ver=%s",
         (unsigned long long)s->id, s->addr, s->laddr, s->fd, shown(s->name),
-        (long long)(c->now_ms - s->created_ms) / 1000, (long long)(c->now_ms - s->active_ms) / 1000,
+        (long long)(c->core->now_ms - s->created_ms) / 1000, (long long)(c->core->now_ms - s->active_ms) / 1000,
         flags, s->db->id, s->query_bytes, s->query_free, argv_bytes, buffer, buffer,
         listed ? 0 : pending, listed, listed ? held : 0, total, pending ? "rw" : "r",
         s->last_row ? row_full_name(c->core->rows, s->last_row, name) : "NULL", CONNECTION_USER,
@@ -169,7 +169,7 @@ static bool filter_hits(const struct filter *f, const struct ctx *c, const struc
     if (f->laddr.p && !slice_eq(f->laddr, slice_cstr(s->laddr))) return false;
     if (f->has_type && f->type != CLIENT_NORMAL) return false;
     if (f->id && (uint64_t)f->id != s->id) return false;
-    if (f->age_s && (c->now_ms - s->created_ms) / 1000 < f->age_s) return false;
+    if (f->age_s && (c->core->now_ms - s->created_ms) / 1000 < f->age_s) return false;
     return !(f->skip_me && s == c->s);
 }
 
@@ -278,7 +278,7 @@ static void client_pause(struct ctx *c) {
         return;
     if (wait_ms < 0) {
         reply_error(c->r, "ERR timeout is negative");
-    } else if (__builtin_add_overflow(wait_ms, c->now_ms, &until_ms)) {
+    } else if (__builtin_add_overflow(wait_ms, c->core->now_ms, &until_ms)) {
         reply_error(c->r, "ERR timeout is out of range");
     } else {
         core_pause(c->core, until_ms, all);

@@ -10,6 +10,7 @@
 #include "commands/families.h"
 #include "core/config.h"
 #include "core/exec.h"
+#include "core/session.h"
 #include "core/stats.h"
 
 static void config_get(struct ctx *c) {
@@ -25,23 +26,16 @@ static void config_get(struct ctx *c) {
     mem_free(hits);
 }
 
-/* Whether enable-protected-configs lets this client at the directives that name files. */
-static bool may_set_protected(const struct ctx *c) {
-    switch (c->core->config->enable_protected_configs) {
-    case CONFIG_PERMIT_YES: return true;
-    case CONFIG_PERMIT_LOCAL: return c->s->state & SESSION_LOCAL;
-    default: return false;
-    }
-}
-
 static void config_change(struct ctx *c) {
     struct config_set_error error;
     if (c->argc % 2) {
         reply_err(c->r, ERR_SYNTAX);
         return;
     }
+    struct config *conf = c->core->config;
     size_t pairs = ((size_t)c->argc - 2) / 2;
-    switch (config_set(c->core->config, c->argv + 2, pairs, may_set_protected(c), &error)) {
+    bool allow = session_permitted(c->s, conf->enable_protected_configs);
+    switch (config_set(conf, c->argv + 2, pairs, allow, &error)) {
     case CONFIG_SET_OK: reply_ok(c->r); break;
     case CONFIG_SET_UNKNOWN:
         reply_errorf(c->r, "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",

@@ -69,7 +69,7 @@ static void set_expire(struct ctx *c, int64_t base_ms, int64_t unit_ms) {
         reply_int(c->r, 0);
         return;
     }
-    if (when_ms <= c->now_ms) {
+    if (when_ms <= c->core->now_ms) {
         generic_delete(c, 1);
     } else {
         db_set_expire(c->db, k, when_ms);
@@ -78,8 +78,8 @@ static void set_expire(struct ctx *c, int64_t base_ms, int64_t unit_ms) {
     reply_int(c->r, 1);
 }
 
-static void expire_seconds(struct ctx *c) { set_expire(c, c->now_ms, 1000); }
-static void expire_ms(struct ctx *c) { set_expire(c, c->now_ms, 1); }
+static void expire_seconds(struct ctx *c) { set_expire(c, c->core->now_ms, 1000); }
+static void expire_ms(struct ctx *c) { set_expire(c, c->core->now_ms, 1); }
 static void expire_at_seconds(struct ctx *c) { set_expire(c, 0, 1000); }
 static void expire_at_ms(struct ctx *c) { set_expire(c, 0, 1); }
 
@@ -106,8 +106,8 @@ static void reply_expire(struct ctx *c, int64_t base_ms, int64_t unit_ms) {
     reply_int(c->r, ms / unit_ms + (ms % unit_ms * 2 >= unit_ms));
 }
 
-static void ttl_seconds(struct ctx *c) { reply_expire(c, c->now_ms, 1000); }
-static void ttl_ms(struct ctx *c) { reply_expire(c, c->now_ms, 1); }
+static void ttl_seconds(struct ctx *c) { reply_expire(c, c->core->now_ms, 1000); }
+static void ttl_ms(struct ctx *c) { reply_expire(c, c->core->now_ms, 1); }
 static void expire_time_seconds(struct ctx *c) { reply_expire(c, 0, 1000); }
 static void expire_time_ms(struct ctx *c) { reply_expire(c, 0, 1); }
 

@@ -169,7 +169,7 @@ static void latency_graph(struct ctx *c) {
     size_t bytes;
     FILE *out = open_memstream(&text, &bytes);
     ASSERT(out);
-    latency_write_graph(e, c->now_ms / 1000, out);
+    latency_write_graph(e, c->core->now_ms / 1000, out);
     fclose(out);
     server_reply_text(c, text, bytes);
 }

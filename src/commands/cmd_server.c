@@ -89,21 +89,16 @@ static void server_role(struct ctx *c) {
 
 /* -- shutdown ------------------------------------------------------------------------ */
 
-enum shutdown_option {
-    SHUTDOWN_SAVE = 1 << 0,
-    SHUTDOWN_NOSAVE = 1 << 1,
-    SHUTDOWN_NOW = 1 << 2,
-    SHUTDOWN_FORCE = 1 << 3,
-    SHUTDOWN_ABORT = 1 << 4,
-};
+#define SHUTDOWN_ABORT 16 /* beside those of enum config_shutdown */
 
-static bool shutdown_options(struct ctx *c, unsigned *options) {
+static bool shutdown_options(struct ctx *c, int *options) {
     static const struct {
         const char *name;
-        enum shutdown_option option;
+        int option;
     } known[] = {
-        {"save", SHUTDOWN_SAVE},   {"nosave", SHUTDOWN_NOSAVE}, {"now", SHUTDOWN_NOW},
-        {"force", SHUTDOWN_FORCE}, {"abort", SHUTDOWN_ABORT},
+        {"save", CONFIG_SHUTDOWN_SAVE}, {"nosave", CONFIG_SHUTDOWN_NOSAVE},
+        {"now", CONFIG_SHUTDOWN_NOW},   {"force", CONFIG_SHUTDOWN_FORCE},
+        {"abort", SHUTDOWN_ABORT},
     };
     const size_t count = sizeof known / sizeof *known;
     *options = 0;
@@ -113,7 +108,7 @@ static bool shutdown_options(struct ctx *c, unsigned *options) {
         if (k == count) return false;
         *options |= known[k].option;
     }
-    unsigned both = SHUTDOWN_SAVE | SHUTDOWN_NOSAVE;
+    int both = CONFIG_SHUTDOWN_SAVE | CONFIG_SHUTDOWN_NOSAVE;
     return (*options & both) != both &&
            (!(*options & SHUTDOWN_ABORT) || *options == SHUTDOWN_ABORT);
 }
@@ -129,19 +124,17 @@ static void abort_shutdown(struct ctx *c) {
 
 /* The only answer to a shutdown is the end of the connection. */
 static void server_shutdown(struct ctx *c) {
-    unsigned options;
+    int options;
     if (!shutdown_options(c, &options)) {
         reply_err(c->r, ERR_SYNTAX);
     } else if (options & SHUTDOWN_ABORT) {
         abort_shutdown(c);
-    } else if (options & SHUTDOWN_SAVE) {
+    } else if (core_shutdown(c->core, options)) {
+        log_warning("User requested shutdown...");
+        c->s->state |= SESSION_CLOSE_AFTER;
+    } else {
         reply_error(c->r, "ERR SHUTDOWN SAVE is refused: this server does not save data. Use "
                           "SHUTDOWN NOSAVE to end it without its data.");
-    } else {
-        log_warning("User requested shutdown...");
-        c->core->shutdown_asked = true;
-        c->core->shutdown_now = options & SHUTDOWN_NOW;
-        c->s->state |= SESSION_CLOSE_AFTER;
     }
 }
 

@@ -181,7 +181,7 @@ static int64_t increx_expire(const struct string_options *o, const struct entry 
 
 static void increx_write(struct ctx *c, struct key k, const struct increx *x, const union number *v,
                          int64_t expire_ms, bool had_ttl) {
-    if (expire_ms >= 0 && expire_ms <= c->now_ms) {
+    if (expire_ms >= 0 && expire_ms <= c->core->now_ms) {
         string_end(c, k);
         return;
     }

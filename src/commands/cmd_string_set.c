@@ -106,7 +106,7 @@ static bool expire_time(struct ctx *c, int i, int64_t unit_ms, bool relative, in
     int64_t t;
     if (!ctx_int(c, i, &t)) return false;
     if (t <= 0 || __builtin_mul_overflow(t, unit_ms, &t) ||
-        (relative && __builtin_add_overflow(t, c->now_ms, &t))) {
+        (relative && __builtin_add_overflow(t, c->core->now_ms, &t))) {
         reply_errorf(c->r, "ERR invalid expire time in '%s' command", c->row->name);
         return false;
     }
@@ -139,7 +139,7 @@ void string_end(struct ctx *c, struct key k) {
 
 /* Makes k hold argument i until expire_ms (or DB_NO_TTL, DB_KEEP_TTL). */
 static void set_value(struct ctx *c, struct key k, int i, int64_t expire_ms) {
-    if (expire_ms >= 0 && expire_ms <= c->now_ms) {
+    if (expire_ms >= 0 && expire_ms <= c->core->now_ms) {
         string_end(c, k);
         return;
     }
@@ -313,7 +313,7 @@ void string_getex(struct ctx *c) {
     if (!ctx_is_type(c, e, TYPE_STRING)) return;
     if (!string_options_expire(c, &o, &expire_ms)) return;
     string_reply(c->r, e);
-    if (expire_ms >= 0 && expire_ms <= c->now_ms) {
+    if (expire_ms >= 0 && expire_ms <= c->core->now_ms) {
         string_end(c, k);
     } else if (expire_ms >= 0) {
         db_set_expire(c->db, k, expire_ms);

@@ -237,6 +237,9 @@ struct config_hit *config_match(const struct slice *patterns, size_t pattern_cou
 /* The value of a hit as CONFIG GET shows it. The caller frees. */
 char *config_value(const struct config *conf, size_t row);
 
+/* What proc-title-template makes of a program started as `name`. The caller frees. */
+char *config_title(const struct config *conf, const char *name);
+
 /* CONFIG REWRITE: brings the file to the values now held, comments and order kept; it is
  * replaced whole or not at all. Blocks for the disk. False: `why`. */
 bool config_rewrite(const struct config *conf, char why[CONFIG_WHY_BYTES]);

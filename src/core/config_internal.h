@@ -29,8 +29,7 @@ struct config_words {
     size_t n;
     char *bytes;
 };
-/* By blanks, with '...' and "..." and the escapes \n \r \t \b \a \xHH \c inside the latter.
- * False if a quote stays open or is followed by no blank. */
+/* By wire/words.h. False if a quote stays open or is followed by no blank. */
 bool config_split(struct slice line, struct config_words *words);
 /* By single spaces, nothing decoded; no word in an empty text. */
 void config_split_plain(struct slice text, struct config_words *words);

@@ -281,38 +281,6 @@ const struct config_special config_special_replicaof = {replicaof_set, replicaof
 
 static const char *text_of(const void *field) { return *(char *const *)field; }
 
-/* Variables of a title, and whether each has always text to show. */
-static const struct {
-    const char *name;
-    bool shows;
-} title_variables[] = {
-    {"{title}", false},   {"{listen-addr}", true}, {"{server-mode}", false}, {"{port}", true},
-    {"{tls-port}", true}, {"{unixsocket}", false}, {"{config-file}", false}, {NULL, false},
-};
-
-/* A template must not come out empty, whatever the server's settings are. "{{" is a brace. */
-const char *config_check_title(const void *field) {
-    bool shows = false;
-    for (const char *p = text_of(field); *p; p++) {
-        if (p[0] == '{' && p[1] != '{') {
-            size_t i = 0;
-            while (title_variables[i].name &&
-                   strncmp(p, title_variables[i].name, strlen(title_variables[i].name)) != 0) {
-                i++;
-            }
-            if (!title_variables[i].name) {
-                return "template format is invalid or contains unknown variables";
-            }
-            shows |= title_variables[i].shows;
-            p += strlen(title_variables[i].name) - 1;
-        } else {
-            p += p[0] == '{';
-            shows |= *p != ' ';
-        }
-    }
-    return shows ? NULL : "template format is invalid or contains unknown variables";
-}
-
 const char *config_check_locale(const void *field) {
     locale_t l = newlocale(LC_COLLATE_MASK, text_of(field), (locale_t)0);
     if (!l) return "Invalid locale name";

@@ -1,12 +1,13 @@
 /* config_text.c - the text side of the configuration: growing texts, words and quotes.
  *
- * The words of a line follow the rules that redis.conf and Redis' inline commands share.
+ * The words of a line follow the rules of wire/words.h.
  * Threads: any.
  */
 #include "core/config_internal.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "wire/words.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -75,68 +76,21 @@ void config_text_fini(struct config_text *t) {
     *t = (struct config_text){0};
 }
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-/* Decodes the escape at p (a backslash and at least one byte more); returns its length. */
-static size_t unescape(const char *p, const char *end, char *out) {
-    if (p[1] == 'x' && end - p >= 4 && hex_value(p[2]) >= 0 && hex_value(p[3]) >= 0) {
-        *out = (char)(hex_value(p[2]) * 16 + hex_value(p[3]));
-        return 4;
-    }
-    const char *at = p[1] ? strchr(escape_letters, p[1]) : NULL;
-    *out = at ? escape_bytes[at - escape_letters] : p[1];
-    return 2;
-}
-
-static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == 0; }
-
-/* Reads the quoted part that starts at p and must end its word; returns what follows the
- * closing quote, or NULL. */
-static const char *split_quoted(const char *p, const char *end, char **out) {
-    char quote = *p++;
-    while (p < end && *p != quote) {
-        if (quote == '"' && *p == '\\' && end - p >= 2) {
-            p += unescape(p, end, (*out)++);
-        } else if (quote == '\'' && end - p >= 2 && p[0] == '\\' && p[1] == '\'') {
-            *(*out)++ = '\'';
-            p += 2;
-        } else {
-            *(*out)++ = *p++;
-        }
-    }
-    if (p == end) return NULL;
-    p++;
-    return p == end || is_blank(*p) ? p : NULL;
-}
-
 bool config_split(struct slice line, struct config_words *words) {
     size_t slots = line.n / 2 + 1;
     *words =
         (struct config_words){mem_alloc(slots * sizeof *words->word), 0, mem_alloc(line.n + 1)};
-    const char *p = line.p, *end = line.p + line.n;
-    char *out = words->bytes;
-    for (;;) {
-        while (p < end && is_blank(*p)) p++;
-        if (p == end) return true;
-        char *start = out;
-        while (p && p < end && !is_blank(*p)) {
-            if (*p == '"' || *p == '\'') {
-                p = split_quoted(p, end, &out);
-            } else {
-                *out++ = *p++;
-            }
-        }
-        if (!p) {
+    const char *at = line.p, *end = line.p + line.n;
+    char *to = words->bytes;
+    while (words_more(&at, end)) {
+        char *start = to;
+        if (!words_take(&at, end, &to)) {
             config_words_fini(words);
             return false;
         }
-        words->word[words->n++] = slice_of(start, (size_t)(out - start));
+        words->word[words->n++] = slice_of(start, (size_t)(to - start));
     }
+    return true;
 }
 
 void config_split_plain(struct slice text, struct config_words *words) {

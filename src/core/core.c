@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "core/config.h"
@@ -16,7 +17,7 @@
 
 /* Slices of a turn, so that clients wait no longer than this for keys that leave. */
 #define EXPIRE_BUDGET_US 1000
-#define EVICT_BUDGET_US 2000
+#define EVICT_BUDGET_US 500 /* at the usual maxmemory-eviction-tenacity */
 
 /* ---- configuration that is used in another form ------------------------------------- */
 
@@ -134,8 +135,9 @@ static bool expire(struct core *core) {
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
-    latency_note(core->latency, "expire-cycle",
-                 (int64_t)clock_ticks_to_us(clock_ticks() - start) / 1000);
+    uint64_t us = clock_ticks_to_us(clock_ticks() - start);
+    core->stats.expire_us += us;
+    latency_note(core->latency, "expire-cycle", (int64_t)us / 1000);
     return more;
 }
 
@@ -153,6 +155,15 @@ int64_t core_next_ms(const struct core *core) {
 
 /* ---- memory ------------------------------------------------------------------------- */
 
+/* Up to 10 the tenacity is a share of the usual budget, each step above adds 15 percent, and
+ * 100 is no bound. */
+static uint64_t evict_budget_ticks(int tenacity) {
+    if (tenacity >= 100) return UINT64_MAX;
+    double us = EVICT_BUDGET_US * (tenacity < 10 ? tenacity / 10.0 : 1.0);
+    for (int i = 10; i < tenacity; i++) us *= 1.15;
+    return clock_us_to_ticks((uint64_t)us);
+}
+
 bool core_evict(struct core *core) {
     const struct config *conf = core->config;
     uint64_t max = conf->maxmemory_bytes;
@@ -160,7 +171,8 @@ bool core_evict(struct core *core) {
         core->over_memory = false;
         return true;
     }
-    uint64_t start = clock_ticks(), budget = clock_us_to_ticks(EVICT_BUDGET_US);
+    uint64_t start = clock_ticks();
+    uint64_t budget = evict_budget_ticks(conf->maxmemory_eviction_tenacity);
     bool met = false;
     int n = 0;
     while (!met && keyspace_evict_one(core->ks, (enum evict_policy)conf->maxmemory_policy,
@@ -198,6 +210,19 @@ void core_unpause(struct core *core) {
         s->state &= ~(uint32_t)SESSION_HELD;
         s->kick(s);
     }
+}
+
+/* ---- the end ------------------------------------------------------------------------ */
+
+bool core_shutdown(struct core *core, int how) {
+    if (how & CONFIG_SHUTDOWN_SAVE && !(how & CONFIG_SHUTDOWN_FORCE)) {
+        log_warning("not shutting down: the data was to be saved first, and this version saves "
+                    "none; nosave or force goes without");
+        return false;
+    }
+    core->shutdown_asked = true;
+    core->shutdown_now = how & CONFIG_SHUTDOWN_NOW;
+    return true;
 }
 
 /* ---- ten times a second ------------------------------------------------------------- */

@@ -34,6 +34,7 @@ struct core_stats {
     uint64_t query_limit_kills, output_limit_kills;
     uint64_t evicted_clients, auth_failures;
     uint64_t evict_stalls_us; /* time spent over maxmemory */
+    uint64_t expire_us;       /* time spent on keys whose time had come */
     uint64_t loop_turns, loop_us, loop_us_max;
     size_t memory_peak;
 };
@@ -45,12 +46,19 @@ struct error_kind {
     uint64_t count;
 };
 
-/* Rates over the last 16 samples of 100 ms. */
-enum core_metric { METRIC_COMMANDS, METRIC_NET_IN, METRIC_NET_OUT, METRIC_COUNT };
+/* Rates over the last 16 samples of 100 ms: per second, but METRIC_TURN_US per turn. */
+enum core_metric {
+    METRIC_COMMANDS,
+    METRIC_NET_IN,
+    METRIC_NET_OUT,
+    METRIC_TURNS, /* of the loop */
+    METRIC_TURN_US,
+    METRIC_COUNT,
+};
 #define CORE_RATE_SAMPLES 16
 struct core_rate {
     uint64_t last_value;
-    int64_t last_ms;
+    uint64_t last_base; /* what it is a rate by; 0 before the first sample */
     uint64_t samples[CORE_RATE_SAMPLES];
     int next;
 };
@@ -84,6 +92,7 @@ struct core {
     bool active_expire; /* keys leave at their time, not only when looked up */
     bool shutdown_asked, shutdown_now;
     struct request *running; /* for the crash report, NULL between commands */
+    size_t startup_bytes;    /* in use when the first sample was taken: an empty server's */
     uint64_t tick_mark;      /* clock_ticks when the last command ended */
     uint64_t note_ticks;     /* commands that take this long go to slowlog or latency */
     bool histograms;         /* latency-tracking */
@@ -114,6 +123,10 @@ bool core_evict(struct core *core);
 
 /* Recomputes core->gates and the thresholds after a change of what they follow from. */
 void core_update_gates(struct core *core);
+
+/* Lets the loop end; `how` is of enum config_shutdown. False, with the reason in the log, if
+ * the data was to be saved: it cannot be, and `force` was not said. */
+bool core_shutdown(struct core *core, int how);
 
 /* Sets or ends CLIENT PAUSE; sessions that it held go on when it ends. */
 void core_pause(struct core *core, int64_t until_ms, bool all);

@@ -54,7 +54,6 @@ static void account(struct core *core, struct session *s, const struct request *
     uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
     struct row_stats *stats = row_stats(req->row);
     core->tick_mark = now;
-    core->stats.commands++;
     stats->calls++;
     stats->ticks += ticks;
     if (likely(core->histograms)) row_stats_time(stats, ticks);
@@ -79,7 +78,6 @@ static inline void run(struct core *core, struct session *s, struct request *req
         .argv = req->argv,
         .argc = req->argc,
         .req = req,
-        .now_ms = core->now_ms,
     };
     struct before before = {s->reply.errors, s->reply.sealed_bytes};
     s->last_row = req->row;
@@ -141,20 +139,12 @@ static void refuse_subcommand(struct core *core, struct session *s, const struct
     refused(core, s, req->row);
 }
 
-static bool may_debug(const struct core *core, const struct session *s) {
-    switch (core->config->enable_debug_command) {
-    case CONFIG_PERMIT_YES: return true;
-    case CONFIG_PERMIT_LOCAL: return s->state & SESSION_LOCAL;
-    default: return false;
-    }
-}
-
 /* The error that a shut gate answers with, NULL if the command may run. */
 static const char *refusal(struct core *core, struct session *s, const struct row *row) {
     if (s->gates & GATE_UNAUTHENTICATED && !(row->flags & ROW_NO_AUTH)) {
         return err_text(ERR_NOAUTH);
     }
-    if (row->flags & ROW_PROTECTED && !may_debug(core, s)) {
+    if (row->flags & ROW_PROTECTED && !session_permitted(s, core->config->enable_debug_command)) {
         return "ERR DEBUG command not allowed. If the enable-debug-command option is set to "
                "\"local\", you can run it from a local connection, otherwise you need to set this "
                "option in the configuration file, and then restart the server.";

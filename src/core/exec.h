@@ -37,7 +37,6 @@ struct ctx {
     const struct slice *argv; /* argv[0] is the name as sent */
     int argc;
     struct request *req;
-    int64_t now_ms;
 };
 
 /* Fills row and key_hash of a request whose argv and argc are set. Returns the row of its name (of

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "base/num.h"
 #include "core/config.h"
 #include "core/memory_report.h"
+#include "core/process.h"
 #include "core/session.h"
 #include "core/stats.h"
 #include "core/version.h"
@@ -54,10 +54,9 @@ static const char *clock_name(void) {
 }
 
 static const char *supervised_name(const struct config *conf) {
-    switch (conf->supervised) {
+    switch (process_supervisor(conf)) {
     case CONFIG_SUPERVISED_SYSTEMD: return "systemd";
     case CONFIG_SUPERVISED_UPSTART: return "upstart";
-    case CONFIG_SUPERVISED_AUTO: return getenv("NOTIFY_SOCKET") ? "systemd" : "no";
     default: return "no";
     }
 }
@@ -289,14 +288,14 @@ static void put_keys_stats(const struct core *core, FILE *out) {
             "expired_keys:%" PRIu64 "\r\n"
             "expired_stale_perc:0.00\r\n"
             "expired_time_cap_reached_count:0\r\n"
-            "expire_cycle_cpu_milliseconds:0\r\n"
+            "expire_cycle_cpu_milliseconds:%" PRIu64 "\r\n"
             "evicted_keys:%" PRIu64 "\r\n"
             "evicted_clients:%" PRIu64 "\r\n"
             "total_eviction_exceeded_time:%" PRIu64 "\r\n"
             "current_eviction_exceeded_time:0\r\n"
             "keyspace_hits:%" PRIu64 "\r\n"
             "keyspace_misses:%" PRIu64 "\r\n",
-            ks->expired, ks->evicted, core->stats.evicted_clients,
+            ks->expired, core->stats.expire_us / 1000, ks->evicted, core->stats.evicted_clients,
             (core->stats.evict_stalls_us / 1000), ks->hits, ks->misses);
     fputs("pubsub_channels:0\r\n"
           "pubsub_patterns:0\r\n"
@@ -350,8 +349,11 @@ static void put_stats(struct core *core, FILE *out) {
     fprintf(out,
             "eventloop_cycles:%" PRIu64 "\r\n"
             "eventloop_duration_sum:%" PRIu64 "\r\n"
-            "eventloop_duration_cmd_sum:%" PRIu64 "\r\n",
-            st->loop_turns, st->loop_us, command_us(core));
+            "eventloop_duration_cmd_sum:%" PRIu64 "\r\n"
+            "instantaneous_eventloop_cycles_per_sec:%" PRIu64 "\r\n"
+            "instantaneous_eventloop_duration_usec:%" PRIu64 "\r\n",
+            st->loop_turns, st->loop_us, command_us(core), stats_rate(core, METRIC_TURNS),
+            stats_rate(core, METRIC_TURN_US));
     fprintf(out,
             "acl_access_denied_auth:%" PRIu64 "\r\n"
             "acl_access_denied_cmd:0\r\n"
@@ -487,7 +489,7 @@ static const struct section {
     {"stats", "Stats", EVERYWHERE, put_stats},
     {"replication", "Replication", EVERYWHERE, put_replication},
     {"cpu", "CPU", EVERYWHERE, put_cpu},
-    {"modules", "Modules", IN_DEFAULT | IN_EVERYTHING, put_nothing},
+    {"modules", "Modules", EVERYWHERE, put_nothing},
     {"commandstats", "Commandstats", IN_ALL | IN_EVERYTHING, put_commandstats},
     {"errorstats", "Errorstats", EVERYWHERE, put_errorstats},
     {"latencystats", "Latencystats", IN_ALL | IN_EVERYTHING, put_latencystats},

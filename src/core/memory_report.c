@@ -16,8 +16,7 @@ size_t memory_of_expires(const struct db *db) { return db_ttl_size(db) * EXPIRE_
 static size_t memory_of_clients(const struct core *core) {
     size_t n = 0;
     for (struct list_link *l = list_first(&core->sessions); l; l = list_next(&core->sessions, l)) {
-        struct session *s = LIST_MEMBER(l, struct session, in_all);
-        n += sizeof *s + reply_memory(&s->reply) + s->query_bytes + s->query_free;
+        n += session_memory(LIST_MEMBER(l, struct session, in_all));
     }
     return n;
 }
@@ -45,7 +44,7 @@ void memory_report(const struct core *core, struct memory_report *out) {
     size_t slabs_live = 0;
     *out = (struct memory_report){
         .used = keyspace_memory(ks),
-        .startup = stats_startup_memory(),
+        .startup = core->startup_bytes,
         .rss = mem_rss(),
         .system = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE),
         .clients = memory_of_clients(core),

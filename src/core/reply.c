@@ -112,9 +112,9 @@ static size_t open_bytes(const struct reply *r) {
 
 size_t reply_pending(struct reply *r) { return r->sealed_bytes + open_bytes(r) - r->sent; }
 
-size_t reply_memory(struct reply *r) {
+size_t reply_memory(const struct reply *r) {
     size_t n = 0;
-    for (struct reply_chunk *c = r->first; c; c = c->next) {
+    for (const struct reply_chunk *c = r->first; c; c = c->next) {
         n += sizeof *c + (c->blob ? c->used : c->cap);
     }
     return n;

@@ -77,7 +77,7 @@ void reply_end_set(struct reply *r, struct reply_mark m, size_t n);
 
 /* Bytes queued, and the memory that queueing them holds (chunks whole, shared blobs too). */
 size_t reply_pending(struct reply *r);
-size_t reply_memory(struct reply *r);
+size_t reply_memory(const struct reply *r);
 int reply_chunks(const struct reply *r);
 
 /* Up to max pieces that are next to be sent; reply_sent takes n bytes of them off. */

@@ -142,6 +142,18 @@ void session_reset(struct session *s) {
     session_set_text(&s->name, slice_of(NULL, 0));
 }
 
+static size_t text_bytes(const char *text) { return text ? strlen(text) + 1 : 0; }
+
+size_t session_memory(const struct session *s) {
+    return sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply) +
+           text_bytes(s->name) + text_bytes(s->lib_name) + text_bytes(s->lib_ver);
+}
+
+bool session_permitted(const struct session *s, int permit) {
+    return permit == CONFIG_PERMIT_YES ||
+           (permit == CONFIG_PERMIT_LOCAL && s->state & SESSION_LOCAL);
+}
+
 void session_set_proto(struct session *s, int proto) {
     ASSERT(proto == 2 || proto == 3);
     s->reply.proto = (uint8_t)proto;

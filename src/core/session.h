@@ -83,6 +83,13 @@ void session_set_text(char **field, struct slice text);
  * stay, since they still tell what is at the other end. */
 void session_reset(struct session *s);
 
+/* Bytes that the client costs: what it has sent and has not run, its replies, its texts. */
+size_t session_memory(const struct session *s);
+
+/* Whether a directive such as enable-debug-command lets this client: `permit` is one of enum
+ * config_permission. */
+bool session_permitted(const struct session *s, int permit);
+
 /* Protocol 2 or 3. */
 void session_set_proto(struct session *s, int proto);
 

@@ -16,18 +16,20 @@ static uint64_t metric_value(const struct core *core, enum core_metric metric) {
     case METRIC_COMMANDS: return core->stats.commands;
     case METRIC_NET_IN: return core->stats.net_in;
     case METRIC_NET_OUT: return core->stats.net_out;
+    case METRIC_TURNS: return core->stats.loop_turns;
+    case METRIC_TURN_US: return core->stats.loop_us;
     default: return 0;
     }
 }
 
-static void rate_sample(struct core_rate *rate, uint64_t value, int64_t now_ms) {
-    int64_t passed_ms = now_ms - rate->last_ms;
-    if (rate->last_ms && passed_ms > 0) {
-        rate->samples[rate->next] = (value - rate->last_value) * 1000 / (uint64_t)passed_ms;
+/* `factor` is what a unit of the rate has of the base. */
+static void rate_sample(struct core_rate *rate, uint64_t value, uint64_t base, uint64_t factor) {
+    if (rate->last_base && base > rate->last_base) {
+        rate->samples[rate->next] = (value - rate->last_value) * factor / (base - rate->last_base);
         rate->next = (rate->next + 1) % CORE_RATE_SAMPLES;
     }
     rate->last_value = value;
-    rate->last_ms = now_ms;
+    rate->last_base = base;
 }
 
 static void refresh_allocator(struct work_job *job) {
@@ -35,14 +37,13 @@ static void refresh_allocator(struct work_job *job) {
     mem_free(job);
 }
 
-static size_t startup_memory; /* of the process, as is all that base/mem.h tells */
-
-size_t stats_startup_memory(void) { return startup_memory; }
-
 void stats_sample(struct core *core) {
-    if (!startup_memory) startup_memory = keyspace_memory(core->ks);
-    for (enum core_metric m = 0; m < METRIC_COUNT; m++)
-        rate_sample(&core->rates[m], metric_value(core, m), core->now_ms);
+    if (!core->startup_bytes) core->startup_bytes = keyspace_memory(core->ks);
+    for (enum core_metric m = 0; m < METRIC_COUNT; m++) {
+        bool by_turn = m == METRIC_TURN_US;
+        rate_sample(&core->rates[m], metric_value(core, m),
+                    by_turn ? core->stats.loop_turns : (uint64_t)core->now_ms, by_turn ? 1 : 1000);
+    }
     if (core->rates[0].next % REFRESH_SAMPLES) return;
     struct work_job *job = mem_alloc(sizeof *job);
     *job = (struct work_job){.run = refresh_allocator};

@@ -14,10 +14,7 @@
  * figures. Called each CORE_CRON_MS. */
 void stats_sample(struct core *core);
 
-/* Bytes in use when the first sample was taken: what an empty server needs. */
-size_t stats_startup_memory(void);
-
-/* Per second, over the last CORE_RATE_SAMPLES samples. */
+/* The average of the last CORE_RATE_SAMPLES samples. */
 uint64_t stats_rate(const struct core *core, enum core_metric metric);
 
 /* Counts an error reply that begins with this word. Beyond CORE_ERROR_KINDS_MAX words only the

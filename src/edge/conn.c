@@ -11,6 +11,7 @@
 #include "edge/edge_internal.h"
 
 #define SEND_PIECES 64
+#define DISCARDS_MAX 64
 
 static void on_readable(struct net_stream *stream) {
     struct conn *c = LIST_MEMBER(stream, struct conn, stream);
@@ -137,7 +138,10 @@ void conn_send(struct conn *c) {
     struct iovec pieces[SEND_PIECES];
     struct core_stats *stats = &c->s.core->stats;
     int n;
-    while (!c->dead && (n = reply_pieces(&c->s.reply, pieces, SEND_PIECES)) > 0) {
+    if (c->dead) return;
+    do {
+        n = reply_pieces(&c->s.reply, pieces, SEND_PIECES);
+        if (!n) break;
         size_t all = 0;
         for (int i = 0; i < n; i++) all += pieces[i].iov_len;
         ssize_t sent = n == 1 ? net_stream_write(&c->stream, pieces[0].iov_base, pieces[0].iov_len)
@@ -157,11 +161,20 @@ void conn_send(struct conn *c) {
             c->write_wanted = true;
             return;
         }
-    }
-    if (c->write_wanted && !c->dead) net_stream_want_write(&c->stream, false);
+    } while (n == SEND_PIECES); /* else that was all */
+    if (c->write_wanted) net_stream_want_write(&c->stream, false);
     c->write_wanted = false;
     c->s.soft_limit_since_ms = 0;
     if (c->s.state & SESSION_CLOSE_AFTER) conn_close(c);
+}
+
+void conn_finish(struct conn *c, char *buf) {
+    net_stream_pause_read(&c->stream, true);
+    for (int i = 0; i < DISCARDS_MAX; i++) {
+        if (net_stream_read(&c->stream, buf, EDGE_READ_BYTES) <= 0) break;
+    }
+    c->s.state |= SESSION_CLOSE_AFTER;
+    conn_send(c);
 }
 
 void conn_check_output(struct conn *c) {

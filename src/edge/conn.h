@@ -42,6 +42,10 @@ void conn_keep(struct conn *c);
 /* Sends what is queued, as far as the peer takes it, and closes if that was asked for. */
 void conn_send(struct conn *c);
 
+/* Reads no more and closes when all is sent. What the peer has sent meanwhile is thrown away
+ * (through buf, EDGE_READ_BYTES), or closing would take the last replies from it. */
+void conn_finish(struct conn *c, char *buf);
+
 /* Closes if the output is over its limits. */
 void conn_check_output(struct conn *c);
 

@@ -9,18 +9,21 @@
 #include "edge/resp.h"
 #include "net/listener.h"
 
-#define EDGE_LISTENERS_MAX (CONFIG_BIND_MAX + 1)
-
 struct batch;
 
 struct edge {
     struct net_loop *loop;
     struct core *core;
     struct list conns, ready, kicked, dead;
-    struct net_listener *listeners[EDGE_LISTENERS_MAX];
-    int listener_count;
+    struct net_listener *tcp[CONFIG_BIND_MAX], *unix_socket;
+    int tcp_count;
+    int tcp_port;   /* of those in tcp */
+    char *tcp_text; /* port and addresses that they were opened for */
     struct batch *batch;
     char *buf; /* EDGE_ROUND times EDGE_READ_BYTES */
 };
+
+/* Frees the connections that were closed. */
+void edge_free_dead(struct edge *edge);
 
 #endif

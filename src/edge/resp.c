@@ -34,10 +34,21 @@ struct edge *edge_new(struct net_loop *loop, struct core *core) {
     return edge;
 }
 
-static void free_dead(struct edge *edge) {
+void edge_free_dead(struct edge *edge) {
     for (struct list_link *l; (l = list_pop_front(&edge->dead));) {
         conn_free(LIST_MEMBER(l, struct conn, in_all));
     }
+}
+
+bool edge_drain(struct edge *edge) {
+    edge_stop_listening(edge);
+    for (struct list_link *l = list_first(&edge->conns), *next; l; l = next) {
+        struct conn *c = LIST_MEMBER(l, struct conn, in_all);
+        next = list_next(&edge->conns, l);
+        conn_finish(c, edge->buf);
+    }
+    edge_free_dead(edge);
+    return !list_empty(&edge->conns);
 }
 
 void edge_free(struct edge *edge) {
@@ -47,7 +58,7 @@ void edge_free(struct edge *edge) {
         conn_send(c);
         conn_close(c);
     }
-    free_dead(edge);
+    edge_free_dead(edge);
     mem_free(edge->batch);
     mem_free(edge->buf);
     mem_free(edge);
@@ -69,6 +80,7 @@ static bool run_reader(struct conn *c) {
     struct resp_reader *r = c->reader;
     struct request req = {.argv = r->argv, .argc = r->argc, .blobs = r->blobs};
     exec_prepare(c->s.core, &req, NULL);
+    c->s.core->stats.commands++;
     c->reader_ready = !exec_run(c->s.core, &c->s, &req);
     if (r->request_bytes >= SLOWLOG_LARGE_BYTES_MIN && !c->reader_ready && req.row) {
         slowlog_note_bytes(c->s.core->slowlog, SLOWLOG_REQUEST, &c->s, &req, r->request_bytes);
@@ -144,6 +156,7 @@ static void run_batch(struct core *core, struct batch *b) {
     look_up(core, b);
     prefetch(b);
     core->tick_mark = clock_ticks();
+    core->stats.commands += (uint64_t)b->n;
     for (int i = 0; i < b->n; i++) {
         struct conn *c = b->conns[i];
         if (unlikely(conn_stopped(c))) continue;
@@ -228,32 +241,6 @@ bool edge_turn(struct edge *edge) {
         rounds++;
     for (rounds = (rounds + EDGE_ROUND - 1) / EDGE_ROUND; rounds; rounds--) round_of(edge);
     serve_kicked(edge);
-    free_dead(edge);
+    edge_free_dead(edge);
     return !list_empty(&edge->ready);
-}
-
-/* ---- ten times a second ------------------------------------------------------------- */
-
-#define CRON_CONNS_MIN 50
-#define CRON_PARTS 10
-
-static void check_idle(struct conn *c) {
-    const struct core *core = c->s.core;
-    int timeout_s = core->config->timeout_s;
-    if (!timeout_s || c->s.gates & GATE_MONITOR || c->s.state & SESSION_HELD) return;
-    if (core->now_ms - c->s.active_ms > (int64_t)timeout_s * 1000) conn_close(c);
-}
-
-void edge_cron(struct edge *edge) {
-    size_t n = edge->core->session_count / CRON_PARTS;
-    if (n < CRON_CONNS_MIN) n = CRON_CONNS_MIN;
-    for (size_t i = 0; i < n && i < edge->core->session_count; i++) {
-        struct list_link *l = list_pop_front(&edge->conns);
-        if (!l) break;
-        list_push_back(&edge->conns, l);
-        struct conn *c = LIST_MEMBER(l, struct conn, in_all);
-        check_idle(c);
-        conn_check_output(c);
-    }
-    free_dead(edge);
 }

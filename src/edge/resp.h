@@ -32,18 +32,28 @@ struct edge *edge_new(struct net_loop *loop, struct core *core);
 /* Closes the listeners and all connections, sending first what is queued and can go at once. */
 void edge_free(struct edge *edge);
 
-/* Opens (or moves to) what the configuration says: addresses, port, Unix socket. On false
- * nothing has changed and `why` is one line. */
+/* Opens what the configuration says: addresses, port, Unix socket. False with one line in `why`
+ * if one of them cannot be opened, or if there is none. */
 bool edge_listen(struct edge *edge, char *why, size_t why_bytes);
+
+/* Moves to the addresses and the port that the configuration says now. If that fails, what was
+ * open stays when the port was to change, else it is closed, as addresses may overlap; once
+ * the configuration is back to what it was, call this again. */
+bool edge_relisten(struct edge *edge, char *why, size_t why_bytes);
 
 /* No new connections from now on. */
 void edge_stop_listening(struct edge *edge);
+
+/* The way to the end: no new connections, no more commands; each connection is closed when
+ * its replies are sent. True while some are left, then call again after a turn of the loop. */
+bool edge_drain(struct edge *edge);
 
 /* Serves what the last turn of the loop found. True if there is work left for the next turn
  * even without an event. */
 bool edge_turn(struct edge *edge);
 
-/* Ten times a second: idle timeouts and output limits, some connections each time. */
+/* Ten times a second: idle timeouts and output limits, some connections each time, and
+ * maxmemory-clients. */
 void edge_cron(struct edge *edge);
 
 #endif

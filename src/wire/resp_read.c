@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "wire/resp.h"
+#include "wire/words.h"
 
 #include <stdio.h>
 
@@ -311,63 +312,14 @@ static void bulk_take(struct resp_reader *r, const char **p, const char *end) {
 
 /* ---- inline commands ---------------------------------------------------------------- */
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static char escaped(char c) {
-    switch (c) {
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'b': return '\b';
-    case 'a': return '\a';
-    default: return c;
-    }
-}
-
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-/* Unquotes one word in place (it only shrinks): *at moves behind it, *to behind what was
- * written. False when quotes are not balanced. */
-static bool word_take(const char **at, const char *end, char **to) {
-    const char *p = *at;
-    char *out = *to, quote = 0;
-    for (; p < end && (quote || !is_space(*p)); p++) {
-        if (quote == '"' && *p == '\\' && end - p > 3 && p[1] == 'x' && hex_digit(p[2]) >= 0 &&
-            hex_digit(p[3]) >= 0) {
-            *out++ = (char)(hex_digit(p[2]) * 16 + hex_digit(p[3]));
-            p += 3;
-        } else if (quote == '"' && *p == '\\' && end - p > 1) {
-            *out++ = escaped(*++p);
-        } else if (quote == '\'' && *p == '\\' && end - p > 1 && p[1] == '\'') {
-            *out++ = *++p;
-        } else if (quote && *p == quote) {
-            if (p + 1 < end && !is_space(p[1])) return false;
-            quote = 0;
-        } else if (!quote && (*p == '"' || *p == '\'')) {
-            quote = *p;
-        } else {
-            *out++ = *p;
-        }
-    }
-    *at = p;
-    *to = out;
-    return !quote;
-}
-
 static enum resp_state inline_line(struct resp_reader *r) {
     struct slice line = line_of(r);
     if (line.n && line.p[line.n - 1] == '\r') line.n--;
     char *to = r->bytes + r->len;
     const char *at = line.p, *end = line.p + line.n;
-    for (;;) {
-        while (at < end && is_space(*at)) at++;
-        if (at == end) break;
+    while (words_more(&at, end)) {
         char *word = to;
-        if (!word_take(&at, end, &to)) return fail(r, "unbalanced quotes in request");
+        if (!words_take(&at, end, &to)) return fail(r, "unbalanced quotes in request");
         arg_add(r, NULL, (size_t)(to - word));
         r->len += (size_t)(to - word);
     }

@@ -105,7 +105,7 @@ static void figures_are_there(void) {
     char *p = mem_alloc(BIG_BYTES);
     memset(p, 1, BIG_BYTES);
     struct mem_stats s;
-    mem_background_start();
+    mem_background(true);
     mem_allocator_refresh();
     mem_allocator_stats(&s);
     CU_ASSERT(s.allocated >= BIG_BYTES && s.active >= BIG_BYTES && s.resident >= BIG_BYTES);

@@ -1,0 +1,188 @@
+/* process.c - see process.h. */
+#define _GNU_SOURCE /* pipe2 */
+#include "core/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/proctitle.h"
+
+#define DEFAULT_PIDFILE "/var/run/redis.pid"
+
+/* ---- the log ------------------------------------------------------------------------ */
+
+/* Whether what is logged reaches stderr as well. */
+static bool log_is_stderr(void) {
+    struct stat log, err;
+    return log_enabled(LOG_LEVEL_WARNING) && fstat(log_crash_fd(), &log) == 0 &&
+           fstat(STDERR_FILENO, &err) == 0 && log.st_dev == err.st_dev && log.st_ino == err.st_ino;
+}
+
+void process_tell(const char *fmt, ...) {
+    char line[LOG_LINE_BYTES_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    if (!log_is_stderr()) fprintf(stderr, "%s\n", line);
+    log_warning("%s", line);
+}
+
+bool process_open_log(const struct config *conf) {
+    log_set_level((enum log_level)conf->loglevel);
+    char *path = conf->logfile[0] ? file_absolute(conf->logfile) : NULL;
+    int err = log_open(path);
+    mem_free(path);
+    if (conf->syslog_enabled) log_set_syslog(conf->syslog_ident, conf->syslog_facility);
+    if (err) process_tell("cannot open the logfile '%s': %s", conf->logfile, strerror(-err));
+    return !err;
+}
+
+/* ---- the background ----------------------------------------------------------------- */
+
+static void to_null(int first, int last) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0) return;
+    for (int fd = first; fd <= last; fd++) dup2(null, fd);
+    if (null > last) close(null);
+}
+
+/* Stderr stays until the server serves: it may have to tell why it cannot. */
+static bool go_background(struct process *p) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        process_tell("cannot go into the background: pipe: %s", strerror(errno));
+        return false;
+    }
+    pid_t pid = fork();
+    if (pid < 0) {
+        process_tell("cannot go into the background: fork: %s", strerror(errno));
+        return false;
+    }
+    if (pid) {
+        char served;
+        close(ends[1]);
+        _exit(read(ends[0], &served, 1) == 1 ? 0 : 1);
+    }
+    close(ends[0]);
+    p->parent_fd = ends[1];
+    setsid();
+    to_null(STDIN_FILENO, STDOUT_FILENO);
+    return true;
+}
+
+static void free_parent(struct process *p) {
+    if (p->parent_fd < 0) return;
+    to_null(STDERR_FILENO, STDERR_FILENO);
+    if (write(p->parent_fd, "", 1) < 0) log_warning("nobody waited for the start of the server");
+    close(p->parent_fd);
+    p->parent_fd = -1;
+}
+
+/* ---- the supervisor ----------------------------------------------------------------- */
+
+enum config_supervised process_supervisor(const struct config *conf) {
+    int asked = conf->supervised;
+    bool any = asked == CONFIG_SUPERVISED_AUTO;
+    if ((any || asked == CONFIG_SUPERVISED_UPSTART) && getenv("UPSTART_JOB"))
+        return CONFIG_SUPERVISED_UPSTART;
+    if ((any || asked == CONFIG_SUPERVISED_SYSTEMD) && getenv("NOTIFY_SOCKET"))
+        return CONFIG_SUPERVISED_SYSTEMD;
+    return CONFIG_SUPERVISED_NO;
+}
+
+static void check_supervisor(const struct config *conf) {
+    if (process_supervisor(conf) != CONFIG_SUPERVISED_NO) return;
+    if (conf->supervised == CONFIG_SUPERVISED_SYSTEMD)
+        log_warning("supervised systemd: there is no NOTIFY_SOCKET in the environment");
+    if (conf->supervised == CONFIG_SUPERVISED_UPSTART)
+        log_warning("supervised upstart: there is no UPSTART_JOB in the environment");
+}
+
+static void tell_supervisor(struct process *p) {
+    uint64_t period_us;
+    switch (process_supervisor(p->config)) {
+    case CONFIG_SUPERVISED_SYSTEMD:
+        sd_notify(0, "READY=1\nSTATUS=Ready to accept connections\n");
+        if (sd_watchdog_enabled(0, &period_us) > 0) p->watchdog_ms = (int64_t)period_us / 2000;
+        break;
+    case CONFIG_SUPERVISED_UPSTART: raise(SIGSTOP); break;
+    default: break;
+    }
+}
+
+void process_tick(struct process *p) {
+    if (!p->watchdog_ms || (int64_t)clock_mono_ms() < p->watchdog_next) return;
+    p->watchdog_next = (int64_t)clock_mono_ms() + p->watchdog_ms;
+    sd_notify(0, "WATCHDOG=1");
+}
+
+void process_stopping(const struct process *p) {
+    if (process_supervisor(p->config) != CONFIG_SUPERVISED_SYSTEMD) return;
+    sd_notify(0, "STOPPING=1\nSTATUS=Shutting down\n");
+}
+
+/* ---- up and down -------------------------------------------------------------------- */
+
+bool process_start(struct process *p, const struct config *conf, int argc, char **argv) {
+    *p = (struct process){.config = conf, .parent_fd = -1};
+    p->name = mem_dup(argv[0], strlen(argv[0]));
+    if (!process_open_log(conf)) return false;
+    check_supervisor(conf);
+    setlocale(LC_COLLATE, conf->locale_collate);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* until somebody listens */
+    bool supervised = process_supervisor(conf) != CONFIG_SUPERVISED_NO;
+    if (conf->daemonize && !supervised && !go_background(p)) return false;
+    if (conf->set_proc_title) proctitle_init(argc, argv);
+    return true;
+}
+
+/* A server without its pid file serves all the same. */
+static void write_pidfile(struct process *p) {
+    const struct config *conf = p->config;
+    bool background = p->parent_fd >= 0;
+    if (!conf->pidfile[0] && !background) return;
+    const char *path = conf->pidfile[0] ? conf->pidfile : DEFAULT_PIDFILE;
+    char text[32];
+    int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int err = fd < 0 ? -errno : file_write_all(fd, text, (size_t)n);
+    if (fd >= 0) close(fd);
+    if (err) {
+        process_tell("cannot write the pidfile %s: %s", path, strerror(-err));
+    } else {
+        p->pidfile = file_absolute(path);
+    }
+}
+
+void process_title(const struct process *p) {
+    char *title = config_title(p->config, p->name);
+    proctitle_set(title);
+    mem_free(title);
+}
+
+void process_ready(struct process *p) {
+    write_pidfile(p);
+    process_title(p);
+    free_parent(p);
+    tell_supervisor(p);
+}
+
+void process_fini(struct process *p) {
+    if (p->pidfile) unlink(p->pidfile);
+    mem_free(p->pidfile);
+    mem_free(p->name);
+}

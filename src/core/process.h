@@ -1,0 +1,54 @@
+/* process.h - the process around the server: log, background, pid file, title, supervisor.
+ *
+ * T1  What keeps the server from starting is told in one line, to the log and to whoever started
+ *     it by hand.
+ * T2  A server that goes into the background lets its parent go when it serves, or with
+ *     status 1 when it could not start.
+ * Threads: the loop's; process_start before there are others.
+ * Specification: Redis 7.2, the directives named above; sd_notify(3).
+ */
+#ifndef CORE_PROCESS_H
+#define CORE_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/config.h"
+
+struct process {
+    const struct config *config;
+    char *name;            /* as it was started */
+    char *pidfile;         /* absolute; written, to be removed; NULL if none */
+    int parent_fd;         /* the parent in the foreground waits here; -1 if there is none */
+    int64_t watchdog_ms;   /* how often the supervisor wants to hear of us; 0: never */
+    int64_t watchdog_next; /* clock_mono_ms */
+};
+
+/* One line for the log, and for stderr unless the log goes there anyway. */
+__attribute__((format(printf, 1, 2))) void process_tell(const char *fmt, ...);
+
+/* Lets the log go where the configuration says. False: told why. */
+bool process_open_log(const struct config *conf);
+
+/* Log, locale, signals to be ignored, the background. `conf` is borrowed for the process' life.
+ * False: told why. */
+bool process_start(struct process *p, const struct config *conf, int argc, char **argv);
+
+/* The server serves: pid file, title, and a word to the parent and to the supervisor. */
+void process_ready(struct process *p);
+
+/* Renews the title after a change of what it shows. */
+void process_title(const struct process *p);
+
+/* To be called some times a second: a sign of life for the supervisor. */
+void process_tick(struct process *p);
+
+/* The server ends: tells the supervisor. Then, when all is closed, process_fini. */
+void process_stopping(const struct process *p);
+void process_fini(struct process *p);
+
+/* Who watches this process: "systemd" or "upstart" only if the environment agrees, never
+ * "auto". */
+enum config_supervised process_supervisor(const struct config *conf);
+
+#endif

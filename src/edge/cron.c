@@ -1,0 +1,90 @@
+/* cron.c - see resp.h: what connections are looked at for ten times a second. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "edge/edge_internal.h"
+
+#define CRON_CONNS_MIN 50
+#define CRON_PARTS 10
+#define CLIENTS_BYTES_MIN (128 * 1024) /* below, nobody could connect to set it right */
+
+/* ---- maxmemory-clients -------------------------------------------------------------- */
+
+/* Bytes; 0: no limit. */
+static uint64_t clients_limit(const struct config *conf) {
+    int64_t set = conf->maxmemory_clients;
+    uint64_t limit =
+        set >= 0 ? (uint64_t)set : (uint64_t)((double)conf->maxmemory_bytes * (double)-set / 100);
+    return limit && limit < CLIENTS_BYTES_MIN ? CLIENTS_BYTES_MIN : limit;
+}
+
+struct greedy {
+    struct conn *c;
+    size_t bytes;
+};
+
+static int by_bytes_down(const void *a, const void *b) {
+    size_t x = ((const struct greedy *)a)->bytes, y = ((const struct greedy *)b)->bytes;
+    return (x < y) - (x > y);
+}
+
+/* The connections that may go, the greediest first; the caller frees. */
+static struct greedy *rank_conns(const struct edge *edge, size_t *count) {
+    struct greedy *ranks = mem_alloc((edge->core->session_count + 1) * sizeof *ranks);
+    *count = 0;
+    for (struct list_link *l = list_first(&edge->conns); l; l = list_next(&edge->conns, l)) {
+        struct conn *c = LIST_MEMBER(l, struct conn, in_all);
+        if (c->s.state & SESSION_NO_EVICT) continue;
+        ranks[(*count)++] = (struct greedy){c, session_memory(&c->s)};
+    }
+    qsort(ranks, *count, sizeof *ranks, by_bytes_down);
+    return ranks;
+}
+
+static void evict_conns(struct edge *edge, uint64_t all, uint64_t limit) {
+    size_t count;
+    struct greedy *ranks = rank_conns(edge, &count);
+    for (size_t i = 0; i < count && all > limit; i++) {
+        log_notice("client %s is closed: it held %zu of the clients' %llu bytes, which are over "
+                   "maxmemory-clients",
+                   ranks[i].c->s.addr, ranks[i].bytes, (unsigned long long)all);
+        all -= ranks[i].bytes;
+        edge->core->stats.evicted_clients++;
+        conn_close(ranks[i].c);
+    }
+    mem_free(ranks);
+}
+
+static void check_clients_memory(struct edge *edge) {
+    uint64_t limit = clients_limit(edge->core->config), all = 0;
+    if (!limit) return;
+    for (struct list_link *l = list_first(&edge->conns); l; l = list_next(&edge->conns, l)) {
+        all += session_memory(&LIST_MEMBER(l, struct conn, in_all)->s);
+    }
+    if (all > limit) evict_conns(edge, all, limit);
+}
+
+/* ---- idle and slow clients ---------------------------------------------------------- */
+
+static void check_idle(struct conn *c) {
+    const struct core *core = c->s.core;
+    int timeout_s = core->config->timeout_s;
+    if (!timeout_s || c->s.gates & GATE_MONITOR || c->s.state & SESSION_HELD) return;
+    if (core->now_ms - c->s.active_ms > (int64_t)timeout_s * 1000) conn_close(c);
+}
+
+void edge_cron(struct edge *edge) {
+    size_t n = edge->core->session_count / CRON_PARTS;
+    if (n < CRON_CONNS_MIN) n = CRON_CONNS_MIN;
+    for (size_t i = 0; i < n && i < edge->core->session_count; i++) {
+        struct list_link *l = list_pop_front(&edge->conns);
+        if (!l) break;
+        list_push_back(&edge->conns, l);
+        struct conn *c = LIST_MEMBER(l, struct conn, in_all);
+        check_idle(c);
+        conn_check_output(c);
+    }
+    check_clients_memory(edge);
+    edge_free_dead(edge);
+}

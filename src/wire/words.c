@@ -1,0 +1,52 @@
+/* words.c - see words.h. */
+#include "wire/words.h"
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static char escaped(char c) {
+    switch (c) {
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    case 'b': return '\b';
+    case 'a': return '\a';
+    default: return c;
+    }
+}
+
+static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == 0; }
+
+bool words_more(const char **at, const char *end) {
+    while (*at < end && is_blank(**at)) ++*at;
+    return *at < end;
+}
+
+bool words_take(const char **at, const char *end, char **to) {
+    const char *p = *at;
+    char *out = *to, quote = 0;
+    for (; p < end && (quote || !is_blank(*p)); p++) {
+        if (quote == '"' && *p == '\\' && end - p > 3 && p[1] == 'x' && hex_digit(p[2]) >= 0 &&
+            hex_digit(p[3]) >= 0) {
+            *out++ = (char)(hex_digit(p[2]) * 16 + hex_digit(p[3]));
+            p += 3;
+        } else if (quote == '"' && *p == '\\' && end - p > 1) {
+            *out++ = escaped(*++p);
+        } else if (quote == '\'' && *p == '\\' && end - p > 1 && p[1] == '\'') {
+            *out++ = *++p;
+        } else if (quote && *p == quote) {
+            if (p + 1 < end && !is_blank(p[1])) return false;
+            quote = 0;
+        } else if (!quote && (*p == '"' || *p == '\'')) {
+            quote = *p;
+        } else {
+            *out++ = *p;
+        }
+    }
+    *at = p;
+    *to = out;
+    return !quote;
+}

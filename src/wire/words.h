@@ -1,0 +1,21 @@
+/* words.h - the words of a line, as redis.conf and inline commands quote them.
+ *
+ * Words are parted by blanks (space, \t to \r, zero). "..." knows the escapes \n \r \t \b \a
+ * \xHH and \c for any other byte c, '...' only \'. A quoted part may stand anywhere in a word, but
+ * ends it.
+ * Threads: any. Specification: Redis 7.2.
+ */
+#ifndef WIRE_WORDS_H
+#define WIRE_WORDS_H
+
+#include <stdbool.h>
+
+/* Moves *at behind the blanks; false at the end of the line. */
+bool words_more(const char **at, const char *end);
+
+/* Takes the word at *at, which is not blank: *at moves behind it, its bytes without quotes go to
+ * *to, which moves behind them. They are never more than were read, so *to may be the line itself.
+ * False if a quote stays open or is followed by no blank. */
+bool words_take(const char **at, const char *end, char **to);
+
+#endif
