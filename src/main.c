@@ -325,6 +325,7 @@ static bool start(struct server *sv) {
     net_timer_init(&sv->cron, sv->loop, on_cron, sv);
     net_timer_init(&sv->alarm, sv->loop, on_alarm, sv);
     net_timer_start(&sv->cron, CORE_CRON_MS * 1000, CORE_CRON_MS * 1000);
+    core_cron(sv->core); /* the first sample is that of an empty server */
     return true;
 }
 

@@ -17,6 +17,7 @@
 #define SEG_ITEMS_MAX (BUCKETS_STRETCHED * TABLE_SLOTS)
 
 #define RANDOM_TRIES 1000
+#define RANDOM_TTL_TRIES 100
 
 #define EXPIRY_UNIT_SHIFT 11 /* 2,048 ms */
 #define EXPIRY_FAR 0xfffe
@@ -133,6 +134,32 @@ static void leaf_split(struct table *t, const struct table_seg *s) {
     }
     mem_free(leaf);
     t->bytes -= sizeof *leaf;
+}
+
+/* The other way: two leaves of one segment each become one leaf, and a table of one segment does
+ * without a directory. s is the segment of a leaf of its own; false if its neighbour has more. */
+static bool leaf_merge(struct table *t, struct table_seg *s) {
+    uint64_t own = t->top[top_index(t, s->prefix)];
+    unsigned depth = top_depth(own);
+    struct table_leaf *leaf = top_leaf(own);
+    if (!depth) {
+        t->bytes -= sizeof *leaf + ((size_t)1 << top_bits(t)) * sizeof *t->top;
+        mem_free(leaf);
+        mem_free(t->top);
+        t->top = NULL;
+        dir_set(t, s);
+        return true;
+    }
+    uint64_t bit = (uint64_t)1 << (64 - depth);
+    uint64_t other = t->top[top_index(t, s->prefix ^ bit)];
+    struct table_seg *buddy = top_leaf(other)->seg[0];
+    if (top_depth(other) != depth || buddy->depth != depth) return false;
+    mem_free(top_leaf(other));
+    t->bytes -= sizeof *leaf;
+    top_set(t, s->prefix & ~bit, depth - 1, leaf);
+    dir_set(t, s);
+    dir_set(t, buddy);
+    return true;
 }
 
 /* ---- buckets ------------------------------------------------------------------------ */
@@ -352,7 +379,7 @@ static struct table_seg *seg_merge(struct table *t, struct table_seg *a, struct 
 static struct table_seg *seg_shrink_step(struct table *t, struct table_seg *s) {
     if (s->buckets > BUCKETS_FULL) return seg_resize(t, s, BUCKETS_FULL) ? s : NULL;
     if (!t->top) return s->buckets > 1 && seg_resize(t, s, s->buckets / 2u) ? s : NULL;
-    if (s->depth <= top_depth(t->top[top_index(t, s->prefix)])) return NULL; /* U2 */
+    if (s->depth == top_depth(t->top[top_index(t, s->prefix)])) return leaf_merge(t, s) ? s : NULL;
     struct table_seg *buddy = seg_of(t, s->prefix ^ ((uint64_t)1 << (64 - s->depth)));
     if (buddy->depth != s->depth || buddy->count + s->count > BUCKETS_FULL * TABLE_SLOTS / 2)
         return NULL;
@@ -494,24 +521,45 @@ uint64_t table_scan(const struct table *t, uint64_t cursor, void (*visit)(void *
     return (s->prefix + (next << (48 - s->depth))) >> 16;
 }
 
+static void *first_in(const struct table_seg *s, unsigned from, bool ttl_only) {
+    for (unsigned i = 0; i < s->buckets; i++) {
+        const struct table_bucket *b = s->page + (from + i) % s->buckets;
+        unsigned mask = ttl_only ? b->ttl : b->occ;
+        if (mask) return bucket_item(b, (unsigned)__builtin_ctz(mask));
+    }
+    return NULL;
+}
+
+/* Where few items have an expiry the wheel knows the segments that they are in. It may know some
+ * that have lost theirs; these leave it here, so that each is looked through in vain once. */
+static void *random_expiring(const struct table *t, uint64_t (*random)(void)) {
+    struct wheel_node *node;
+    while (t->wheel && (node = wheel_pick(t->wheel, random()))) {
+        const struct table_seg *s = (const struct table_seg *)(const void *)node;
+        void *item = first_in(s, (unsigned)(random() % s->buckets), true);
+        if (item) return item;
+        wheel_drop(t->wheel, node);
+    }
+    return NULL;
+}
+
 void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void)) {
     if (!t->count) return NULL;
     uint64_t r = 0;
-    for (int tries = 0; tries < RANDOM_TRIES; tries++) {
+    for (int tries = ttl_only ? RANDOM_TTL_TRIES : RANDOM_TRIES; tries; tries--) {
         r = random();
         const struct table_seg *s = seg_of(t, r);
         const struct table_bucket *b = s->page + slot_home(seg_slot(s), r);
         unsigned i = (unsigned)(r % TABLE_SLOTS);
         if ((ttl_only ? b->ttl : b->occ) >> i & 1) return bucket_item(b, i);
     }
-    /* Few are left: the next in hash order will do, if there is one. */
+    if (ttl_only) return random_expiring(t, random);
+    /* Few are left: the next in hash order will do. */
     uint64_t hash = r;
     for (size_t seen = 0; seen <= t->segs; seen++) {
         const struct table_seg *s = seg_of(t, hash);
-        for (unsigned i = 0; s->count && i < s->buckets; i++) {
-            unsigned mask = ttl_only ? s->page[i].ttl : s->page[i].occ;
-            if (mask) return bucket_item(s->page + i, (unsigned)__builtin_ctz(mask));
-        }
+        void *item = s->count ? first_in(s, 0, false) : NULL;
+        if (item) return item;
         hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
     }
     return NULL;
@@ -598,7 +646,8 @@ size_t table_expire(struct wheel_node *node, int64_t now_ms,
                     void (*gone)(void *ctx, struct table *t, void *item), void *ctx) {
     struct table_seg *s = (struct table_seg *)(void *)node;
     struct expiring x = {s, now_ms, INT64_MAX, 0, gone, ctx};
-    bool rebase = now_ms - s->base_ms > EXPIRY_REBASE_MS;
+    /* A base ahead of now (the clock was set back) bounds nothing. */
+    bool rebase = now_ms - s->base_ms > EXPIRY_REBASE_MS || now_ms < s->base_ms;
     int64_t old_base_ms = s->base_ms;
     for (unsigned i = 0; i < s->buckets; i++) {
         struct table_bucket *b = s->page + i;

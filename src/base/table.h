@@ -16,7 +16,8 @@
  * T4  No segment has more than TABLE_DEPTH_MAX leading bits, so that a bucket's first
  *     hash position fits into the 48 bits of a scan cursor.
  * Cost: a find is one directory walk (two loads, cached) and, mostly, one line of buckets.
- * A split handles about 450 items: some 15 us. Threads: the owner's.
+ * A split handles about 450 items: some 15 us. Removals merge segments and leaves again; the
+ * top array alone stays at its largest (8 bytes per 512 segments). Threads: the owner's.
  * After: extendible hashing (Fagin et al. 1979); Dash (VLDB 2020) for segments with
  * neighbours; F14 for the overflow count.
  */
@@ -71,7 +72,7 @@ struct table {
     size_t segs;
     size_t bytes; /* of pages, segments and the directory */
     const struct table_ops *ops;
-    struct wheel *wheel; /* NULL: items have no expiry */
+    struct wheel *wheel; /* of this table alone; NULL: items have no expiry */
     void *owner;         /* the user's, kept for callbacks */
 };
 
@@ -213,8 +214,9 @@ void table_remove(struct table *t, uint64_t hash, struct table_place place);
 uint64_t table_scan(const struct table *t, uint64_t cursor, void (*visit)(void *ctx, void *item),
                     void *ctx);
 
-/* An item picked evenly, of all or of those with an expiry; NULL if there is none. `random`
- * gives 64 random bits a call. Cost: a few probes; where very few qualify, up to a pass. */
+/* An item picked by chance, of all or of those with an expiry; NULL if there is none. `random`
+ * gives 64 random bits a call. Nearly even, but where less than some hundredth of all slots
+ * qualifies. Cost: a few probes, a thousand at most, and then a look at some segments. */
 void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void));
 
 /* Every item, in no order, while the table stays as it is. */

@@ -52,15 +52,33 @@ void wheel_set(struct wheel *w, struct wheel_node *node, int64_t due_ms) {
     place(w, node);
 }
 
-/* Empties a slot, placing its nodes anew. */
-static void spill(struct wheel *w, int level, int slot) {
-    struct wheel_node *node = w->slots[level][slot];
-    w->slots[level][slot] = NULL;
-    w->used[level][slot / 64] &= ~((uint64_t)1 << slot % 64);
+static void place_all(struct wheel *w, struct wheel_node *node) {
     while (node) {
         struct wheel_node *next = node->next;
         place(w, node);
         node = next;
+    }
+}
+
+/* Empties a slot, placing its nodes anew. */
+static void spill(struct wheel *w, int level, int slot) {
+    struct wheel_node *first = w->slots[level][slot];
+    w->slots[level][slot] = NULL;
+    w->used[level][slot / 64] &= ~((uint64_t)1 << slot % 64);
+    place_all(w, first);
+}
+
+/* The clock was set back: all nodes are placed as seen from the earlier tick, for which those
+ * that were due may be early. */
+static void go_back(struct wheel *w, int64_t tick) {
+    struct wheel_node *first = w->due;
+    w->due = NULL;
+    w->tick = tick;
+    place_all(w, first);
+    for (int level = 0; level < WHEEL_LEVELS; level++) {
+        for (int slot = 0; slot < WHEEL_SLOTS; slot++) {
+            if (w->slots[level][slot]) spill(w, level, slot);
+        }
     }
 }
 
@@ -93,6 +111,7 @@ static int64_t next_tick(const struct wheel *w) {
 
 struct wheel_node *wheel_due(struct wheel *w, int64_t now_ms) {
     int64_t now_tick = now_ms / WHEEL_TICK_MS;
+    if (now_tick + 1 < w->tick) go_back(w, now_tick);
     while (!w->due && w->tick <= now_tick) {
         int64_t at = next_tick(w);
         if (at < 0 || at > now_tick) {
@@ -110,6 +129,22 @@ struct wheel_node *wheel_due(struct wheel *w, int64_t now_ms) {
     }
     struct wheel_node *node = w->due;
     if (node) wheel_drop(w, node);
+    return node;
+}
+
+#define PICK_STEPS 16 /* into a slot's list */
+
+struct wheel_node *wheel_pick(const struct wheel *w, uint64_t random) {
+    const unsigned all = WHEEL_LEVELS * WHEEL_SLOTS;
+    struct wheel_node *node = w->due;
+    unsigned at = (unsigned)(random >> 32) % all;
+    for (unsigned i = 0; i < all; i++, at = at + 1 == all ? 0 : at + 1) {
+        if (!w->slots[at / WHEEL_SLOTS][at % WHEEL_SLOTS]) continue;
+        node = w->slots[at / WHEEL_SLOTS][at % WHEEL_SLOTS];
+        break;
+    }
+    for (unsigned steps = random % PICK_STEPS; node && node->next && steps; steps--)
+        node = node->next;
     return node;
 }
 

@@ -5,7 +5,8 @@
  * waits in the last slot there and is looked at again.
  *
  * W1  A node is in the wheel from wheel_set until wheel_drop or until it is due.
- * W2  wheel_due gives a node out never early, and at most one tick late of its being called.
+ * W2  wheel_due gives a node out never early, and at most one tick late of its being called;
+ *     also when the time that it is told goes back, at the cost of moving every node once.
  * Cost: O(1) each; wheel_due amortised one move per level.
  * Nodes lie in their owner. Threads: the owner's.
  */
@@ -42,6 +43,10 @@ static inline bool wheel_has(const struct wheel_node *node) { return node->link;
 
 /* Takes out one node whose time has come, NULL if there is none (any more). */
 struct wheel_node *wheel_due(struct wheel *w, int64_t now_ms);
+
+/* Some node, which stays in; NULL if there is none. Not all are equally likely: one that is due
+ * alone is picked more often than one of many. Cost: up to a look at every slot. */
+struct wheel_node *wheel_pick(const struct wheel *w, uint64_t random);
 
 /* A time not after the earliest node's, and after now when none is due: when to look again.
  * INT64_MAX when empty. */

@@ -35,29 +35,34 @@ static bool bit_offset(struct ctx *c, int i, unsigned field_bits, uint64_t *offs
 /* A range of BITCOUNT and BITPOS. */
 struct bit_range {
     int64_t first, last;
-    bool given, last_given; /* false: from the start, to the end */
+    bool last_given; /* false: to the end */
     bool in_bits;           /* not bytes */
 };
 
-/* Reads "[first [last [BYTE|BIT]]]" from argument i on. */
-static bool bit_range_parse(struct ctx *c, int i, struct bit_range *range) {
+/* The unit in argument i, if there is one. */
+static bool bit_unit_parse(struct ctx *c, int i, struct bit_range *range) {
+    if (i >= c->argc) return true;
+    range->in_bits = slice_is(c->argv[i], "BIT");
+    if (range->in_bits || slice_is(c->argv[i], "BYTE")) return true;
+    reply_err(c->r, ERR_SYNTAX);
+    return false;
+}
+
+/* Reads "[first [last [BYTE|BIT]]]" from argument i on. Which of two wrong ones is told follows
+ * Redis: BITPOS looks at the unit before the last position. */
+static bool bit_range_parse(struct ctx *c, int i, bool unit_first, struct bit_range *range) {
     *range = (struct bit_range){.last = -1};
-    if (i < c->argc) {
-        if (!ctx_int(c, i, &range->first)) return false;
-        range->given = true;
+    if (i + 3 < c->argc) {
+        reply_err(c->r, ERR_SYNTAX);
+        return false;
     }
-    if (i + 1 < c->argc) {
-        if (!ctx_int(c, i + 1, &range->last)) return false;
-        range->last_given = true;
-    }
-    if (i + 2 < c->argc) {
-        range->in_bits = slice_is(c->argv[i + 2], "BIT");
-        if (i + 3 < c->argc || (!range->in_bits && !slice_is(c->argv[i + 2], "BYTE"))) {
-            reply_err(c->r, ERR_SYNTAX);
-            return false;
-        }
-    }
-    return true;
+    if (i >= c->argc) return true;
+    if (!ctx_int(c, i, &range->first)) return false;
+    if (unit_first && !bit_unit_parse(c, i + 2, range)) return false;
+    if (i + 1 >= c->argc) return true;
+    range->last_given = true;
+    if (!ctx_int(c, i + 1, &range->last)) return false;
+    return unit_first || bit_unit_parse(c, i + 2, range);
 }
 
 /* -- single bits --------------------------------------------------------------------- */
@@ -111,7 +116,7 @@ static void bitmap_bitcount(struct ctx *c) {
         reply_err(c->r, ERR_SYNTAX);
         return;
     }
-    if (!bit_range_parse(c, 2, &range)) return;
+    if (!bit_range_parse(c, 2, false, &range)) return;
     const struct entry *e = db_read(c->db, ctx_key(c, 1));
     if (!ctx_is_type(c, e, TYPE_STRING)) return;
     struct slice s = string_bytes(e, digits);
@@ -139,7 +144,7 @@ static void bitmap_bitpos(struct ctx *c) {
         reply_error(c->r, "ERR The bit argument must be 1 or 0.");
         return;
     }
-    if (!bit_range_parse(c, 3, &range)) return;
+    if (!bit_range_parse(c, 3, true, &range)) return;
     const struct entry *e = db_read(c->db, ctx_key(c, 1));
     if (!e) {
         reply_int(c->r, bit ? -1 : 0);

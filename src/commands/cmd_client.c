@@ -77,9 +77,10 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%d lib-name=%s "
         "lib-ver=%s",
         (unsigned long long)s->id, s->addr, s->laddr, s->fd, shown(s->name),
-        (long long)(c->core->now_ms - s->created_ms) / 1000, (long long)(c->core->now_ms - s->active_ms) / 1000,
-        flags, s->db->id, s->query_bytes, s->query_free, argv_bytes, buffer, buffer,
-        listed ? 0 : pending, listed, listed ? held : 0, total, pending ? "rw" : "r",
+        (long long)(c->core->now_ms - s->created_ms) / 1000,
+        (long long)(c->core->now_ms - s->active_ms) / 1000, flags, s->db->id, s->query_bytes,
+        s->query_free, argv_bytes, buffer, buffer, listed ? 0 : pending, listed, listed ? held : 0,
+        total, pending ? "rw" : "r",
         s->last_row ? row_full_name(c->core->rows, s->last_row, name) : "NULL", CONNECTION_USER,
         s->reply.proto, shown(s->lib_name), shown(s->lib_ver));
     ASSERT(n > 0 && (size_t)n < out->room - out->n);

@@ -167,25 +167,23 @@ static uint64_t evict_budget_ticks(int tenacity) {
 bool core_evict(struct core *core) {
     const struct config *conf = core->config;
     uint64_t max = conf->maxmemory_bytes;
-    if (!max || keyspace_memory(core->ks) <= max) {
+    /* As in Redis, nothing leaves during a pause. */
+    if (!max || core->pause_until_ms || keyspace_fits(core->ks, max)) {
         core->over_memory = false;
         return true;
     }
     uint64_t start = clock_ticks();
     uint64_t budget = evict_budget_ticks(conf->maxmemory_eviction_tenacity);
     bool met = false;
-    int n = 0;
     while (!met && keyspace_evict_one(core->ks, (enum evict_policy)conf->maxmemory_policy,
                                       conf->maxmemory_samples)) {
-        met = keyspace_memory(core->ks) <= max;
-        if (++n % 16 == 0 && clock_ticks() - start > budget) break;
+        /* Out of time, but on the way: the command may run, the next one goes on. */
+        met = keyspace_fits(core->ks, max) || clock_ticks() - start > budget;
     }
     send_garbage(core);
     uint64_t us = clock_ticks_to_us(clock_ticks() - start);
     core->stats.evict_stalls_us += us;
     latency_note(core->latency, "eviction-cycle", (int64_t)us / 1000);
-    /* Progress was made but more is to be done: the command may run, the next one goes on. */
-    met = met || clock_ticks() - start > budget;
     core->over_memory = !met;
     return met;
 }

@@ -72,14 +72,28 @@ static void seal(struct reply *r) {
     r->at = r->end = NULL;
 }
 
+static size_t chunk_bytes(const struct reply_chunk *c) {
+    return sizeof *c + (c->blob ? c->used : c->cap);
+}
+
 static void chain(struct reply *r, struct reply_chunk *c) {
     seal(r);
+    r->held_bytes += chunk_bytes(c);
+    r->chunks++;
     if (r->last) {
         r->last->next = c;
     } else {
         r->first = c;
     }
     r->last = c;
+}
+
+/* Gives up a chunk that is sealed and out of the chain. */
+static void unchain(struct reply *r, struct reply_chunk *c) {
+    r->held_bytes -= chunk_bytes(c);
+    r->chunks--;
+    r->sealed_bytes -= c->used;
+    chunk_free(c);
 }
 
 /* Opens room for at least n bytes, n at most what a chunk takes. */
@@ -95,13 +109,13 @@ static inline char *room(struct reply *r, size_t n) {
 }
 
 static void drop_all(struct reply *r) {
+    seal(r);
     for (struct reply_chunk *c = r->first, *next; c; c = next) {
         next = c->next;
-        chunk_free(c);
+        unchain(r, c);
     }
     r->first = r->last = NULL;
-    r->at = r->end = NULL;
-    r->sealed_bytes = r->sent = 0;
+    r->sent = 0;
 }
 
 void reply_fini(struct reply *r) { drop_all(r); }
@@ -110,21 +124,7 @@ static size_t open_bytes(const struct reply *r) {
     return r->at ? (size_t)(r->at - r->last->data) - r->last->used : 0;
 }
 
-size_t reply_pending(struct reply *r) { return r->sealed_bytes + open_bytes(r) - r->sent; }
-
-size_t reply_memory(const struct reply *r) {
-    size_t n = 0;
-    for (const struct reply_chunk *c = r->first; c; c = c->next) {
-        n += sizeof *c + (c->blob ? c->used : c->cap);
-    }
-    return n;
-}
-
-int reply_chunks(const struct reply *r) {
-    int n = 0;
-    for (struct reply_chunk *c = r->first; c; c = c->next) n++;
-    return n;
-}
+size_t reply_pending(const struct reply *r) { return r->sealed_bytes + open_bytes(r) - r->sent; }
 
 int reply_pieces(struct reply *r, struct iovec *pieces, int max) {
     int n = 0;
@@ -147,17 +147,15 @@ void reply_sent(struct reply *r, size_t n) {
     while (r->first && n >= r->first->used) {
         struct reply_chunk *c = r->first;
         n -= c->used;
-        r->sealed_bytes -= c->used;
         r->first = c->next;
-        chunk_free(c);
+        unchain(r, c);
     }
     if (!r->first) r->last = NULL;
     r->sent = n;
 }
 
-struct reply_place reply_here(struct reply *r) {
-    seal(r);
-    return (struct reply_place){r->last, r->last ? r->last->used : 0};
+struct reply_place reply_here(const struct reply *r) {
+    return (struct reply_place){r->last, r->last ? r->last->used + open_bytes(r) : 0};
 }
 
 void reply_rewind(struct reply *r, struct reply_place since) {
@@ -169,13 +167,16 @@ void reply_rewind(struct reply *r, struct reply_place since) {
     struct reply_chunk *next;
     for (struct reply_chunk *c = since.chunk->next; c; c = next) {
         next = c->next;
-        r->sealed_bytes -= c->used;
-        chunk_free(c);
+        unchain(r, c);
     }
     r->sealed_bytes -= since.chunk->used - since.used;
     since.chunk->used = since.used;
     since.chunk->next = NULL;
     r->last = since.chunk;
+    if (since.chunk->cap == CHUNK_CAP) {
+        r->at = since.chunk->data + since.used;
+        r->end = since.chunk->data + CHUNK_CAP;
+    }
 }
 
 void reply_raw(struct reply *r, const char *p, size_t n) {
@@ -403,6 +404,8 @@ void reply_error(struct reply *r, const char *text) { error_text(r, text, strlen
 
 void reply_err(struct reply *r, int err) { reply_error(r, err_text(err)); }
 
+static bool is_line_end(char c) { return c == '\r' || c == '\n'; }
+
 void reply_errorf(struct reply *r, const char *fmt, ...) {
     char buf[2048];
     va_list ap;
@@ -411,8 +414,9 @@ void reply_errorf(struct reply *r, const char *fmt, ...) {
     va_end(ap);
     ASSERT(n >= 0);
     if ((size_t)n >= sizeof buf) n = sizeof buf - 1;
+    while (n > 0 && is_line_end(buf[n - 1])) n--;
     for (int i = 0; i < n; i++) {
-        if (buf[i] == '\r' || buf[i] == '\n') buf[i] = ' ';
+        if (is_line_end(buf[i])) buf[i] = ' ';
     }
     error_text(r, buf, (size_t)n);
 }

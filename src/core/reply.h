@@ -28,6 +28,8 @@ struct reply {
     struct reply_chunk *first, *last;
     size_t sealed_bytes; /* of the pieces in the chain, but not of the open end of the last */
     size_t sent;         /* of the first piece */
+    size_t held_bytes;   /* of all chunks, whole, shared blobs too */
+    int chunks;
     uint8_t proto;       /* 2 or 3 */
     uint32_t errors;     /* error replies ever written here */
     char error_prefix[REPLY_ERROR_PREFIX_MAX]; /* "ERR", "WRONGTYPE" ... of the last one */
@@ -56,7 +58,7 @@ void reply_set(struct reply *r, size_t n);
 void reply_push(struct reply *r, size_t n);
 
 /* Errors: the text with its prefix ("ERR ..."), no '-' and no line end. Line ends in a
- * formatted text become spaces. */
+ * formatted text become spaces, but for those at its end, which go. */
 void reply_error(struct reply *r, const char *text);
 void reply_errorf(struct reply *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* One of base/err.h. */
@@ -76,9 +78,9 @@ void reply_end_set(struct reply *r, struct reply_mark m, size_t n);
 /* -- for the door ---------------------------------------------------------------------- */
 
 /* Bytes queued, and the memory that queueing them holds (chunks whole, shared blobs too). */
-size_t reply_pending(struct reply *r);
-size_t reply_memory(const struct reply *r);
-int reply_chunks(const struct reply *r);
+size_t reply_pending(const struct reply *r);
+static inline size_t reply_memory(const struct reply *r) { return r->held_bytes; }
+static inline int reply_chunks(const struct reply *r) { return r->chunks; }
 
 /* Up to max pieces that are next to be sent; reply_sent takes n bytes of them off. */
 int reply_pieces(struct reply *r, struct iovec *pieces, int max);
@@ -94,7 +96,7 @@ struct reply_place {
     struct reply_chunk *chunk;
     size_t used;
 };
-struct reply_place reply_here(struct reply *r);
+struct reply_place reply_here(const struct reply *r);
 void reply_rewind(struct reply *r, struct reply_place since);
 
 #endif

@@ -142,11 +142,13 @@ void session_reset(struct session *s) {
     session_set_text(&s->name, slice_of(NULL, 0));
 }
 
-static size_t text_bytes(const char *text) { return text ? strlen(text) + 1 : 0; }
-
 size_t session_memory(const struct session *s) {
-    return sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply) +
-           text_bytes(s->name) + text_bytes(s->lib_name) + text_bytes(s->lib_ver);
+    const char *const texts[] = {s->name, s->lib_name, s->lib_ver};
+    size_t n = sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i]) n += strlen(texts[i]) + 1;
+    }
+    return n;
 }
 
 bool session_permitted(const struct session *s, int permit) {

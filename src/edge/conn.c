@@ -79,8 +79,14 @@ static size_t receive_into(struct conn *c, char *buf, size_t size) {
         c->s.active_ms = c->s.core->now_ms;
         return (size_t)n;
     }
+    if (n == NET_AGAIN) return 0;
+    if (n == 0 && reply_pending(&c->s.reply)) { /* it may have ended its own direction only */
+        c->s.state |= SESSION_CLOSE_AFTER;
+        net_stream_pause_read(&c->stream, true);
+        return 0;
+    }
     if (n == NET_ERROR) log_verbose("reading from %s: %s", c->s.addr, net_stream_error(&c->stream));
-    if (n != NET_AGAIN) conn_close(c);
+    conn_close(c);
     return 0;
 }
 
@@ -134,16 +140,29 @@ void conn_keep(struct conn *c) {
 
 /* ---- sending ------------------------------------------------------------------------ */
 
+/* Cuts the pieces off behind bytes_max; returns their sum. */
+static size_t cut_pieces(struct iovec *pieces, int *n, size_t bytes_max) {
+    size_t all = 0;
+    for (int i = 0; i < *n; i++) {
+        all += pieces[i].iov_len;
+        if (likely(all <= bytes_max)) continue;
+        pieces[i].iov_len -= all - bytes_max;
+        *n = i + 1;
+        return bytes_max;
+    }
+    return all;
+}
+
 void conn_send(struct conn *c) {
     struct iovec pieces[SEND_PIECES];
     struct core_stats *stats = &c->s.core->stats;
+    size_t share = EDGE_SEND_BYTES;
     int n;
     if (c->dead) return;
     do {
         n = reply_pieces(&c->s.reply, pieces, SEND_PIECES);
         if (!n) break;
-        size_t all = 0;
-        for (int i = 0; i < n; i++) all += pieces[i].iov_len;
+        size_t all = cut_pieces(pieces, &n, share);
         ssize_t sent = n == 1 ? net_stream_write(&c->stream, pieces[0].iov_base, pieces[0].iov_len)
                               : net_stream_writev(&c->stream, pieces, n);
         stats->writes++;
@@ -156,11 +175,12 @@ void conn_send(struct conn *c) {
             stats->net_out += (size_t)sent;
             c->s.bytes_out += (size_t)sent;
         }
-        if (sent == NET_AGAIN || (size_t)sent < all) {
+        if (sent == NET_AGAIN || (size_t)sent < all || all == share) {
             if (!c->write_wanted) net_stream_want_write(&c->stream, true);
             c->write_wanted = true;
             return;
         }
+        share -= all;
     } while (n == SEND_PIECES); /* else that was all */
     if (c->write_wanted) net_stream_want_write(&c->stream, false);
     c->write_wanted = false;
@@ -185,7 +205,7 @@ void conn_check_output(struct conn *c) {
     bool over = limit->hard_bytes && used >= limit->hard_bytes;
     if (limit->soft_bytes && used >= limit->soft_bytes) {
         if (!c->s.soft_limit_since_ms) c->s.soft_limit_since_ms = core->now_ms;
-        if (core->now_ms - c->s.soft_limit_since_ms > limit->soft_s * 1000) over = true;
+        if ((core->now_ms - c->s.soft_limit_since_ms) / 1000 > limit->soft_s) over = true;
     } else {
         c->s.soft_limit_since_ms = 0;
     }

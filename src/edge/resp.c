@@ -88,8 +88,9 @@ static bool run_reader(struct conn *c) {
     return !c->reader_ready;
 }
 
-/* Feeds the reader until the bytes end, the connection stops, or the short way can go on. */
-static void run_slow(struct conn *c) {
+/* Feeds the reader until the bytes end, the connection stops, its share of time is over, or the
+ * short way can go on. */
+static void run_slow(struct conn *c, uint64_t since, uint64_t share) {
     if (!c->reader) c->reader = resp_reader_new();
     if (c->reader_ready && !run_reader(c)) return;
     while (!conn_stopped(c) && c->at < c->end) {
@@ -98,7 +99,7 @@ static void run_slow(struct conn *c) {
         enum resp_state state =
             resp_reader_feed(c->reader, c->at, (size_t)(c->end - c->at), &limits, &used);
         c->at += used;
-        if (state == RESP_COMMAND && !run_reader(c)) break;
+        if (state == RESP_COMMAND && (!run_reader(c) || clock_ticks() - since > share)) break;
         if (state == RESP_FAILED) {
             reply_errorf(&c->s.reply, "ERR Protocol error: %s", c->reader->error);
             c->s.state |= SESSION_CLOSE_AFTER;
@@ -181,7 +182,7 @@ static void run_round(struct core *core, struct batch *b, struct conn **conns, i
         }
         run_batch(core, b);
         if (slow && !conn_stopped(c)) {
-            run_slow(c);
+            run_slow(c, since, share);
             if (c->at == c->end) i++;
         }
         uint64_t now = clock_ticks();
@@ -224,9 +225,9 @@ static void serve_kicked(struct edge *edge) {
             conn_close(c);
             continue;
         }
-        conn_send(c);
+        if (!c->write_wanted) conn_send(c);
         conn_check_output(c);
-        if (c->dead || c->s.state & SESSION_HELD) continue;
+        if (conn_stopped(c)) continue;
         net_stream_pause_read(&c->stream, false);
         if ((c->backlog_bytes || c->reader_ready) && !list_linked(&c->in_ready)) {
             list_push_back(&edge->ready, &c->in_ready);

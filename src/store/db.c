@@ -222,6 +222,13 @@ void db_drop(struct db *db, uint64_t hash, struct table_place place, struct entr
     db_release(db, e);
 }
 
+/* Makes way for a new value of k: not even a pause keeps a key that is past its time then. */
+static void vacate(struct db *db, const struct key *k) {
+    struct table_place place;
+    struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(*k), k->hash, &place);
+    if (e) db_drop(db, k->hash, place, e);
+}
+
 /* Puts `to` where `from` is, and frees from's block. */
 static void entry_swap(struct db *db, uint64_t hash, struct table_place place, struct entry *from,
                        struct entry *to) {
@@ -269,6 +276,7 @@ static inline __attribute__((always_inline)) struct entry *put(struct db *db, co
         touch(db->ks, e);
         return e;
     }
+    if (unlikely(db->ks->expire_paused)) vacate(db, k); /* find hides it, the table has it */
     if (sh.expire_ms == DB_KEEP_TTL) sh.expire_ms = DB_NO_TTL;
     e = entry_new(db, key_slice(*k), sh);
     lru_begin(db->ks, e);
@@ -465,7 +473,7 @@ void db_set_expire(struct db *db, struct key k, int64_t ms) {
 
 void db_rename(struct db *db, struct key from, struct db *dst, struct key to) {
     struct table_place place;
-    db_delete(dst, to);
+    vacate(dst, &to);
     struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(from), from.hash, &place);
     ASSERT(e);
     struct entry *made = entry_like(dst, key_slice(to), e);
@@ -477,7 +485,7 @@ void db_rename(struct db *db, struct key from, struct db *dst, struct key to) {
 
 void db_copy(struct db *db, struct key from, struct db *dst, struct key to) {
     struct table_place place;
-    db_delete(dst, to);
+    vacate(dst, &to);
     struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(from), from.hash, &place);
     ASSERT(e);
     struct entry *made = entry_like(dst, key_slice(to), e);

@@ -72,6 +72,8 @@ struct keyspace {
     int lfu_decay_minutes;
     uint64_t hits, misses, expired, evicted;
     struct garbage *garbage; /* see keyspace_take_garbage */
+    _Atomic size_t leaving_bytes; /* of blobs that are garbage and not freed yet */
+    _Atomic uint32_t leaving_shelves; /* databases likewise */
     int expire_turn;         /* the database that keyspace_expire_step begins with */
     struct evict_pool *evict_pool;
     /* Called for each key that leaves by itself, before it is gone. May be NULL; must not write to
@@ -88,6 +90,10 @@ void keyspace_set_now(struct keyspace *ks, int64_t now_ms);
 
 /* Bytes held by data and everything else, as maxmemory counts them. */
 size_t keyspace_memory(const struct keyspace *ks);
+
+/* Whether that is at most max_bytes, or soon will be without anything more being removed: garbage
+ * that waits for a worker counts as freed. */
+bool keyspace_fits(const struct keyspace *ks, size_t max_bytes);
 
 /* -- finding ------------------------------------------------------------------------- */
 
@@ -196,7 +202,8 @@ int64_t keyspace_next_expire(const struct keyspace *ks);
  * none to remove. */
 bool keyspace_evict_one(struct keyspace *ks, enum evict_policy policy, int samples);
 
-/* Detaches the garbage so far, NULL if none; garbage_free may be called on any thread. */
+/* Detaches the garbage so far, NULL if none; garbage_free may be called on any thread, before
+ * keyspace_free. */
 struct garbage *keyspace_take_garbage(struct keyspace *ks);
 void garbage_free(struct garbage *g);
 size_t garbage_count(const struct garbage *g);

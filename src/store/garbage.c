@@ -5,6 +5,8 @@
 
 struct garbage {
     struct garbage *next;
+    struct keyspace *ks;
+    size_t bytes; /* of a blob, as far as they go with it */
     struct blob *blob; /* one of the two */
     struct shelf *shelf;
 };
@@ -12,12 +14,15 @@ struct garbage {
 static void garbage_add(struct keyspace *ks, struct garbage what) {
     struct garbage *g = mem_alloc(sizeof *g);
     *g = what;
+    g->ks = ks;
     g->next = ks->garbage;
+    atomic_fetch_add_explicit(&ks->leaving_bytes, g->bytes, memory_order_relaxed);
+    if (g->shelf) atomic_fetch_add_explicit(&ks->leaving_shelves, 1, memory_order_relaxed);
     ks->garbage = g;
 }
 
 void garbage_add_blob(struct keyspace *ks, struct blob *b) {
-    garbage_add(ks, (struct garbage){.blob = b});
+    garbage_add(ks, (struct garbage){.blob = b, .bytes = b->refs == 1 ? b->cap : 0});
 }
 
 void garbage_add_shelf(struct keyspace *ks, struct shelf *s) {
@@ -50,7 +55,11 @@ void garbage_free(struct garbage *g) {
     while (g) {
         struct garbage *next = g->next;
         if (g->blob) blob_unref(g->blob);
-        if (g->shelf) shelf_free(g->shelf);
+        if (g->shelf) {
+            shelf_free(g->shelf);
+            atomic_fetch_sub_explicit(&g->ks->leaving_shelves, 1, memory_order_relaxed);
+        }
+        atomic_fetch_sub_explicit(&g->ks->leaving_bytes, g->bytes, memory_order_relaxed);
         mem_free(g);
         g = next;
     }

@@ -42,6 +42,13 @@ size_t keyspace_memory(const struct keyspace *ks) {
     return n;
 }
 
+bool keyspace_fits(const struct keyspace *ks, size_t max_bytes) {
+    size_t used = keyspace_memory(ks);
+    if (used <= max_bytes) return true;
+    /* How much of a database lies outside of its slab is not known before it is freed. */
+    return ks->leaving_shelves || used - max_bytes <= ks->leaving_bytes;
+}
+
 size_t db_flush(struct db *db) {
     size_t n = db_size(db);
     if (!n) return 0;

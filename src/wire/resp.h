@@ -30,7 +30,7 @@
 
 struct resp_limits {
     size_t bulk_bytes_max;
-    size_t request_bytes_max; /* all arguments of one command */
+    size_t request_bytes_max; /* all arguments of one command, and the list of them */
     bool unauthenticated;
 };
 
@@ -78,6 +78,7 @@ struct resp_reader {
     int argc, cap;
     struct slice *argv;  /* until the command is complete, p of a packed argument is its offset */
     struct blob **blobs; /* NULL while no argument is a blob */
+    size_t blob_bytes;   /* of all of them */
     char *bytes;         /* the packed arguments, and before them the current line */
     size_t len, size;
     size_t line_len;

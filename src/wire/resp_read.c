@@ -150,7 +150,7 @@ static void begin(struct resp_reader *r) {
         r->blobs = NULL;
     }
     r->argc = 0;
-    r->len = r->line_len = r->request_bytes = 0;
+    r->len = r->line_len = r->request_bytes = r->blob_bytes = 0;
     r->args_left = AT_START;
     r->bulk_left = AT_HEADER;
     r->done = false;
@@ -169,11 +169,8 @@ bool resp_reader_idle(const struct resp_reader *r) {
 }
 
 size_t resp_reader_memory(const struct resp_reader *r) {
-    size_t n = r->size + (size_t)r->cap * sizeof *r->argv;
-    for (int i = 0; r->blobs && i < r->argc; i++) {
-        if (r->blobs[i]) n += r->blobs[i]->cap;
-    }
-    return n;
+    size_t per_arg = sizeof *r->argv + (r->blobs ? sizeof *r->blobs : 0);
+    return r->size + (size_t)r->cap * per_arg + r->blob_bytes;
 }
 
 static enum resp_state fail(struct resp_reader *r, const char *text) {
@@ -207,6 +204,7 @@ static void arg_add(struct resp_reader *r, struct blob *b, size_t n) {
     if (b && !r->blobs) r->blobs = mem_calloc((size_t)r->cap * sizeof *r->blobs);
     r->argv[r->argc] = slice_of(b ? b->data : (const char *)(uintptr_t)r->len, n);
     if (r->blobs) r->blobs[r->argc] = b;
+    if (b) r->blob_bytes += b->cap;
     r->argc++;
 }
 
@@ -281,7 +279,9 @@ static enum resp_state bulk_line(struct resp_reader *r, const struct resp_limits
         return fail(r, "unauthenticated bulk length");
     }
     r->request_bytes += (size_t)n;
-    if (r->request_bytes > limits->request_bytes_max) return fail(r, "too big request");
+    if (r->request_bytes + (size_t)r->argc * sizeof *r->argv > limits->request_bytes_max) {
+        return fail(r, "too big request");
+    }
     struct blob *b = NULL;
     if (n >= RESP_BLOB_BYTES_MIN) {
         b = blob_try((size_t)n);

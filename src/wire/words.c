@@ -18,7 +18,11 @@ static char escaped(char c) {
     }
 }
 
+/* Between words. */
 static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == 0; }
+
+/* Ends a word that is not quoted: vertical tab and form feed do not. */
+static bool ends_word(char c) { return is_blank(c) && c != '\v' && c != '\f'; }
 
 bool words_more(const char **at, const char *end) {
     while (*at < end && is_blank(**at)) ++*at;
@@ -28,7 +32,7 @@ bool words_more(const char **at, const char *end) {
 bool words_take(const char **at, const char *end, char **to) {
     const char *p = *at;
     char *out = *to, quote = 0;
-    for (; p < end && (quote || !is_blank(*p)); p++) {
+    for (; p < end && (quote || !ends_word(*p)); p++) {
         if (quote == '"' && *p == '\\' && end - p > 3 && p[1] == 'x' && hex_digit(p[2]) >= 0 &&
             hex_digit(p[3]) >= 0) {
             *out++ = (char)(hex_digit(p[2]) * 16 + hex_digit(p[3]));
@@ -38,8 +42,10 @@ bool words_take(const char **at, const char *end, char **to) {
         } else if (quote == '\'' && *p == '\\' && end - p > 1 && p[1] == '\'') {
             *out++ = *++p;
         } else if (quote && *p == quote) {
-            if (p + 1 < end && !is_blank(p[1])) return false;
+            p++;
             quote = 0;
+            if (p < end && !is_blank(*p)) return false;
+            break;
         } else if (!quote && (*p == '"' || *p == '\'')) {
             quote = *p;
         } else {
