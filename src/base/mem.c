@@ -82,6 +82,10 @@ void mem_purge(void) { malloc_trim(0); }
 #else
 
 #include <jemalloc/jemalloc.h>
+
+/* Read by jemalloc at start. Pages that a growing table leaves behind go back soon: they are not
+ * needed again in that size. */
+const char *malloc_conf = "dirty_decay_ms:500,muzzy_decay_ms:0,metadata_thp:auto";
 #include <pthread.h>
 
 #define TEXT(x) #x

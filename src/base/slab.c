@@ -29,6 +29,8 @@
 #define RUN_HEADER_BYTES 64
 #define CHUNK_BYTES ((size_t)2 * 1024 * 1024)
 #define CHUNK_RUNS (CHUNK_BYTES / RUN_BYTES)
+#define PAGE_BYTES 4096
+#define RESERVE_CHUNKS_MAX 8
 
 struct slab_run {
     struct slab_run *next, *prev;
@@ -45,7 +47,7 @@ _Static_assert(RUN_BYTES / 4 <= UINT16_MAX + 1, "a block's place fits into 16 bi
 
 static pthread_mutex_t chunk_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct slab_run *free_runs; /* of all chunks, linked both ways */
-static size_t free_run_count;
+static _Atomic size_t free_run_count; /* written under the lock */
 static _Atomic size_t mapped_bytes;
 
 /* ---- lists of runs ------------------------------------------------------------------ */
@@ -85,7 +87,6 @@ static struct slab_run *chunk_map(void) {
     size_t before = -(uintptr_t)p & (CHUNK_BYTES - 1);
     if (before) munmap(p, before);
     munmap(p + before + CHUNK_BYTES, CHUNK_BYTES - before);
-    madvise(p + before, CHUNK_BYTES, MADV_HUGEPAGE);
     atomic_fetch_add_explicit(&mapped_bytes, CHUNK_BYTES, memory_order_relaxed);
     return (struct slab_run *)(p + before);
 }
@@ -96,21 +97,51 @@ static void chunk_unmap(struct slab_run *first) {
     atomic_fetch_sub_explicit(&mapped_bytes, CHUNK_BYTES, memory_order_relaxed);
 }
 
-static struct slab_run *run_take(void) {
+static void chunk_add(struct slab_run *first) {
     pthread_mutex_lock(&chunk_lock);
-    if (!free_runs) {
-        pthread_mutex_unlock(&chunk_lock);
-        struct slab_run *first = chunk_map();
-        pthread_mutex_lock(&chunk_lock);
-        for (size_t i = CHUNK_RUNS; i-- > 0;) run_link(&free_runs, run_at(first, i));
-        free_run_count += CHUNK_RUNS;
-    }
+    for (size_t i = CHUNK_RUNS; i-- > 0;) run_link(&free_runs, run_at(first, i));
+    free_run_count += CHUNK_RUNS;
+    pthread_mutex_unlock(&chunk_lock);
+}
+
+static struct slab_run *run_try_take(void) {
+    pthread_mutex_lock(&chunk_lock);
     struct slab_run *r = free_runs;
-    run_unlink(&free_runs, r);
-    free_run_count--;
-    chunk_first(r)->chunk_used++;
+    if (r) {
+        run_unlink(&free_runs, r);
+        free_run_count--;
+        chunk_first(r)->chunk_used++;
+    }
     pthread_mutex_unlock(&chunk_lock);
     return r;
+}
+
+/* Without a reserve, the taker touches a new chunk page by page; it gets no huge page, as that would be
+ * cleared whole at the first touch. */
+static struct slab_run *run_take(void) {
+    struct slab_run *r;
+    while (!(r = run_try_take())) chunk_add(chunk_map());
+    return r;
+}
+
+/* Chunks to be kept free: the more there are, the faster they may go. */
+static size_t reserve_chunks(void) {
+    size_t n = slab_mapped() / CHUNK_BYTES / 16;
+    return n < 1 ? 1 : n < RESERVE_CHUNKS_MAX ? n : RESERVE_CHUNKS_MAX;
+}
+
+bool slab_reserve_low(void) {
+    return atomic_load_explicit(&free_run_count, memory_order_relaxed) <
+           reserve_chunks() * CHUNK_RUNS;
+}
+
+void slab_reserve_fill(void) {
+    while (slab_reserve_low()) {
+        struct slab_run *first = chunk_map();
+        madvise(first, CHUNK_BYTES, MADV_HUGEPAGE);
+        for (size_t i = 0; i < CHUNK_BYTES; i += PAGE_BYTES) ((volatile char *)first)[i] = 0;
+        chunk_add(first);
+    }
 }
 
 static void run_give(struct slab_run *r) {
@@ -118,7 +149,7 @@ static void run_give(struct slab_run *r) {
     pthread_mutex_lock(&chunk_lock);
     run_link(&free_runs, r);
     free_run_count++;
-    if (--first->chunk_used == 0 && free_run_count >= 2 * CHUNK_RUNS) {
+    if (--first->chunk_used == 0 && free_run_count >= (reserve_chunks() + 1) * CHUNK_RUNS) {
         for (size_t i = 0; i < CHUNK_RUNS; i++) run_unlink(&free_runs, run_at(first, i));
         free_run_count -= CHUNK_RUNS;
         unmap = first;

@@ -14,6 +14,7 @@
 #ifndef BASE_SLAB_H
 #define BASE_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,5 +49,11 @@ void slab_free(struct slab *s, void *p, uint8_t cls);
 
 /* Bytes mapped for chunks, in use or not, by all slabs. Any thread. */
 size_t slab_mapped(void);
+
+/* True when few free runs are left, so that the owner of a growing slab would soon have to wait
+ * for memory that nobody has touched: milliseconds for a huge page. slab_reserve_fill, on
+ * another thread, maps and touches chunks ahead. Any thread; the first costs two loads. */
+bool slab_reserve_low(void);
+void slab_reserve_fill(void);
 
 #endif

@@ -26,6 +26,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "base/wheel.h"
 
 #ifdef __SSE2__
@@ -34,7 +35,6 @@
 
 #define TABLE_SLOTS 8
 #define TABLE_PROBES 4
-#define TABLE_LEAF_BITS 9
 #define TABLE_LEAF_SLOTS (1 << TABLE_LEAF_BITS)
 #define TABLE_DEPTH_MAX 32
 

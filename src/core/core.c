@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -15,8 +16,7 @@
 #include "store/db.h"
 #include "work/pool.h"
 
-/* Slices of a turn, so that clients wait no longer than this for keys that leave. */
-#define EXPIRE_BUDGET_US 1000
+/* The part of a turn for eviction, so that clients wait no longer. */
 #define EVICT_BUDGET_US 500 /* at the usual maxmemory-eviction-tenacity */
 
 /* ---- configuration that is used in another form ------------------------------------- */
@@ -141,9 +141,24 @@ static bool expire(struct core *core) {
     return more;
 }
 
+static void fill_reserve(struct work_job *job) {
+    struct core_reserve *r = (struct core_reserve *)job;
+    slab_reserve_fill();
+    atomic_store(&r->running, false);
+}
+
+/* Growth finds memory that a worker has touched. */
+static void keep_reserve(struct core *core) {
+    if (likely(!slab_reserve_low()) || atomic_load(&core->reserve.running)) return;
+    atomic_store(&core->reserve.running, true);
+    core->reserve.job.run = fill_reserve;
+    work_pool_submit(core->work, &core->reserve.job);
+}
+
 bool core_turn_end(struct core *core) {
     bool more = expire(core);
     send_garbage(core);
+    keep_reserve(core);
     return more;
 }
 

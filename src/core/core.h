@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "core/feed.h"
+#include "work/pool.h"
 
 struct config;
 struct row;
@@ -22,7 +23,6 @@ struct session;
 struct slowlog;
 struct latency;
 struct monitor;
-struct work_pool;
 
 /* Counters of INFO, reset by CONFIG RESETSTAT. */
 struct core_stats {
@@ -63,6 +63,12 @@ struct core_rate {
     int next;
 };
 
+/* The job that keeps memory ready for growth; see base/slab.h. */
+struct core_reserve {
+    struct work_job job; /* first: the job is the struct */
+    _Atomic bool running;
+};
+
 struct core {
     struct config *config;
     struct keyspace *ks;
@@ -98,6 +104,7 @@ struct core {
     bool histograms;         /* latency-tracking */
     bool over_memory;        /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;
+    struct core_reserve reserve;
 };
 
 /* Takes the configuration (borrowed; it outlives the core) and makes all that hangs on it. */

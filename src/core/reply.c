@@ -12,11 +12,11 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "wire/resp.h"
 
-#define POOL_CHUNKS_MAX 128
 #define HEADER_CHUNK_BYTES 32
 
 struct reply_chunk {
@@ -50,7 +50,7 @@ static struct reply_chunk *chunk_new(size_t cap) {
 
 static void chunk_free(struct reply_chunk *c) {
     if (c->blob) blob_unref(c->blob);
-    if (c->cap == CHUNK_CAP && pool_count < POOL_CHUNKS_MAX) {
+    if (c->cap == CHUNK_CAP && pool_count < REPLY_POOL_CHUNKS_MAX) {
         c->next = pool;
         pool = c;
         pool_count++;

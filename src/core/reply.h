@@ -16,8 +16,6 @@
 #include "base/blob.h"
 #include "base/bytes.h"
 
-#define REPLY_CHUNK_BYTES (16 * 1024)
-#define REPLY_SHARE_BYTES (16 * 1024)
 #define REPLY_ERROR_PREFIX_MAX 32
 
 struct reply_chunk;

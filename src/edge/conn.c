@@ -5,12 +5,12 @@
 #include <sys/uio.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/row.h"
 #include "edge/edge_internal.h"
 
-#define SEND_PIECES 64
 #define DISCARDS_MAX 64
 
 static void on_readable(struct net_stream *stream) {
@@ -154,13 +154,13 @@ static size_t cut_pieces(struct iovec *pieces, int *n, size_t bytes_max) {
 }
 
 void conn_send(struct conn *c) {
-    struct iovec pieces[SEND_PIECES];
+    struct iovec pieces[EDGE_SEND_PIECES];
     struct core_stats *stats = &c->s.core->stats;
     size_t share = EDGE_SEND_BYTES;
     int n;
     if (c->dead) return;
     do {
-        n = reply_pieces(&c->s.reply, pieces, SEND_PIECES);
+        n = reply_pieces(&c->s.reply, pieces, EDGE_SEND_PIECES);
         if (!n) break;
         size_t all = cut_pieces(pieces, &n, share);
         ssize_t sent = n == 1 ? net_stream_write(&c->stream, pieces[0].iov_base, pieces[0].iov_len)
@@ -181,7 +181,7 @@ void conn_send(struct conn *c) {
             return;
         }
         share -= all;
-    } while (n == SEND_PIECES); /* else that was all */
+    } while (n == EDGE_SEND_PIECES); /* else that was all */
     if (c->write_wanted) net_stream_want_write(&c->stream, false);
     c->write_wanted = false;
     c->s.soft_limit_since_ms = 0;

@@ -2,6 +2,7 @@
 #include "edge/resp.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "core/exec.h"
 #include "core/slowlog.h"

@@ -5,7 +5,7 @@
  * order, and the replies go out, one system call a connection.
  *
  * N1  A connection's commands run in the order sent; how much of one runs before the others
- *     get their turn is bounded (EDGE_READ_BYTES read, EDGE_RUN_US run, EDGE_SEND_BYTES sent).
+ *     get their turn is bounded (EDGE_READ_BYTES read, EDGE_RUN_US run, EDGE_SEND_BYTES sent: base/limits.h).
  * N2  Bytes are kept only of what could not run: a command not all there (in a reader), or
  *     commands of a connection that is held or had its share (in its backlog).
  * N3  No write waits for a peer: what it does not take stays queued, under the
@@ -21,12 +21,6 @@
 struct core;
 struct edge;
 struct net_loop;
-
-#define EDGE_READ_BYTES (16 * 1024)
-#define EDGE_ROUND 64 /* connections drained before their commands run */
-#define EDGE_BATCH 32 /* commands looked up ahead */
-#define EDGE_RUN_US 500
-#define EDGE_SEND_BYTES ((size_t)1024 * 1024)
 
 struct edge *edge_new(struct net_loop *loop, struct core *core);
 

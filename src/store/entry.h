@@ -16,6 +16,7 @@
 
 #include "base/blob.h"
 #include "base/bytes.h"
+#include "base/limits.h"
 
 enum entry_type {
     TYPE_STRING,
@@ -38,7 +39,6 @@ enum { ENTRY_TTL = 1 }; /* an expiry stands before the key */
 
 #define ENTRY_HEADER_BYTES 8
 #define ENTRY_EMBSTR_BYTES_MAX 44
-#define ENTRY_INLINE_BYTES_MAX 254
 #define ENTRY_ELSEWHERE 255
 
 struct entry {

@@ -6,7 +6,7 @@
 struct garbage {
     struct garbage *next;
     struct keyspace *ks;
-    size_t bytes; /* of a blob, as far as they go with it */
+    size_t bytes;      /* of a blob, as far as they go with it */
     struct blob *blob; /* one of the two */
     struct shelf *shelf;
 };

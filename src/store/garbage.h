@@ -5,11 +5,10 @@
 #ifndef STORE_GARBAGE_H
 #define STORE_GARBAGE_H
 
+#include "base/limits.h"
 #include "store/db.h"
 
-/* Blobs of this size and more are not freed on the loop. */
-#define GARBAGE_BLOB_BYTES_MIN (256 * 1024)
-
+/* Of blobs of GARBAGE_BLOB_BYTES_MIN and more: smaller ones are freed on the loop. */
 void garbage_add_blob(struct keyspace *ks, struct blob *b);
 void garbage_add_shelf(struct keyspace *ks, struct shelf *s);
 

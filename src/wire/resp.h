@@ -17,11 +17,11 @@
 
 #include "base/blob.h"
 #include "base/bytes.h"
+#include "base/limits.h"
 
 /* ---- requests ----------------------------------------------------------------------- */
 
 #define RESP_LINE_BYTES_MAX (64 * 1024)
-#define RESP_BLOB_BYTES_MIN (32 * 1024)
 #define RESP_ERROR_BYTES 64
 
 /* At a peer that has not authenticated. */
@@ -45,7 +45,6 @@ struct resp_command {
 /* What stands before the second argument, "*2\r\n$3\r\nGET\r\n": commands come in runs of one
  * name, and the head of the last one is recognised as a whole. */
 #define RESP_HEAD_WORDS 3
-#define RESP_CUT_ARGS_MAX 256
 struct resp_cutter {
     uint64_t words[RESP_HEAD_WORDS], masks[RESP_HEAD_WORDS];
     size_t head_bytes;

@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 
 #include "base/err.h"
-#include "base/hash.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "support/suite.h"

@@ -229,6 +229,29 @@ static void a_flood_is_answered_in_order(void) {
     mem_free(want);
 }
 
+/* Commands with so many arguments that few fit into a batch, and some that do not fit at all. */
+static void long_commands_share_a_batch(void) {
+    static const int counts[] = {20, 90, 255, 256, 257, 1000, 3};
+    enum { COUNT = 70 };
+    char *flood = mem_alloc(COUNT * 1000 * 8), *want = mem_alloc(COUNT * 8), *at = flood, *w = want;
+    for (int i = 0; i < COUNT; i++) {
+        int n = counts[i % 7];
+        at += sprintf(at, "*%d\r\n$6\r\nEXISTS\r\n", n);
+        for (int k = 1; k < n; k++) at += sprintf(at, "$1\r\nk\r\n");
+        w += sprintf(w, ":%d\r\n", n - 1);
+    }
+    begin("");
+    struct peer p = join();
+    send_text(&p, "SET k v\r\n");
+    expect(&p, "+OK\r\n");
+    send_bytes(&p, flood, (size_t)(at - flood));
+    expect(&p, want);
+    leave(&p);
+    end();
+    mem_free(flood);
+    mem_free(want);
+}
+
 static void errors_of_protocol_end_it(void) {
     static const struct {
         const char *bytes, *reply;
@@ -663,6 +686,7 @@ int main(void) {
         {"bytes_may_be_cut_anywhere", bytes_may_be_cut_anywhere},
         {"bytes_may_come_one_by_one", bytes_may_come_one_by_one},
         {"a_flood_is_answered_in_order", a_flood_is_answered_in_order},
+        {"long_commands_share_a_batch", long_commands_share_a_batch},
         {"errors_of_protocol_end_it", errors_of_protocol_end_it},
         {"a_list_of_nothing_has_a_bound", a_list_of_nothing_has_a_bound},
         {"a_password_opens_the_short_way", a_password_opens_the_short_way},

@@ -1,0 +1,77 @@
+/* limits.h - the sizes and times that bound how much is done or kept at once, in one place.
+ *
+ * What a format or a protocol fixes stands with its code; what could as well be another number
+ * stands here, so that relations between parts are seen and checked. A STRESS build takes small
+ * ones, which makes the rare paths common: buffers overflow, chains grow, values share, turns end
+ * early.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <assert.h>
+
+#ifdef STRESS
+
+#define TABLE_LEAF_BITS 2
+#define ENTRY_INLINE_BYTES_MAX 60
+#define GARBAGE_BLOB_BYTES_MIN 200
+#define EXPIRE_BUDGET_US 20
+#define RESP_BLOB_BYTES_MIN 100
+#define REPLY_CHUNK_BYTES 160
+#define REPLY_SHARE_BYTES 80
+#define REPLY_POOL_CHUNKS_MAX 2
+#define EDGE_READ_BYTES 256
+#define EDGE_ROUND 2
+#define EDGE_BATCH 3
+#define EDGE_RUN_US 5
+#define EDGE_SEND_BYTES 4096
+#define EDGE_SEND_PIECES 2
+
+#else
+
+/* Of a hash that choose a slot of a directory leaf (base/table). */
+#define TABLE_LEAF_BITS 9
+
+/* A longer string lies outside of its entry, in a blob (store/entry). */
+#define ENTRY_INLINE_BYTES_MAX 254
+
+/* Blobs from this size on are freed by a worker (store/garbage). */
+#define GARBAGE_BLOB_BYTES_MIN (256 * 1024)
+
+/* The part of a turn that may go by with keys whose time has come (core/core). */
+#define EXPIRE_BUDGET_US 1000
+
+/* Arguments from this size on are received into a blob of their own (wire/resp). */
+#define RESP_BLOB_BYTES_MIN (32 * 1024)
+
+/* Replies: their chunks, the blobs that are not copied into them, chunks kept for reuse
+ * (core/reply). */
+#define REPLY_CHUNK_BYTES (16 * 1024)
+#define REPLY_SHARE_BYTES (16 * 1024)
+#define REPLY_POOL_CHUNKS_MAX 128
+
+/* One connection's share of a turn: read at once, run without a break, sent; the pieces of one
+ * send. Connections drained before their commands run, and commands looked up ahead (edge/resp). */
+#define EDGE_READ_BYTES (16 * 1024)
+#define EDGE_RUN_US 500
+#define EDGE_SEND_BYTES (1024 * 1024)
+#define EDGE_SEND_PIECES 64
+#define EDGE_ROUND 64
+#define EDGE_BATCH 32
+
+#endif
+
+/* Arguments of one batch of commands that are cut out of a buffer (wire/resp). */
+#define RESP_CUT_ARGS_MAX 256
+
+/* What has a length of one byte in an entry, 255 aside; an embstr is always inside. */
+static_assert(ENTRY_INLINE_BYTES_MAX < 255 && ENTRY_INLINE_BYTES_MAX >= 44, "store/entry");
+/* An argument kept as it was received becomes a value that is kept as it is. */
+static_assert(RESP_BLOB_BYTES_MIN > ENTRY_INLINE_BYTES_MAX, "wire/resp to store/entry");
+/* A chunk has room for its own header and twice for what is written in one piece. */
+static_assert(REPLY_CHUNK_BYTES >= 160, "core/reply");
+/* A send takes whole chunks, a turn's more than one. */
+static_assert(EDGE_SEND_BYTES >= 2 * REPLY_CHUNK_BYTES, "edge to core/reply");
+static_assert(RESP_CUT_ARGS_MAX >= 2 * EDGE_BATCH, "wire/resp to edge: the usual fit");
+
+#endif
