@@ -82,8 +82,7 @@ static void dir_set(struct table *t, struct table_seg *s) {
 
 static void top_set(struct table *t, uint64_t prefix, unsigned depth, struct table_leaf *leaf) {
     size_t first = top_index(t, prefix), n = (size_t)1 << (top_bits(t) - depth);
-    for (size_t i = first; i < first + n; i++)
-        t->top[i] = (uint64_t)(uintptr_t)leaf | depth;
+    for (size_t i = first; i < first + n; i++) t->top[i] = (uint64_t)(uintptr_t)leaf | depth;
 }
 
 static struct table_leaf *leaf_new(struct table *t) {

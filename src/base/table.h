@@ -64,8 +64,8 @@ struct table_leaf {
 };
 
 struct table {
-    uint64_t *top; /* leaf | its depth << 48; NULL while there is one segment */
-    uint64_t root; /* that segment's slot */
+    uint64_t *top;      /* leaf | its depth << 48; NULL while there is one segment */
+    uint64_t root;      /* that segment's slot */
     uint32_t top_shift; /* 63 - the bits of a hash that choose an element of top */
     struct table_seg *root_seg;
     size_t count;
@@ -148,9 +148,9 @@ static inline bool table_key_eq(const char *a, const char *b, size_t n) {
 }
 
 /* The slot of a key in one bucket, or -1. */
-static inline __attribute__((always_inline)) int
-bucket_find(const struct table_bucket *b, const struct table_ops *ops, struct slice key,
-            uint64_t hash) {
+static inline __attribute__((always_inline)) int bucket_find(const struct table_bucket *b,
+                                                             const struct table_ops *ops,
+                                                             struct slice key, uint64_t hash) {
     for (unsigned m = bucket_match(b, (uint8_t)hash); m; m &= m - 1) {
         unsigned i = (unsigned)__builtin_ctz(m);
         struct slice k = ops->key(bucket_item(b, i));
@@ -171,9 +171,10 @@ void *table_find_far(const struct table *t, struct slice key, uint64_t hash,
 
 /* The item of a key, NULL if absent; *place tells where it is. `ops` are those of the
  * table, given as a constant so that the compiler sees through them. */
-static inline __attribute__((always_inline)) void *
-table_find(const struct table *t, const struct table_ops *ops, struct slice key, uint64_t hash,
-           struct table_place *place) {
+static inline __attribute__((always_inline)) void *table_find(const struct table *t,
+                                                              const struct table_ops *ops,
+                                                              struct slice key, uint64_t hash,
+                                                              struct table_place *place) {
     struct table_bucket *home = table_home(t, hash);
     int i = bucket_find(home, ops, key, hash);
     if (likely(i >= 0)) {

@@ -92,6 +92,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
 
 void core_free(struct core *core) {
     keyspace_free(core->ks);
+    blob_free_unused(blob_take_unused());
     row_table_free(core->rows);
     slowlog_free(core->slowlog);
     latency_free(core->latency);
@@ -111,12 +112,14 @@ struct free_job {
     struct work_job job;
     struct core *core;
     struct garbage *garbage;
+    struct blob *blobs; /* that the loop was the last to hold */
 };
 
 static void free_garbage(struct work_job *job) {
     struct free_job *f = (struct free_job *)job;
     size_t n = garbage_count(f->garbage);
     garbage_free(f->garbage);
+    blob_free_unused(f->blobs);
     atomic_fetch_sub(&f->core->lazyfree_pending, n);
     atomic_fetch_add(&f->core->lazyfree_done, n);
     mem_free(f);
@@ -124,9 +127,10 @@ static void free_garbage(struct work_job *job) {
 
 static void send_garbage(struct core *core) {
     struct garbage *g = keyspace_take_garbage(core->ks);
-    if (likely(!g)) return;
+    struct blob *blobs = blob_take_unused();
+    if (likely(!g && !blobs)) return;
     struct free_job *f = mem_alloc(sizeof *f);
-    *f = (struct free_job){{NULL, free_garbage}, core, g};
+    *f = (struct free_job){{NULL, free_garbage}, core, g, blobs};
     atomic_fetch_add(&core->lazyfree_pending, garbage_count(g));
     work_pool_submit(core->work, &f->job);
 }

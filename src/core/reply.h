@@ -28,8 +28,8 @@ struct reply {
     size_t sent;         /* of the first piece */
     size_t held_bytes;   /* of all chunks, whole, shared blobs too */
     int chunks;
-    uint8_t proto;       /* 2 or 3 */
-    uint32_t errors;     /* error replies ever written here */
+    uint8_t proto;                             /* 2 or 3 */
+    uint32_t errors;                           /* error replies ever written here */
     char error_prefix[REPLY_ERROR_PREFIX_MAX]; /* "ERR", "WRONGTYPE" ... of the last one */
 };
 

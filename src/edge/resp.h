@@ -5,12 +5,11 @@
  * order, and the replies go out, one system call a connection.
  *
  * N1  A connection's commands run in the order sent; how much of one runs before the others
- *     get their turn is bounded (EDGE_READ_BYTES read, EDGE_RUN_US run, EDGE_SEND_BYTES sent: base/limits.h).
- * N2  Bytes are kept only of what could not run: a command not all there (in a reader), or
- *     commands of a connection that is held or had its share (in its backlog).
- * N3  No write waits for a peer: what it does not take stays queued, under the
- *     limits of client-output-buffer-limit.
- * Threads: the loop.
+ *     get their turn is bounded (EDGE_READ_BYTES read, EDGE_RUN_US run, EDGE_SEND_BYTES sent:
+ * base/limits.h). N2  Bytes are kept only of what could not run: a command not all there (in a
+ * reader), or commands of a connection that is held or had its share (in its backlog). N3  No write
+ * waits for a peer: what it does not take stays queued, under the limits of
+ * client-output-buffer-limit. Threads: the loop.
  */
 #ifndef EDGE_RESP_H
 #define EDGE_RESP_H

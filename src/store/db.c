@@ -260,7 +260,8 @@ static inline struct entry *reshape(struct db *db, const struct key *k, struct t
 }
 
 /* Makes k an entry of the shape, whatever it was, and returns it for its value to be written. */
-static inline __attribute__((always_inline)) struct entry *put(struct db *db, const struct key *k, struct shape sh) {
+static inline __attribute__((always_inline)) struct entry *put(struct db *db, const struct key *k,
+                                                               struct shape sh) {
     struct table_place place;
     struct entry *e = find(db, k, &place);
     if (likely(e)) {
@@ -335,7 +336,8 @@ void db_set_blob(struct db *db, struct key k, struct blob *b, int64_t expire_ms)
         blob_unref(b);
         return;
     }
-    set_blob(put(db, &k, (struct shape){KIND(TYPE_STRING, ENC_RAW), ENTRY_ELSEWHERE, expire_ms}), b);
+    set_blob(put(db, &k, (struct shape){KIND(TYPE_STRING, ENC_RAW), ENTRY_ELSEWHERE, expire_ms}),
+             b);
 }
 
 int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum) {

@@ -71,10 +71,10 @@ struct keyspace {
     int lfu_log_factor;
     int lfu_decay_minutes;
     uint64_t hits, misses, expired, evicted;
-    struct garbage *garbage; /* see keyspace_take_garbage */
-    _Atomic size_t leaving_bytes; /* of blobs that are garbage and not freed yet */
+    struct garbage *garbage;          /* see keyspace_take_garbage */
+    _Atomic size_t leaving_bytes;     /* of blobs that are garbage and not freed yet */
     _Atomic uint32_t leaving_shelves; /* databases likewise */
-    int expire_turn;         /* the database that keyspace_expire_step begins with */
+    int expire_turn;                  /* the database that keyspace_expire_step begins with */
     struct evict_pool *evict_pool;
     /* Called for each key that leaves by itself, before it is gone. May be NULL; must not write to
      * the database. */

@@ -40,7 +40,7 @@ static void entry_release_outside(void *ctx, void *item) {
     (void)ctx;
     struct entry *e = item;
     struct blob *b = entry_blob(e);
-    if (b) blob_unref(b);
+    if (b) blob_unref_now(b);
     if (!e->cls) mem_free(e);
 }
 
@@ -54,7 +54,7 @@ static void shelf_free(struct shelf *s) {
 void garbage_free(struct garbage *g) {
     while (g) {
         struct garbage *next = g->next;
-        if (g->blob) blob_unref(g->blob);
+        if (g->blob) blob_unref_now(g->blob);
         if (g->shelf) {
             shelf_free(g->shelf);
             atomic_fetch_sub_explicit(&g->ks->leaving_shelves, 1, memory_order_relaxed);

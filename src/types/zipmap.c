@@ -36,7 +36,7 @@ static bool take_size(struct input *in, size_t *n) {
     if (*n == TAG_END || !take_bytes(in, sizeof v, &s)) return false;
     memcpy(&v, s.p, sizeof v);
     *n = v;
-    return true;
+    return v >= SIZE_LONG; /* Redis refuses the long form of a short size as well */
 }
 
 static bool take_pair(struct input *in, struct slice *field, struct slice *value) {

@@ -5,7 +5,6 @@
 #include <endian.h>
 
 #include "base/crc64.h"
-#include "base/num.h"
 #include "wire/rdb_read.h"
 
 #define CHECKSUM_VERSION_MIN 5

@@ -95,8 +95,9 @@ static bool grow(struct rdb_reader *r, struct rdb_scratch *s, size_t used, size_
     return true;
 }
 
-/* n bytes that follow another across chunks, gathered in a scratch buffer. */
+/* n bytes, gathered in a scratch buffer as the chunks come. */
 static bool gather(struct rdb_reader *r, struct rdb_scratch *s, size_t n) {
+    if (!grow(r, s, 0, n < SCRATCH_FIRST_BYTES ? n : SCRATCH_FIRST_BYTES)) return false;
     for (size_t used = 0; used < n;) {
         size_t part = (size_t)(r->end - r->at);
         if (part == 0) {
@@ -104,11 +105,9 @@ static bool gather(struct rdb_reader *r, struct rdb_scratch *s, size_t n) {
             continue;
         }
         if (part > n - used) part = n - used;
-        size_t want = used + part;
-        if (want < s->cap * 2) want = s->cap * 2;
-        if (want < SCRATCH_FIRST_BYTES) want = SCRATCH_FIRST_BYTES;
-        if (used + part > s->cap || used == 0) {
-            if (!grow(r, s, used, want < n ? want : n)) return false;
+        if (used + part > s->cap) {
+            size_t cap = s->cap * 2 < n ? s->cap * 2 : n;
+            if (!grow(r, s, used, cap < used + part ? used + part : cap)) return false;
         }
         memcpy(s->p + used, r->at, part);
         r->at += part;

@@ -81,7 +81,7 @@ static inline bool room(struct rdb_writer *w, size_t n) {
     return make_room(w, n);
 }
 
-static void put_bytes(struct rdb_writer *w, const void *p, size_t n) {
+void rdb_put_raw(struct rdb_writer *w, const void *p, size_t n) {
     if (n == 0) return;
     if (w->flush && n >= RDB_CHUNK_BYTES) {
         rdb_writer_flush(w);
@@ -95,7 +95,7 @@ static void put_bytes(struct rdb_writer *w, const void *p, size_t n) {
 
 static void put_le64(struct rdb_writer *w, uint64_t v) {
     v = htole64(v);
-    put_bytes(w, &v, sizeof(v));
+    rdb_put_raw(w, &v, sizeof(v));
 }
 
 /* ---- primitives ---- */
@@ -113,11 +113,11 @@ void rdb_put_len(struct rdb_writer *w, uint64_t n) {
     } else if (n <= UINT32_MAX) {
         rdb_put_byte(w, 0x80);
         uint32_t big = htobe32((uint32_t)n);
-        put_bytes(w, &big, sizeof(big));
+        rdb_put_raw(w, &big, sizeof(big));
     } else {
         rdb_put_byte(w, 0x81);
         uint64_t big = htobe64(n);
-        put_bytes(w, &big, sizeof(big));
+        rdb_put_raw(w, &big, sizeof(big));
     }
 }
 
@@ -127,7 +127,7 @@ static bool put_packed_int(struct rdb_writer *w, int64_t v) {
     int log = v == (int8_t)v ? 0 : v == (int16_t)v ? 1 : 2;
     uint32_t bits = htole32((uint32_t)v);
     rdb_put_byte(w, 0xc0 | (unsigned)log);
-    put_bytes(w, &bits, (size_t)1 << log);
+    rdb_put_raw(w, &bits, (size_t)1 << log);
     return true;
 }
 
@@ -147,7 +147,7 @@ static bool put_compressed(struct rdb_writer *w, struct slice s) {
         rdb_put_byte(w, 0xc3);
         rdb_put_len(w, n);
         rdb_put_len(w, s.n);
-        put_bytes(w, w->packed, n);
+        rdb_put_raw(w, w->packed, n);
     }
     if (w->packed_cap > PACKED_KEPT_MAX) {
         mem_free(w->packed);
@@ -162,7 +162,7 @@ void rdb_put_string(struct rdb_writer *w, struct slice s) {
     if (s.n <= INT_DIGITS_MAX && num_parse_i64(s, &v) && put_packed_int(w, v)) return;
     if (w->compress && put_compressed(w, s)) return;
     rdb_put_len(w, s.n);
-    put_bytes(w, s.p, s.n);
+    rdb_put_raw(w, s.p, s.n);
 }
 
 void rdb_put_int(struct rdb_writer *w, int64_t v) {
@@ -170,7 +170,7 @@ void rdb_put_int(struct rdb_writer *w, int64_t v) {
     char digits[NUM_INT_BYTES_MAX];
     size_t n = num_format_i64(digits, v);
     rdb_put_len(w, n);
-    put_bytes(w, digits, n);
+    rdb_put_raw(w, digits, n);
 }
 
 void rdb_put_double(struct rdb_writer *w, double v) {
@@ -222,7 +222,7 @@ void rdb_put_listpack_ex(struct rdb_writer *w, int64_t least_ms, struct slice li
 
 void rdb_put_stream_id(struct rdb_writer *w, struct rdb_stream_id id) {
     uint64_t raw[2] = {htobe64(id.ms), htobe64(id.seq)};
-    put_bytes(w, raw, sizeof(raw));
+    rdb_put_raw(w, raw, sizeof(raw));
 }
 
 void rdb_put_stream_node(struct rdb_writer *w, struct rdb_stream_id first, struct slice listpack) {
@@ -268,7 +268,7 @@ void rdb_put_consumer(struct rdb_writer *w, unsigned type, const struct rdb_cons
 void rdb_put_dump_end(struct rdb_writer *w, int version) {
     ASSERT(w->checksum);
     uint16_t little = htole16((uint16_t)version);
-    put_bytes(w, &little, sizeof(little));
+    rdb_put_raw(w, &little, sizeof(little));
     sum(w);
     put_le64(w, w->crc);
 }
@@ -276,7 +276,7 @@ void rdb_put_dump_end(struct rdb_writer *w, int version) {
 void rdb_put_header(struct rdb_writer *w, int version) {
     char text[16];
     int n = snprintf(text, sizeof(text), "REDIS%04d", version);
-    put_bytes(w, text, (size_t)n);
+    rdb_put_raw(w, text, (size_t)n);
 }
 
 void rdb_put_aux(struct rdb_writer *w, const char *name, struct slice value) {

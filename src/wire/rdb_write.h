@@ -70,6 +70,8 @@ void rdb_put_string(struct rdb_writer *w, struct slice s);
 void rdb_put_int(struct rdb_writer *w, int64_t v);
 void rdb_put_double(struct rdb_writer *w, double v);
 void rdb_put_ms(struct rdb_writer *w, int64_t ms);
+/* Bytes that another writer has made, as they are. */
+void rdb_put_raw(struct rdb_writer *w, const void *p, size_t n);
 
 /* ---- bodies of values ----
  *

@@ -55,10 +55,10 @@ struct resp_cutter {
 
 void resp_cutter_init(struct resp_cutter *k);
 
-/* Cuts up to max whole commands off [*p, end), which moves; returns how many. It stops before one that it
- * does not take; if that is the first and no argument is in use, it never will: the
- * command is for a reader. Bulks from RESP_BLOB_BYTES_MIN on are
- * left to a reader. Cost: some 25 instructions an argument. */
+/* Cuts up to max whole commands off [*p, end), which moves; returns how many. It stops before one
+ * that it does not take; if that is the first and no argument is in use, it never will: the command
+ * is for a reader. Bulks from RESP_BLOB_BYTES_MIN on are left to a reader. Cost: some 25
+ * instructions an argument. */
 int resp_cut(struct resp_cutter *k, const char **p, const char *end, struct resp_command *out,
              int max);
 

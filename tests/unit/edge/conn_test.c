@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "commands/families.h"
@@ -624,6 +625,30 @@ static void the_leaving_are_not_read(void) {
     end();
 }
 
+/* A big block is not freed by the loop that was the last to hold it. */
+static void big_blocks_are_left_to_the_worker(void) {
+    enum { BYTES = 2 * GARBAGE_BLOB_BYTES_MIN };
+    char head[100];
+    begin("");
+    struct peer p = join();
+    snprintf(head, sizeof head, "SETRANGE k %d x\r\nGET k\r\n", BYTES - 1);
+    send_text(&p, head);
+    turns(3);
+    struct blob *b = entry_blob(db_peek(&core->ks->dbs[0], key_of(slice_of("k", 1))));
+    blob_ref(b);
+    send_text(&p, "DEL k\r\n");
+    wait_bytes(&p, BYTES);
+    work_pool_free(pool); /* all of its work is done */
+    pool = core->work = work_pool_new(1);
+    CU_ASSERT_EQUAL(b->refs, 1);
+    blob_unref(b);
+    CU_ASSERT_PTR_EQUAL(blob_take_unused(), b);
+    CU_ASSERT_EQUAL(blob_free_unused(b), 1);
+    CU_ASSERT_PTR_NULL(blob_take_unused());
+    leave(&p);
+    end();
+}
+
 /* ---- fairness ----------------------------------------------------------------------- */
 
 /* One with a hundred slow commands, sent each way, and one that asks little. */
@@ -706,6 +731,7 @@ int main(void) {
         {"the_hard_limit_ends_it", the_hard_limit_ends_it},
         {"the_soft_limit_ends_it_later", the_soft_limit_ends_it_later},
         {"replies_keep_their_value", replies_keep_their_value},
+        {"big_blocks_are_left_to_the_worker", big_blocks_are_left_to_the_worker},
         {"the_leaving_are_not_read", the_leaving_are_not_read},
         {"a_heavy_peer_does_not_keep_others_waiting", a_heavy_peer_does_not_keep_others_waiting},
         {"eviction_counts_what_is_leaving", eviction_counts_what_is_leaving},

@@ -240,15 +240,13 @@ static void edit_insert(struct lp_buf *b) {
     struct lp_item items[3];
     size_t n = 1 + below(3), at = below(model_count + 1);
     if (model_count + n > MODEL_MAX) return;
+    size_t offset = place(b, at);
     for (size_t i = 0; i < n; i++) {
         struct slice s = random_text(texts[i]);
         int64_t v;
         items[i] = num_parse_i64(s, &v) && below(2) ? lp_item_i64(v) : lp_item_text(s);
         model_insert(at + i, s);
     }
-    model_count -= n;
-    size_t offset = place(b, at);
-    model_count += n;
     CU_ASSERT(lp_insert(b, offset, items, n));
 }
 
@@ -412,11 +410,13 @@ static void broken_ones(void) {
 
 /* Forms that are longer than needed are read, as Redis reads them. */
 static void longer_forms(void) {
-    static const uint8_t lp[] = "\x1b\0\0\0\4\0\xf1\5\0\3\xf0\1\0\0\0a\6\x81"
-                                "7\2\xe0\2bc\4\xff";
-    uint8_t p[sizeof lp - 1];
-    memcpy(p, lp, sizeof p);
-    p[0] = sizeof p;
+    static const char bytes[] = "\x1a\0\0\0\4\0"
+                                "\xf1\5\0\3"
+                                "\xf0\1\0\0\0a\6"
+                                "\x81\x37\2"
+                                "\xe0\2bc\4\xff";
+    uint8_t p[sizeof bytes - 1];
+    memcpy(p, bytes, sizeof p);
     CU_ASSERT_FATAL(lp_check(p, sizeof p, 1));
     CU_ASSERT_EQUAL(lp_find(p, LP_HEAD_BYTES, slice_cstr("5"), 0), 6);
     CU_ASSERT_EQUAL(lp_find(p, LP_HEAD_BYTES, slice_cstr("a"), 0), 10);
