@@ -43,7 +43,7 @@ CC := gcc
 AR := gcc-ar
 WARN := -Wall -Wextra -Werror
 CFLAGS := -std=gnu17 -g $(WARN) -Isrc
-LIBS := -Wl,--as-needed -levent_core -lsystemd -lcrypto -lpthread -lm
+LIBS := -Wl,--as-needed -levent_core -lsystemd -lcrypto -llzf -lpthread -lm
 SUITE_SECONDS := 120
 
 # The server proper is linked by LTO, the unit tests from the same (fat) objects without.

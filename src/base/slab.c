@@ -46,7 +46,7 @@ _Static_assert(sizeof(struct slab_run) <= RUN_HEADER_BYTES,
 _Static_assert(RUN_BYTES / 4 <= UINT16_MAX + 1, "a block's place fits into 16 bits");
 
 static pthread_mutex_t chunk_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct slab_run *free_runs; /* of all chunks, linked both ways */
+static struct slab_run *free_runs;    /* of all chunks, linked both ways */
 static _Atomic size_t free_run_count; /* written under the lock */
 static _Atomic size_t mapped_bytes;
 
@@ -116,8 +116,8 @@ static struct slab_run *run_try_take(void) {
     return r;
 }
 
-/* Without a reserve, the taker touches a new chunk page by page; it gets no huge page, as that would be
- * cleared whole at the first touch. */
+/* Without a reserve, the taker touches a new chunk page by page; it gets no huge page, as that
+ * would be cleared whole at the first touch. */
 static struct slab_run *run_take(void) {
     struct slab_run *r;
     while (!(r = run_try_take())) chunk_add(chunk_map());

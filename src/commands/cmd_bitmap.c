@@ -36,7 +36,7 @@ static bool bit_offset(struct ctx *c, int i, unsigned field_bits, uint64_t *offs
 struct bit_range {
     int64_t first, last;
     bool last_given; /* false: to the end */
-    bool in_bits;           /* not bytes */
+    bool in_bits;    /* not bytes */
 };
 
 /* The unit in argument i, if there is one. */

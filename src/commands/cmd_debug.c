@@ -243,8 +243,8 @@ static void debug_htstats(struct ctx *c) {
                      " slab runs: %zu\n"
                      "[Expires]\n"
                      " number of elements: %zu\n",
-                     t->count, t->segs, t->top ? 63 - t->top_shift : 0, load / 10, load % 10, t->bytes,
-                     shelf->slab.live, shelf->slab.runs, shelf->ttl_count);
+                     t->count, t->segs, t->top ? 63 - t->top_shift : 0, load / 10, load % 10,
+                     t->bytes, shelf->slab.live, shelf->slab.runs, shelf->ttl_count);
     reply_verbatim(c->r, slice_of(text, (size_t)n), "txt");
 }
 

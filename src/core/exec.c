@@ -214,8 +214,7 @@ static __attribute__((noinline)) bool exec_slowly(struct core *core, struct sess
 
 bool exec_run(struct core *core, struct session *s, struct request *req) {
     const struct row *row = req->row;
-    if (unlikely(!row || !row_arity_ok(row, req->argc) ||
-                 s->gates | (core->gates & row->flags))) {
+    if (unlikely(!row || !row_arity_ok(row, req->argc) || s->gates | (core->gates & row->flags))) {
         return exec_slowly(core, s, req);
     }
     run(core, s, req);

@@ -43,7 +43,7 @@ enum row_flag {
     ROW_NO_MANDATORY_KEYS = 1 << 22,
     ROW_PAUSE_EXEMPT = 1 << 23, /* runs during CLIENT PAUSE (not shown) */
     ROW_TOUCHES = 1 << 24,      /* marks accesses even under CLIENT NO-TOUCH (not shown) */
-    ROW_CONTAINER = 1 << 26,       /* has subcommands; set by the table in its copy (not shown) */
+    ROW_CONTAINER = 1 << 26,    /* has subcommands; set by the table in its copy (not shown) */
     ROW_MONITOR_MAY = 1 << 25,  /* open to a session that MONITOR feeds (not shown) */
 };
 
@@ -167,7 +167,7 @@ struct row {
     const struct row_change *history; /* ends with a NULL since */
     const char *const
         *tips; /* ends with NULL: "nondeterministic_output", "request_policy:all_shards" ... */
-    struct row_stats *stats;          /* set by the table in its copy */
+    struct row_stats *stats; /* set by the table in its copy */
 };
 
 /* What is counted per row (and per subcommand), INFO commandstats and LATENCY HISTOGRAM. */

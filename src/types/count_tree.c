@@ -39,8 +39,8 @@ static void move_rows(const struct count_shape *s, struct count_node *to, unsign
     if (!n) return;
     for (unsigned c = 0; c < s->columns; c++) {
         unsigned at = s->column[c].at, size = s->column[c].size;
-        memmove((uint8_t *)to + at + to_slot * size,
-                (const uint8_t *)from + at + from_slot * size, n * size);
+        memmove((uint8_t *)to + at + to_slot * size, (const uint8_t *)from + at + from_slot * size,
+                n * size);
     }
 }
 
@@ -444,8 +444,7 @@ static void cut(struct count_tree *t, struct count_node *node, uint64_t from, ui
     node->n = (uint8_t)kept;
 }
 
-static unsigned row_before(const struct count_tree *t, const struct count_node *node,
-                           uint64_t at) {
+static unsigned row_before(const struct count_tree *t, const struct count_node *node, uint64_t at) {
     uint64_t in = at ? at - 1 : 0;
     return row_at(t, node, &in);
 }

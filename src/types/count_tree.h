@@ -118,7 +118,8 @@ uint64_t count_tree_find(const struct count_tree *t, uint64_t at, struct count_p
 /* The weight before a place. */
 uint64_t count_path_before(const struct count_tree *t, const struct count_path *path);
 
-/* Puts a row at a place, before the row that is there. The path follows: it leads to the new row. */
+/* Puts a row at a place, before the row that is there. The path follows: it leads to the new row.
+ */
 void count_tree_insert(struct count_tree *t, struct count_path *path, const struct count_row *row);
 
 /* Takes the row at a place out. */

@@ -139,20 +139,14 @@ static inline unsigned rank_scores_below(const uint8_t *p, unsigned n, double x)
     return (unsigned)(below[0] + below[1]) + (last < x);
 }
 
-static inline const void *rank_blob(const uint8_t *blobs, unsigned slot) {
-    return (const void *)(uintptr_t)count_load48(blobs + slot * 6);
-}
-
-/* The first of [from, to) whose member is not below this one, or, `equal_too`, is above it. Both
- * members that may be asked next are fetched while this one is compared. */
+/* The first of [from, to) whose member is not below this one, or, `equal_too`, is above it. */
 static inline __attribute__((always_inline)) unsigned
 rank_members_below(const uint8_t *blobs, unsigned from, unsigned to, const struct rank_ops *ops,
                    struct slice member, bool equal_too) {
     while (from < to) {
         unsigned mid = (from + to) / 2;
-        __builtin_prefetch(rank_blob(blobs, (from + mid) / 2));
-        __builtin_prefetch(rank_blob(blobs, (mid + to) / 2));
-        int order = slice_cmp(ops->member(rank_blob(blobs, mid)), member);
+        int order =
+            slice_cmp(ops->member((const void *)(uintptr_t)count_load48(blobs + mid * 6)), member);
         if (order < 0 || (equal_too && order == 0)) {
             from = mid + 1;
         } else {
@@ -181,12 +175,14 @@ static inline const struct count_node *rank_child(const struct count_node *inner
 
 /* The leaf, and in it the first row that is not below (score, member), its end if there is
  * none; in a tree that is not empty. */
-static inline __attribute__((always_inline)) void
-rank_path(const struct rank_tree *t, const struct rank_ops *ops, double score, struct slice member,
-          struct count_path *path) {
+static inline __attribute__((always_inline)) void rank_path(const struct rank_tree *t,
+                                                            const struct rank_ops *ops,
+                                                            double score, struct slice member,
+                                                            struct count_path *path) {
     struct count_node *node = t->tree.root;
     for (; node->level; node = (struct count_node *)rank_child(node, path->slot[node->level])) {
-        unsigned n = rank_rows_below(node, RANK_INNER_AT, RANK_INNER_BLOBS, ops, score, member, true);
+        unsigned n =
+            rank_rows_below(node, RANK_INNER_AT, RANK_INNER_BLOBS, ops, score, member, true);
         path->node[node->level] = node;
         path->slot[node->level] = n - (n > 0);
     }
@@ -195,9 +191,10 @@ rank_path(const struct rank_tree *t, const struct rank_ops *ops, double score, s
 }
 
 /* The path to a row; false when there is none with this score and member. */
-static inline __attribute__((always_inline)) bool
-rank_path_exact(const struct rank_tree *t, const struct rank_ops *ops, double score,
-                struct slice member, struct count_path *path) {
+static inline __attribute__((always_inline)) bool rank_path_exact(const struct rank_tree *t,
+                                                                  const struct rank_ops *ops,
+                                                                  double score, struct slice member,
+                                                                  struct count_path *path) {
     if (!count_path_start(&t->tree, path)) return false;
     rank_path(t, ops, score, member, path);
     struct rank_cursor c = {path->node[0], path->slot[0]};
@@ -223,9 +220,10 @@ rank_tree_seek(const struct rank_tree *t, const struct rank_ops *ops, double sco
 }
 
 /* Sets *rank and returns true if the row is there. */
-static inline __attribute__((always_inline)) bool
-rank_tree_rank(const struct rank_tree *t, const struct rank_ops *ops, double score,
-               struct slice member, uint64_t *rank) {
+static inline __attribute__((always_inline)) bool rank_tree_rank(const struct rank_tree *t,
+                                                                 const struct rank_ops *ops,
+                                                                 double score, struct slice member,
+                                                                 uint64_t *rank) {
     struct count_path path;
     if (!rank_path_exact(t, ops, score, member, &path)) return false;
     *rank = count_path_before(&t->tree, &path);
@@ -247,8 +245,8 @@ rank_tree_below_member(const struct rank_tree *t, const struct rank_ops *ops, st
         path.slot[node->level] = n - (n > 0);
     }
     path.node[0] = node;
-    path.slot[0] = rank_members_below(count_column(node, RANK_LEAF_BLOBS), 0, node->n, ops, member,
-                                      equal_too);
+    path.slot[0] =
+        rank_members_below(count_column(node, RANK_LEAF_BLOBS), 0, node->n, ops, member, equal_too);
     return count_path_before(&t->tree, &path);
 }
 
@@ -268,9 +266,10 @@ rank_tree_insert(struct rank_tree *t, const struct rank_ops *ops, double score, 
 }
 
 /* Takes a row out and returns its blob, NULL if there is none. */
-static inline __attribute__((always_inline)) void *
-rank_tree_remove(struct rank_tree *t, const struct rank_ops *ops, double score,
-                 struct slice member) {
+static inline __attribute__((always_inline)) void *rank_tree_remove(struct rank_tree *t,
+                                                                    const struct rank_ops *ops,
+                                                                    double score,
+                                                                    struct slice member) {
     struct count_path path;
     return rank_path_exact(t, ops, score, member, &path) ? rank_path_remove(t, &path) : NULL;
 }
@@ -303,9 +302,10 @@ rank_fits(struct rank_cursor c, const struct rank_ops *ops, double score, struct
 }
 
 /* Gives a row, which must exist, another score. In place when the order stays. */
-static inline __attribute__((always_inline)) void
-rank_tree_move(struct rank_tree *t, const struct rank_ops *ops, double score, struct slice member,
-               double new_score) {
+static inline __attribute__((always_inline)) void rank_tree_move(struct rank_tree *t,
+                                                                 const struct rank_ops *ops,
+                                                                 double score, struct slice member,
+                                                                 double new_score) {
     struct count_path path;
     bool found = rank_path_exact(t, ops, score, member, &path);
     ASSERT(found);

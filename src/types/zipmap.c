@@ -10,7 +10,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are copied as t
 enum {
     SIZE_LONG = 0xfe,
     TAG_END = 0xff,
-    COUNT_UNKNOWN = 254, /* from here on */
+    COUNT_UNKNOWN = 254,
 };
 
 /* What is left to read, without the end. */
@@ -53,11 +53,12 @@ bool zipmap_to_listpack(const void *bytes, size_t n, struct lp_buf *out) {
     if (n < 2 || map[n - 1] != TAG_END || !lp_init(out)) return false;
     struct input in = {map + 1, n - 2};
     size_t count = 0;
-    for (; in.left; count++) {
+    /* As in Redis, an end that comes too early is one, and what follows is ignored. */
+    for (; in.left && *in.p != TAG_END; count++) {
         struct slice field, value;
         if (!take_pair(&in, &field, &value)) return false;
         struct lp_item items[2] = {lp_item_text(field), lp_item_text(value)};
         if (!lp_append(out, items, 2)) return false;
     }
-    return map[0] >= COUNT_UNKNOWN || map[0] == count;
+    return map[0] == COUNT_UNKNOWN || map[0] == count;
 }

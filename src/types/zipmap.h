@@ -1,6 +1,6 @@
 /* zipmap.h - loads the zipmaps of Redis up to 2.4, once the encoding of small hashes.
  *
- * Layout: a byte with the count of pairs (254 or more: unknown), pairs, 0xff. A pair is the size
+ * Layout: a byte with the count of pairs (254: unknown), pairs, 0xff. A pair is the size
  * of the field, the field, the size of the value, a byte with how many unused bytes follow the
  * value, the value and these. A size is a byte, or from 254 on 0xfe and a little-endian u32.
  * Threads: any; nothing is shared. Specification: Redis 2.4's zipmap, as 7.2 loads it.

@@ -105,8 +105,8 @@ struct rdb_value {
 };
 
 /* Each returns 0, or a negative code that ends reading and becomes err. Calls of a value:
- * begin; by kind and type those below; end, which does not come after a failure. A call that the type does not need may be NULL
- * only if the visitor refuses the type in begin. */
+ * begin; by kind and type those below; end, which does not come after a failure. A call that the
+ * type does not need may be NULL only if the visitor refuses the type in begin. */
 struct rdb_visitor {
     int (*begin)(void *ctx, const struct rdb_value *value);
     /* The string; an element of RDB_LIST; a member of RDB_SET. */

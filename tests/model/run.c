@@ -87,13 +87,8 @@ bool run_free(struct run *r) {
 
 bool run_fresh(struct run *r) {
     /* How long a command takes is the machine's matter: neither logs slow ones. */
-    static const char *const args[] = {"--save",
-                                       "",
-                                       "--enable-debug-command",
-                                       "yes",
-                                       "--slowlog-log-slower-than",
-                                       "-1",
-                                       NULL};
+    static const char *const args[] = {
+        "--save", "", "--enable-debug-command", "yes", "--slowlog-log-slower-than", "-1", NULL};
     static const char *const oracle_args[] = {"--slowlog-log-slower-than", "-1", NULL};
     bool ok = stop_servers(r);
     r->servers[ORACLE] = server_start_oracle(oracle_args);

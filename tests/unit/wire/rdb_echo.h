@@ -9,6 +9,7 @@
 #define UNIT_WIRE_RDB_ECHO_H
 
 #include "base/assert.h"
+#include "base/mem.h"
 #include "wire/rdb_read.h"
 #include "wire/rdb_write.h"
 
@@ -109,9 +110,12 @@ static inline int rdb_echo_packed(void *ctx, enum rdb_form form, struct slice by
     struct rdb_echo *e = ctx;
     if (e->value.type == RDB_HASH_LISTPACK_EX)
         rdb_put_listpack_ex(e->out, e->value.least_ms, bytes);
-    else if (e->value.type != RDB_LIST_NODES) rdb_put_string(e->out, bytes);
-    else if (form == RDB_FORM_PLAIN) rdb_put_list_plain(e->out, bytes);
-    else rdb_put_list_listpack(e->out, bytes);
+    else if (e->value.type != RDB_LIST_NODES)
+        rdb_put_string(e->out, bytes);
+    else if (form == RDB_FORM_PLAIN)
+        rdb_put_list_plain(e->out, bytes);
+    else
+        rdb_put_list_listpack(e->out, bytes);
     return rdb_echo_called(e);
 }
 
@@ -173,7 +177,7 @@ static inline int rdb_echo_end(void *ctx) {
     struct rdb_echo *e = ctx;
     rdb_echo_end_group(e);
     int result = rdb_echo_called(e);
-    e->ended = true;
+    e->ended = result == 0;
     return result;
 }
 
@@ -213,10 +217,11 @@ static inline int rdb_pieces_refill(void *ctx, struct slice *next) {
     return 1;
 }
 
-/* Keys and values of a file, or of what is left of one, written back to `out`. */
+/* A whole file, written back to `out` without the data of modules. */
 static inline int rdb_echo_file(struct rdb_reader *r, struct rdb_writer *out) {
     struct rdb_echo e;
     struct rdb_record rec;
+    unsigned type;
     int err = rdb_get_header(r);
     rdb_echo_init(&e, out);
     if (!err) rdb_put_header(out, r->version);
@@ -233,9 +238,10 @@ static inline int rdb_echo_file(struct rdb_reader *r, struct rdb_writer *out) {
             rdb_put_slot_info(out, (unsigned)rec.index, rec.keys, rec.expires);
             break;
         case RDB_RECORD_KEY:
-            rec.key.type = rdb_echo_type(rec.key.type);
+            type = rec.key.type;
+            rec.key.type = rdb_echo_type(type);
             rdb_put_key(out, &rec.key);
-            err = rdb_get_value(r, rec.key.type, &rdb_echo_visitor, &e);
+            err = rdb_get_value(r, type, &rdb_echo_visitor, &e);
             break;
         default: break;
         }

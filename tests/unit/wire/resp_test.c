@@ -150,18 +150,22 @@ static size_t cut(const char *p, const char *end, struct resp_command *cmd) {
 }
 
 static void heads_are_recognised(void) {
-    static const char text[] = "*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n*2\r\n$3\r\nGET\r\n$5\r\nkey22\r\n"
-                               "*2\r\n$3\r\nget\r\n$1\r\na\r\n*3\r\n$3\r\nGET\r\n$1\r\nb\r\n$1\r\nc\r\n"
-                               "*1\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n*2\r\n$3\r\nGET\r\n$1\r\nc\r\n"
-                               "*1\r\n$4\r\nPING\r\n";
+    static const char text[] =
+        "*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n*2\r\n$3\r\nGET\r\n$5\r\nkey22\r\n"
+        "*2\r\n$3\r\nget\r\n$1\r\na\r\n*3\r\n$3\r\nGET\r\n$1\r\nb\r\n$1\r\nc\r\n"
+        "*1\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n*2\r\n$3\r\nGET\r\n$1\r\nc\r\n"
+        "*1\r\n$4\r\nPING\r\n";
     static const struct {
         int argc;
         const char *name;
         bool same;
-    } want[] = {{2, "GET", false}, {2, "GET", true},
-                {2, "get", false}, {3, "GET", false},
+    } want[] = {{2, "GET", false},
+                {2, "GET", true},
+                {2, "get", false},
+                {3, "GET", false},
                 {1, "abcdefghijklmnopqrstuvwxyz", false},
-                {2, "GET", false}, {1, "PING", false}};
+                {2, "GET", false},
+                {1, "PING", false}};
     const int count = sizeof want / sizeof *want;
     for (int step = 1; step <= count; step++) {
         const char *p = text, *end = text + strlen(text);
@@ -206,8 +210,14 @@ static void cut_takes_whole_commands_only(void) {
     CU_ASSERT_EQUAL(cut(text, text + whole, &cmd), whole);
     CU_ASSERT_EQUAL(cmd.argc, 2);
     CU_ASSERT_TRUE(slice_is(cmd.argv[1], "abcdefghijkl"));
-    static const char *const bad[] = {"*02\r\n$1\r\na\r\n$1\r\nb\r\n", "*1\r\n$01\r\na\r\n", "*0\r\n", "*-1\r\n",
-                                      "*1\r\n$-1\r\n", "*1\n$1\na\n", "PING\r\n", "*1\r\n+a\r\n"};
+    static const char *const bad[] = {"*02\r\n$1\r\na\r\n$1\r\nb\r\n",
+                                      "*1\r\n$01\r\na\r\n",
+                                      "*0\r\n",
+                                      "*-1\r\n",
+                                      "*1\r\n$-1\r\n",
+                                      "*1\n$1\na\n",
+                                      "PING\r\n",
+                                      "*1\r\n+a\r\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CU_ASSERT_EQUAL(cut(bad[i], bad[i] + strlen(bad[i]), &cmd), 0);
     }
