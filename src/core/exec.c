@@ -43,29 +43,26 @@ static __attribute__((noinline)) void note_slow(struct core *core, struct sessio
     latency_note(core->latency, row->flags & ROW_FAST ? "fast-command" : "command", us / 1000);
 }
 
-/* What the reply stood at before the command. */
-struct before {
-    uint32_t errors;
-    size_t sealed_bytes;
-};
+static __attribute__((noinline)) void note_reply(struct core *core, struct session *s,
+                                                 const struct request *req) {
+    if (s->reply.noted & REPLY_HAS_ERROR) {
+        row_stats(req->row)->failed++;
+        stats_error(core, s->reply.error_prefix);
+    }
+    if (s->reply.noted & REPLY_IS_LARGE) {
+        slowlog_note_bytes(core->slowlog, SLOWLOG_REPLY, s, req, s->reply.grown);
+    }
+}
 
-static void account(struct core *core, struct session *s, const struct request *req,
-                    struct before before) {
+static void account(struct core *core, struct session *s, const struct request *req) {
     uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
     struct row_stats *stats = row_stats(req->row);
     core->tick_mark = now;
     stats->calls++;
     stats->ticks += ticks;
     if (likely(core->histograms)) row_stats_time(stats, ticks);
-    if (unlikely(s->reply.errors != before.errors)) {
-        stats->failed++;
-        stats_error(core, s->reply.error_prefix);
-    }
+    if (unlikely(s->reply.noted)) note_reply(core, s, req);
     if (unlikely(ticks >= core->note_ticks)) note_slow(core, s, req, ticks);
-    size_t reply_bytes = s->reply.sealed_bytes - before.sealed_bytes;
-    if (unlikely(reply_bytes >= SLOWLOG_LARGE_BYTES_MIN)) {
-        slowlog_note_bytes(core->slowlog, SLOWLOG_REPLY, s, req, reply_bytes);
-    }
 }
 
 static inline void run(struct core *core, struct session *s, struct request *req) {
@@ -79,12 +76,13 @@ static inline void run(struct core *core, struct session *s, struct request *req
         .argc = req->argc,
         .req = req,
     };
-    struct before before = {s->reply.errors, s->reply.sealed_bytes};
+    s->reply.noted = 0;
+    s->reply.grown = 0;
     s->last_row = req->row;
     core->running = req;
     req->row->run(&c);
     core->running = NULL;
-    account(core, s, req, before);
+    account(core, s, req);
 }
 
 /* ---- refusals ----------------------------------------------------------------------- */

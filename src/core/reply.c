@@ -63,11 +63,17 @@ static void chunk_free(struct reply_chunk *c) {
 
 void reply_init(struct reply *r) { *r = (struct reply){.proto = 2}; }
 
+static void grow(struct reply *r, size_t n) {
+    r->sealed_bytes += n;
+    r->grown += n;
+    if (r->grown >= REPLY_LARGE_BYTES) r->noted |= REPLY_IS_LARGE;
+}
+
 /* Ends writing into the last chunk. */
 static void seal(struct reply *r) {
     if (!r->at) return;
     size_t used = (size_t)(r->at - r->last->data);
-    r->sealed_bytes += used - r->last->used;
+    grow(r, used - r->last->used);
     r->last->used = used;
     r->at = r->end = NULL;
 }
@@ -320,7 +326,7 @@ void reply_bulk_blob(struct reply *r, struct blob *b, size_t n) {
     struct reply_chunk *c = chunk_new(0);
     c->blob = blob_ref(b);
     c->used = n;
-    r->sealed_bytes += n;
+    grow(r, n);
     chain(r, c);
     line_end(r);
 }
@@ -390,7 +396,7 @@ static void error_note(struct reply *r, const char *text, size_t n) {
     while (prefix < n && text[prefix] != ' ' && prefix < REPLY_ERROR_PREFIX_MAX - 1) prefix++;
     memcpy(r->error_prefix, text, prefix);
     r->error_prefix[prefix] = 0;
-    r->errors++;
+    r->noted |= REPLY_HAS_ERROR;
 }
 
 static void error_text(struct reply *r, const char *text, size_t n) {

@@ -18,8 +18,16 @@
 
 #define REPLY_ERROR_PREFIX_MAX 32
 
+#define REPLY_LARGE_BYTES (1024 * 1024)
+
 struct reply_chunk;
 struct iovec;
+
+/* What the owner of a reply looks for after a command. */
+enum reply_note {
+    REPLY_HAS_ERROR = 1, /* an error was written */
+    REPLY_IS_LARGE = 2,  /* REPLY_LARGE_BYTES or more were */
+};
 
 struct reply {
     char *at, *end;
@@ -29,7 +37,8 @@ struct reply {
     size_t held_bytes;   /* of all chunks, whole, shared blobs too */
     int chunks;
     uint8_t proto;                             /* 2 or 3 */
-    uint32_t errors;                           /* error replies ever written here */
+    uint8_t noted;                             /* enum reply_note, until its owner clears it */
+    size_t grown;                              /* sealed bytes since then, but for the open end */
     char error_prefix[REPLY_ERROR_PREFIX_MAX]; /* "ERR", "WRONGTYPE" ... of the last one */
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/list.h"
+#include "core/reply.h"
 
 struct config;
 struct request;
@@ -21,7 +22,7 @@ struct slowlog;
 #define SLOWLOG_ARGS_MAX 32
 #define SLOWLOG_ARG_BYTES_MAX 128
 /* Thresholds and lengths of the logs of sizes. */
-#define SLOWLOG_LARGE_BYTES_MIN (1024 * 1024)
+#define SLOWLOG_LARGE_BYTES_MIN REPLY_LARGE_BYTES
 #define SLOWLOG_LARGE_COUNT_MAX 128
 
 enum slowlog_kind { SLOWLOG_SLOW, SLOWLOG_REQUEST, SLOWLOG_REPLY, SLOWLOG_KINDS };

@@ -1,8 +1,8 @@
 /* hll.c - see hll.h.
  *
  * Registers are united and counted one byte each: a dense value is spread to bytes, eight
- * registers a word, or 32 with AVX2. The histogram compares all registers with four values
- * at a time, within the range of values that occur.
+ * registers a word, or 32 with AVX2. The histogram compares 16 registers with four values at
+ * a time, within the range of values that occur.
  */
 #include "types/hll.h"
 
@@ -98,17 +98,22 @@ static uint64_t gather(uint64_t x) {
     return (x & 0xffffff) | (x & 0x00ffffff00000000) >> 8;
 }
 
-static void raise_bytes(uint8_t *restrict to, const uint8_t *restrict from, size_t n) {
-    for (size_t i = 0; i < n; i++) to[i] = to[i] > from[i] ? to[i] : from[i];
+/* The larger of each byte; all are below 128. */
+static uint64_t larger(uint64_t a, uint64_t b) {
+    const uint64_t highs = 0x8080808080808080;
+    uint64_t not_less = ((a | highs) - b) & highs;
+    uint64_t mask = (not_less >> 7) * 0xff;
+    return (a & mask) | (b & ~mask);
 }
 
 /* Raises the registers from `index` on, a multiple of 8. */
 static void unite_words(uint8_t *raw, const uint8_t *dense, unsigned index) {
     for (; index < HLL_REGISTERS; index += 8) {
-        uint64_t x = 0;
+        uint64_t x = 0, old;
         memcpy(&x, dense + index * 6 / 8, 6);
-        x = spread(x);
-        raise_bytes(raw + index, (const uint8_t *)&x, 8);
+        memcpy(&old, raw + index, 8);
+        x = larger(spread(x), old);
+        memcpy(raw + index, &x, 8);
     }
 }
 
@@ -159,13 +164,13 @@ struct histogram {
     unsigned of[VALUE_MAX + 1 + 3]; /* values are counted in fours */
 };
 
-enum { BLOCK_BYTES = 32, ROUND_BLOCKS = 128, ROUND_BYTES = BLOCK_BYTES * ROUND_BLOCKS };
+enum { BLOCK_BYTES = 16, ROUND_BLOCKS = 128, ROUND_BYTES = BLOCK_BYTES * ROUND_BLOCKS };
 typedef uint8_t block __attribute__((vector_size(BLOCK_BYTES)));
 _Static_assert(ROUND_BLOCKS < 256 && HLL_REGISTERS % ROUND_BYTES == 0,
                "a byte of a tally holds a round, and rounds fill the registers");
 
-static inline __attribute__((always_inline)) void tally_round(const uint8_t *raw, unsigned value,
-                                                              unsigned *counts) {
+/* Counts four values in a round of registers. */
+static void tally_round(const uint8_t *raw, unsigned value, unsigned *counts) {
     block found[4] = {{0}};
     for (size_t at = 0; at < ROUND_BYTES; at += BLOCK_BYTES) {
         block x;
@@ -174,14 +179,11 @@ static inline __attribute__((always_inline)) void tally_round(const uint8_t *raw
         for (unsigned k = 0; k < 4; k++) found[k] -= (block)(x == (uint8_t)(value + k));
     }
     for (unsigned k = 0; k < 4; k++) {
-        unsigned sum = 0;
-        for (size_t i = 0; i < BLOCK_BYTES; i++) sum += found[k][i];
-        counts[k] += sum;
+        for (size_t i = 0; i < BLOCK_BYTES; i++) counts[k] += found[k][i];
     }
 }
 
-static inline __attribute__((always_inline)) void tally_all(const uint8_t *raw,
-                                                            struct histogram *h) {
+static void tally(const uint8_t *raw, struct histogram *h) {
     uint8_t low = VALUE_MAX, high = 0;
     for (size_t i = 0; i < HLL_REGISTERS; i++) low = raw[i] < low ? raw[i] : low;
     for (size_t i = 0; i < HLL_REGISTERS; i++) high = raw[i] > high ? raw[i] : high;
@@ -190,23 +192,6 @@ static inline __attribute__((always_inline)) void tally_all(const uint8_t *raw,
             tally_round(raw + at, value, h->of + value);
         }
     }
-}
-
-#if defined(__x86_64__)
-__attribute__((target("avx2"))) static void tally_wide(const uint8_t *raw, struct histogram *h) {
-    tally_all(raw, h);
-}
-#endif
-static void tally_portable(const uint8_t *raw, struct histogram *h) { tally_all(raw, h); }
-
-static void tally(const uint8_t *raw, struct histogram *h) {
-#if defined(__x86_64__)
-    if (likely(__builtin_cpu_supports("avx2"))) {
-        tally_wide(raw, h);
-        return;
-    }
-#endif
-    tally_portable(raw, h);
 }
 
 /* Ertl's corrections for registers that are 0 and for those at their end. */
@@ -365,12 +350,6 @@ bool hll_union_add(struct hll_union *u, struct slice s) {
 uint64_t hll_union_count(const struct hll_union *u) {
     struct histogram h = {0};
     tally(u->registers, &h);
-    return estimate(&h);
-}
-
-uint64_t hll_union_count_portable(const struct hll_union *u) {
-    struct histogram h = {0};
-    tally_portable(u->registers, &h);
     return estimate(&h);
 }
 

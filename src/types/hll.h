@@ -115,8 +115,7 @@ void hll_store_count(uint8_t *p, uint64_t count);
 bool hll_self_test(uint64_t seed, uint64_t items, size_t sparse_bytes_max, char *error,
                    size_t error_bytes);
 
-/* Estimating and uniting without the processor's wide instructions, for the tests. */
+/* hll_union_add of a dense value without the processor's wide instructions. */
 void hll_union_add_dense_portable(struct hll_union *u, struct slice s);
-uint64_t hll_union_count_portable(const struct hll_union *u);
 
 #endif

@@ -139,14 +139,20 @@ static inline unsigned rank_scores_below(const uint8_t *p, unsigned n, double x)
     return (unsigned)(below[0] + below[1]) + (last < x);
 }
 
-/* The first of [from, to) whose member is not below this one, or, `equal_too`, is above it. */
+static inline const void *rank_blob(const uint8_t *blobs, unsigned slot) {
+    return (const void *)(uintptr_t)count_load48(blobs + slot * 6);
+}
+
+/* The first of [from, to) whose member is not below this one, or, `equal_too`, is above it. Both
+ * members that may be asked next are fetched while this one is compared. */
 static inline __attribute__((always_inline)) unsigned
 rank_members_below(const uint8_t *blobs, unsigned from, unsigned to, const struct rank_ops *ops,
                    struct slice member, bool equal_too) {
     while (from < to) {
-        unsigned mid = (from + to) / 2;
-        int order =
-            slice_cmp(ops->member((const void *)(uintptr_t)count_load48(blobs + mid * 6)), member);
+        unsigned mid = (from + to) / 2, above = (mid + 1 + to) / 2;
+        __builtin_prefetch(rank_blob(blobs, (from + mid) / 2));
+        __builtin_prefetch(rank_blob(blobs, above < to ? above : mid));
+        int order = slice_cmp(ops->member(rank_blob(blobs, mid)), member);
         if (order < 0 || (equal_too && order == 0)) {
             from = mid + 1;
         } else {

@@ -108,12 +108,35 @@ static void notes_errors(void) {
     CU_ASSERT_STRING_EQUAL(r.error_prefix, "ERR");
     reply_errorf(&r, "%050d", 0);
     CU_ASSERT_EQUAL(strlen(r.error_prefix), REPLY_ERROR_PREFIX_MAX - 1);
-    CU_ASSERT_EQUAL(r.errors, 3);
+    CU_ASSERT_EQUAL(r.noted, REPLY_HAS_ERROR);
     char want[200];
     snprintf(want, sizeof want, "-WRONGTYPE no\r\n-ERR a b  c\r\n-%050d\r\n", 0);
     expect(&r, want);
+    r.noted = 0;
     reply_err(&r, ERR_SYNTAX);
-    CU_ASSERT_EQUAL(r.errors, 4);
+    CU_ASSERT_EQUAL(r.noted, REPLY_HAS_ERROR);
+    reply_fini(&r);
+}
+
+static void notes_large_replies(void) {
+    struct reply r;
+    reply_init(&r);
+    char piece[1000];
+    memset(piece, 'x', sizeof piece);
+    for (int i = 0; i < REPLY_LARGE_BYTES / 1000 - REPLY_CHUNK_BYTES / 1000; i++) {
+        reply_raw(&r, piece, sizeof piece);
+    }
+    CU_ASSERT_EQUAL(r.noted, 0);
+    for (int i = 0; i < 3 * REPLY_CHUNK_BYTES / 1000; i++) reply_raw(&r, piece, sizeof piece);
+    CU_ASSERT_EQUAL(r.noted, REPLY_IS_LARGE);
+    r.noted = 0;
+    r.grown = 0;
+    struct blob *b = blob_new(REPLY_LARGE_BYTES);
+    b->len = REPLY_LARGE_BYTES;
+    memset(b->data, 'y', b->len);
+    reply_bulk_blob(&r, b, b->len);
+    CU_ASSERT_EQUAL(r.noted, REPLY_IS_LARGE);
+    blob_unref(b);
     reply_fini(&r);
 }
 
@@ -280,6 +303,7 @@ int main(void) {
         {"has_the_forms_of_resp2", has_the_forms_of_resp2},
         {"has_the_forms_of_resp3", has_the_forms_of_resp3},
         {"notes_errors", notes_errors},
+        {"notes_large_replies", notes_large_replies},
         {"chain_is_a_buffer", chain_is_a_buffer},
         {"places_cost_nothing", places_cost_nothing},
         {"a_shared_blob_lives_until_sent", a_shared_blob_lives_until_sent},

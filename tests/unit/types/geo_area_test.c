@@ -179,13 +179,14 @@ static void polygon_centre(void) {
 
 /* Whether the point is left of every edge of a triangle, or right of every one. */
 static bool in_triangle(const struct geo_point *v, struct geo_point p) {
-    int left = 0;
+    int left = 0, right = 0;
     for (int i = 0; i < 3; i++) {
         struct geo_point a = v[i], b = v[(i + 1) % 3];
         double side = (b.lon - a.lon) * (p.lat - a.lat) - (b.lat - a.lat) * (p.lon - a.lon);
         left += side > 0;
+        right += side < 0;
     }
-    return left == 0 || left == 3;
+    return left == 3 || right == 3;
 }
 
 /* The ranges must reach every point, however large the polygon and wherever its centre. */
@@ -212,7 +213,7 @@ static void polygons_are_covered(void) {
         CU_ASSERT_EQUAL(search(&a, members, POINTS_MAX, 1).hits, expected);
         hits += expected;
     }
-    CU_ASSERT(hits > 50000);
+    CU_ASSERT(hits > 40000);
 }
 
 int main(void) {

@@ -4,6 +4,7 @@
  * commands show; what is built here it RESTOREs; files go both ways.
  */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -28,6 +29,7 @@ static void open_client(void) {
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ASSERT(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    ASSERT(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0);
     in = fdopen(fd, "r");
     out = fdopen(dup(fd), "w");
 }
@@ -104,7 +106,8 @@ static void take_reply(struct items *to) {
         items_add(to, slice_of(p, (size_t)count));
         mem_free(p);
     } else {
-        items_add(to, line[0] == '$' ? S("(nil)") : slice_of(line + (line[0] == ':'), n - (line[0] == ':')));
+        items_add(to, line[0] == '$' ? S("(nil)")
+                                     : slice_of(line + (line[0] == ':'), n - (line[0] == ':')));
     }
 }
 
@@ -146,10 +149,14 @@ static struct slice listpack_item(const unsigned char **at, char digits[NUM_INT_
     struct slice text = {NULL, 0};
     int64_t v = 0;
     size_t n = 1;
-    if (p[0] < 0x80) v = p[0];
-    else if (p[0] < 0xc0) text = slice_of(p + 1, p[0] & 63), n = 1 + text.n;
-    else if (p[0] < 0xe0) v = (p[0] & 31) << 8 | p[1], v -= v >> 12 << 13, n = 2;
-    else if (p[0] < 0xf0) text = slice_of(p + 2, (p[0] & 15u) << 8 | p[1]), n = 2 + text.n;
+    if (p[0] < 0x80)
+        v = p[0];
+    else if (p[0] < 0xc0)
+        text = slice_of(p + 1, p[0] & 63), n = 1 + text.n;
+    else if (p[0] < 0xe0)
+        v = (p[0] & 31) << 8 | p[1], v -= v >> 12 << 13, n = 2;
+    else if (p[0] < 0xf0)
+        text = slice_of(p + 2, (p[0] & 15u) << 8 | p[1]), n = 2 + text.n;
     else if (p[0] == 0xf0)
         text = slice_of(p + 5, p[1] | p[2] << 8 | p[3] << 16 | (size_t)p[4] << 24), n = 5 + text.n;
     else {
@@ -231,7 +238,8 @@ static void scores_as_ours(struct items *l) {
         double v = 0;
         if (i % 2 && num_parse_double(item(l, i), &v))
             items_add(&all, slice_of(text, num_format_double(text, v)));
-        else items_add(&all, item(l, i));
+        else
+            items_add(&all, item(l, i));
     }
     rdb_writer_fini(&l->bytes);
     *l = all;
@@ -242,11 +250,16 @@ static void shows_the_same(struct slice key, struct slice payload, const char *t
     static struct items shown, seen;
     items_init(&seen);
     CU_ASSERT_EQUAL(rdb_dump_read(payload, &seen_visitor, &seen, NULL), 0);
-    if (*type == 's' && type[1] == 't') ASK(&shown, S("GET"), key);
-    else if (*type == 'l') ASK(&shown, S("LRANGE"), key, S("0"), S("-1"));
-    else if (*type == 's') ASK(&shown, S("SMEMBERS"), key);
-    else if (*type == 'h') ASK(&shown, S("HGETALL"), key);
-    else ASK(&shown, S("ZRANGE"), key, S("0"), S("-1"), S("WITHSCORES"));
+    if (*type == 's' && type[1] == 't')
+        ASK(&shown, S("GET"), key);
+    else if (*type == 'l')
+        ASK(&shown, S("LRANGE"), key, S("0"), S("-1"));
+    else if (*type == 's')
+        ASK(&shown, S("SMEMBERS"), key);
+    else if (*type == 'h')
+        ASK(&shown, S("HGETALL"), key);
+    else
+        ASK(&shown, S("ZRANGE"), key, S("0"), S("-1"), S("WITHSCORES"));
     if (*type == 'z') scores_as_ours(&shown), scores_as_ours(&seen);
     CU_ASSERT(same(&shown, &seen, *type == 'z' || *type == 'h' ? 2 : 1, *type == 'l'));
     rdb_writer_fini(&shown.bytes);
@@ -270,7 +283,7 @@ static void restores_as(struct slice key, struct slice payload) {
     rdb_writer_fini(&b.bytes);
 }
 
-/* What of a payload, written back, is not byte for byte the same. */
+/* The payload of a key comes out as the same bytes, restores, and holds what the key shows. */
 static void key_round_trips(struct slice key, const char *type) {
     static struct items dump;
     struct rdb_writer w;
@@ -310,9 +323,9 @@ static struct slice random_text(char *buf, size_t max, int variety) {
 
 static void fill(struct slice key, const char *type, size_t elements, size_t text_max) {
     static struct items reply;
-    const char *verb = *type == 'l'   ? "RPUSH"
-                       : *type == 'h' ? "HSET"
-                       : *type == 'z' ? "ZADD"
+    const char *verb = *type == 'l'     ? "RPUSH"
+                       : *type == 'h'   ? "HSET"
+                       : *type == 'z'   ? "ZADD"
                        : type[1] == 't' ? "SET"
                                         : "SADD";
     bool pairs = *type == 'h' || *type == 'z', ints = random() % 4 == 0;
@@ -328,8 +341,7 @@ static void fill(struct slice key, const char *type, size_t elements, size_t tex
             if ((*type == 'z' && i % 2 == 0) || ints) {
                 int64_t v = random() % 100000 - 50000;
                 args[n] = slice_of(texts[n], num_format_i64(texts[n], v));
-                if (!ints && random() % 2)
-                    args[n].n = num_format_double(texts[n], (double)v / 7);
+                if (!ints && random() % 2) args[n].n = num_format_double(texts[n], (double)v / 7);
             } else {
                 args[n] = random_text(texts[n], text_max, (int)(random() % 20));
             }
@@ -368,15 +380,16 @@ static void random_streams(void) {
         char line[200];
         int entries = 1 + (int)(random() % 200);
         for (int k = 0; k < entries; k++) {
-            snprintf(line, sizeof(line), "XADD s * field %ld other value%ld", random() % 100, random());
+            snprintf(line, sizeof(line), "XADD s * field %ld other value%ld", random() % 100,
+                     random());
             say(line);
         }
         for (int g = 0; g < i % 4; g++) {
             snprintf(line, sizeof(line), "XGROUP CREATE s group%d 0", g);
             say(line);
             for (int c = 0; c < 3 && entries; c++) {
-                snprintf(line, sizeof(line), "XREADGROUP GROUP group%d c%d COUNT %ld STREAMS s >", g,
-                         c, 1 + random() % 40);
+                snprintf(line, sizeof(line), "XREADGROUP GROUP group%d c%d COUNT %ld STREAMS s >",
+                         g, c, 1 + random() % 40);
                 say(line);
             }
         }
@@ -419,7 +432,7 @@ static const char *const words[] = {"alpha", "beta", "gamma", "delta"};
 /* Body and end of a payload of `type` with the elements of words. */
 static void build(struct rdb_writer *w, unsigned type) {
     char buf[256];
-    static const char ziplist[] = "\x1f\0\0\0\x17\0\0\0\4\0\0\5alpha\7\4beta\6\5gamma\7\5delta\xff";
+    static const char ziplist[] = "\x26\0\0\0\x1e\0\0\0\4\0\0\5alpha\7\4beta\6\5gamma\7\5delta\xff";
     static const char zipmap[] = "\2\5alpha\4\0beta\5gamma\5\0delta\xff";
     struct slice packed_words = listpack_of(buf, words, 4);
     rdb_writer_reset(w);
@@ -455,7 +468,11 @@ static void build(struct rdb_writer *w, unsigned type) {
         rdb_put_member(w, slice_cstr(words[1]), -2e100);
         break;
     case RDB_ZSET_TEXT:
-        rdb_put_raw(w, "\2\5alpha\3" "1.5\4beta\6" "-2e100", 21);
+        rdb_put_raw(w,
+                    "\2\5alpha\3"
+                    "1.5\4beta\6"
+                    "-2e100",
+                    23);
         break;
     case RDB_SET_INTSET: rdb_put_string(w, S("\2\0\0\0\3\0\0\0\xff\xff\1\0\7\0")); break;
     default: ASSERT(false);
@@ -512,8 +529,10 @@ static struct slice read_whole(const char *path) {
 static int read_file(struct slice file, size_t step, struct rdb_writer *to) {
     struct rdb_reader r;
     struct rdb_pieces pieces = {file, step, NULL};
-    if (step) rdb_reader_init_refill(&r, rdb_pieces_refill, &pieces);
-    else rdb_reader_init(&r, file);
+    if (step)
+        rdb_reader_init_refill(&r, rdb_pieces_refill, &pieces);
+    else
+        rdb_reader_init(&r, file);
     int err = rdb_echo_file(&r, to);
     rdb_reader_fini(&r);
     mem_free(pieces.last);
@@ -565,8 +584,10 @@ static void files_both_ways(void) {
 
 int main(void) {
     static const struct suite_test tests[] = {
-        {"random_values", random_values},     {"random_streams", random_streams},
-        {"built_here", built_here},           {"files_both_ways", files_both_ways},
+        {"random_values", random_values},
+        {"random_streams", random_streams},
+        {"built_here", built_here},
+        {"files_both_ways", files_both_ways},
         {NULL, NULL},
     };
     oracle = server_start_oracle(NULL);
