@@ -3,7 +3,8 @@
 #   make            build/clearlane-server
 #   make run        build, then serve 127.0.0.1:6379 with redis-compat.conf
 #   make check      unit tests, layers, format, headers: under a minute
-#   make test       check, integration, short model and fuzz runs, and again with SAN=address
+#   make test       check, integration, short model and fuzz runs, and again with SAN=address,
+#                   without and with STRESS=1
 #   make model      MODEL_COMMANDS=1000000 random commands beside redis-server
 #   make fuzz       FUZZ_SECONDS=3600 for each target
 #   make crash      the crash tests
@@ -212,9 +213,10 @@ run-fuzz-driver: $(firstword $(FUZZ))
 run-check: run-layers run-format run-headers $(UNIT_RUNS)
 run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS)
 run-sanitized: $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) run-fuzz-driver $(FUZZ_RUNS)
+run-stressed: $(UNIT_RUNS) $(filter-out %/soak_test,$(INTEGRATION_RUNS))
 
 .PHONY: run-layers run-format run-headers run-model run-fuzz-driver run-check run-all run-sanitized \
-    $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) $(FUZZ_RUNS)
+    run-stressed $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) $(FUZZ_RUNS)
 
 check:
 	rm -f $(RESULTS)
@@ -226,9 +228,11 @@ test:
 	rm -f $(RESULTS)
 	{ $(MAKE) -k executables && \
 	  $(MAKE) -k SAN=address executables $(FUZZ:$(B)/%=build/address/%) && \
+	  $(MAKE) -k SAN=address STRESS=1 executables && \
 	  $(MAKE) run-all && \
 	  $(MAKE) run-model MODEL_COMMANDS=$(TEST_MODEL_COMMANDS) MODEL_DEADLINE=300 && \
-	  $(MAKE) SAN=address run-sanitized FUZZ_SECONDS=$(TEST_FUZZ_SECONDS); \
+	  $(MAKE) SAN=address run-sanitized FUZZ_SECONDS=$(TEST_FUZZ_SECONDS) && \
+	  $(MAKE) SAN=address STRESS=1 run-stressed; \
 	} || echo FAIL build >>$(RESULTS)
 	$(TALLY)
 

@@ -194,5 +194,6 @@ void chunk_tree_cut(struct chunk_tree *t, uint64_t from, uint64_t to, struct chu
 
 bool chunk_tree_free_some(struct chunk_tree *t, size_t chunks_max, struct chunk_gone gone) {
     struct teller teller = {t, &gone};
+    t->late[0] = t->late[1] = 0;
     return count_tree_free_some(&t->tree, chunks_max, (struct count_gone){row_gone, &teller});
 }

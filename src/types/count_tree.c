@@ -256,16 +256,25 @@ static void grow_root(struct count_tree *t, struct count_path *path) {
     struct count_node *root = node_new(t, level);
     struct count_row row = {0};
     row.column[t->kind->keys] = (uintptr_t)t->root;
-    row.column[t->kind->keys + 1] = t->weight;
+    row.column[t->kind->keys + 1] = sum_weights(t, t->root, 0, t->root->n);
     open_row(&t->kind->inner, root, 0, &row);
     copy_key(t, root, 0);
     t->root = path->node[level] = root;
     path->slot[level] = 0;
 }
 
+static void reweigh_above(struct count_tree *t, const struct count_path *path, unsigned level,
+                          uint64_t delta) {
+    for (unsigned l = level + 1; l <= path->height; l++) {
+        add_weight(t, path->node[l], path->slot[l], delta);
+    }
+}
+
 static void make_room(struct count_tree *t, struct count_path *path, unsigned level,
                       enum edge edge);
 
+/* Halves the full node of a level. While room is made above for the new node's row, the weights
+ * there are without it. */
 static void split(struct count_tree *t, struct count_path *path, unsigned level, enum edge edge) {
     struct count_node *node = path->node[level], *right = node_new(t, level);
     const struct count_shape *s = shape_of(t, node);
@@ -284,10 +293,11 @@ static void split(struct count_tree *t, struct count_path *path, unsigned level,
     row.column[t->kind->keys] = (uintptr_t)right;
     row.column[t->kind->keys + 1] = w;
     for (unsigned c = 0; right->n && c < t->kind->keys; c++) row.column[c] = get(s, right, c, 0);
-    add_weight(t, path->node[level + 1], path->slot[level + 1], -w);
+    reweigh_above(t, path, level, -w);
     path->slot[level + 1]++;
     make_room(t, path, level + 1, edge);
     open_row(&t->kind->inner, path->node[level + 1], path->slot[level + 1], &row);
+    reweigh_above(t, path, level + 1, w);
     if (at > keep || edge == EDGE_LAST) {
         path->node[level] = right;
         path->slot[level] = at - keep;
@@ -314,9 +324,7 @@ void count_tree_rekey(struct count_tree *t, const struct count_path *path) {
 }
 
 void count_tree_reweigh(struct count_tree *t, const struct count_path *path, int64_t delta) {
-    for (unsigned l = 1; l <= path->height; l++) {
-        add_weight(t, path->node[l], path->slot[l], (uint64_t)delta);
-    }
+    reweigh_above(t, path, 0, (uint64_t)delta);
     t->weight += (uint64_t)delta;
 }
 

@@ -109,10 +109,13 @@ static uint64_t larger(uint64_t a, uint64_t b) {
 /* Raises the registers from `index` on, a multiple of 8. */
 static void unite_words(uint8_t *raw, const uint8_t *dense, unsigned index) {
     for (; index < HLL_REGISTERS; index += 8) {
-        uint64_t x = 0, old;
-        memcpy(&x, dense + index * 6 / 8, 6);
+        uint64_t old, x;
+        uint32_t low;
+        uint16_t high;
+        memcpy(&low, dense + index * 6 / 8, 4);
+        memcpy(&high, dense + index * 6 / 8 + 4, 2);
         memcpy(&old, raw + index, 8);
-        x = larger(spread(x), old);
+        x = larger(spread((uint64_t)high << 32 | low), old);
         memcpy(raw + index, &x, 8);
     }
 }

@@ -1,4 +1,4 @@
-/* rank_tree.c - what of rank_tree.h compares no members. */
+/* rank_tree.c - what of rank_tree.h compares no members, or few. */
 #include "types/rank_tree.h"
 
 static const struct count_kind kind = {
@@ -39,6 +39,22 @@ uint64_t rank_tree_below(const struct rank_tree *t, double score, bool equal_too
     return count_path_before(&t->tree, &path);
 }
 
+uint64_t rank_tree_below_member(const struct rank_tree *t, const struct rank_ops *ops,
+                                struct slice member, bool equal_too) {
+    struct count_path path;
+    if (!count_path_start(&t->tree, &path)) return 0;
+    struct count_node *node = t->tree.root;
+    for (unsigned at = RANK_INNER_BLOBS;;) {
+        if (!node->level) at = RANK_LEAF_BLOBS;
+        unsigned n = rank_members_below(count_column(node, at), 0, node->n, ops, member, equal_too);
+        path.node[node->level] = node;
+        path.slot[node->level] = node->level ? n - (n > 0) : n;
+        if (!node->level) break;
+        node = (struct count_node *)rank_child(node, path.slot[node->level]);
+    }
+    return count_path_before(&t->tree, &path);
+}
+
 static struct count_row row_of(double score, const void *blob) {
     struct count_row row;
     memcpy(&row.column[0], &score, 8);
@@ -57,6 +73,25 @@ void rank_path_set(struct rank_tree *t, const struct count_path *path, double sc
     memcpy(leaf + RANK_LEAF_AT + path->slot[0] * 8, &score, 8);
     count_store48(leaf + RANK_LEAF_BLOBS + path->slot[0] * 6, (uintptr_t)blob);
     count_tree_rekey(&t->tree, path);
+}
+
+/* Whether the row at `c` is below (score, member). */
+static bool row_below(struct rank_cursor c, const struct rank_ops *ops, double score,
+                      struct slice member) {
+    double own = rank_cursor_score(c);
+    if (own != score) return own < score;
+    return slice_cmp(ops->member(rank_cursor_blob(c)), member) < 0;
+}
+
+bool rank_path_move(struct rank_tree *t, const struct rank_ops *ops, const struct count_path *path,
+                    struct slice member, double score) {
+    struct rank_cursor row = {path->node[0], path->slot[0]}, before = row, behind = row;
+    rank_cursor_prev(&before);
+    rank_cursor_next(&behind);
+    if (before.leaf && !row_below(before, ops, score, member)) return false;
+    if (behind.leaf && row_below(behind, ops, score, member)) return false;
+    rank_path_set(t, path, score, rank_cursor_blob(row));
+    return true;
 }
 
 void *rank_path_remove(struct rank_tree *t, const struct count_path *path) {

@@ -13,8 +13,9 @@
  *     rank_tree_seek, which finds the next row whether that one still exists or not.
  * Positions are ranks from 0, the lowest first. A range is a pair of ranks [from, to), which
  * rank_tree_below and rank_tree_below_member make of bounds.
- * Functions that take a struct rank_ops are inlined, with it as a constant: call each from few
- * places. Cost: O(log n) unless said otherwise; some 20 bytes a row. Threads: as count_tree.h.
+ * Functions that take a struct rank_ops and run often are inlined, with it as a constant: call
+ * each from few places. Cost: O(log n) unless said otherwise; some 20 bytes a row. Threads: as
+ * count_tree.h.
  */
 #ifndef TYPES_RANK_TREE_H
 #define TYPES_RANK_TREE_H
@@ -89,6 +90,11 @@ bool rank_tree_free_some(struct rank_tree *t, size_t rows_max, struct rank_gone 
 
 /* How many rows have a score below this one, or, with `equal_too`, not above it. */
 uint64_t rank_tree_below(const struct rank_tree *t, double score, bool equal_too);
+
+/* How many rows have a member below this one, or, with `equal_too`, not above it, where all
+ * scores are equal. (Where they are not, some number up to the count.) */
+uint64_t rank_tree_below_member(const struct rank_tree *t, const struct rank_ops *ops,
+                                struct slice member, bool equal_too);
 
 /* ---- cursors: a step is O(1) ---- */
 
@@ -236,32 +242,14 @@ static inline __attribute__((always_inline)) bool rank_tree_rank(const struct ra
     return true;
 }
 
-/* How many rows have a member below this one, or, with `equal_too`, not above it, where all
- * scores are equal. (Where they are not, some number up to the count.) */
-static inline __attribute__((always_inline)) uint64_t
-rank_tree_below_member(const struct rank_tree *t, const struct rank_ops *ops, struct slice member,
-                       bool equal_too) {
-    struct count_path path;
-    if (!count_path_start(&t->tree, &path)) return 0;
-    struct count_node *node = t->tree.root;
-    for (; node->level; node = (struct count_node *)rank_child(node, path.slot[node->level])) {
-        unsigned n = rank_members_below(count_column(node, RANK_INNER_BLOBS), 0, node->n, ops,
-                                        member, equal_too);
-        path.node[node->level] = node;
-        path.slot[node->level] = n - (n > 0);
-    }
-    path.node[0] = node;
-    path.slot[0] =
-        rank_members_below(count_column(node, RANK_LEAF_BLOBS), 0, node->n, ops, member, equal_too);
-    return count_path_before(&t->tree, &path);
-}
-
 /* ---- changing ---- */
 
-/* The ends of the functions below. */
+/* The ends of the functions below; rank_path_move is false where the order would not stay. */
 void rank_path_insert(struct rank_tree *t, struct count_path *path, double score, void *blob);
 void *rank_path_remove(struct rank_tree *t, const struct count_path *path);
 void rank_path_set(struct rank_tree *t, const struct count_path *path, double score, void *blob);
+bool rank_path_move(struct rank_tree *t, const struct rank_ops *ops, const struct count_path *path,
+                    struct slice member, double score);
 
 /* Adds a row that is not there yet, with the member of `blob`. */
 static inline __attribute__((always_inline)) void
@@ -289,24 +277,6 @@ rank_tree_replace(struct rank_tree *t, const struct rank_ops *ops, double score,
     rank_path_set(t, &path, score, blob);
 }
 
-/* Whether a row of this score and member may stand between its neighbours' places: those before
- * and behind the row at `c`. */
-static inline __attribute__((always_inline)) bool
-rank_fits(struct rank_cursor c, const struct rank_ops *ops, double score, struct slice member) {
-    struct rank_cursor side[2] = {c, c};
-    rank_cursor_prev(&side[0]);
-    rank_cursor_next(&side[1]);
-    for (int i = 0; i < 2; i++) {
-        if (!side[i].leaf) continue;
-        double s = rank_cursor_score(side[i]), below = i ? score : s, above = i ? s : score;
-        if (below > above) return false;
-        if (below < above) continue;
-        int order = slice_cmp(ops->member(rank_cursor_blob(side[i])), member);
-        if (i ? order < 0 : order > 0) return false;
-    }
-    return true;
-}
-
 /* Gives a row, which must exist, another score. In place when the order stays. */
 static inline __attribute__((always_inline)) void rank_tree_move(struct rank_tree *t,
                                                                  const struct rank_ops *ops,
@@ -315,14 +285,9 @@ static inline __attribute__((always_inline)) void rank_tree_move(struct rank_tre
     struct count_path path;
     bool found = rank_path_exact(t, ops, score, member, &path);
     ASSERT(found);
-    struct rank_cursor c = {path.node[0], path.slot[0]};
-    void *blob = rank_cursor_blob(c);
-    if (rank_fits(c, ops, new_score, member)) {
-        rank_path_set(t, &path, new_score, blob);
-    } else {
-        rank_path_remove(t, &path);
-        rank_tree_insert(t, ops, new_score, blob);
-    }
+    if (rank_path_move(t, ops, &path, member, new_score)) return;
+    void *blob = rank_path_remove(t, &path);
+    rank_tree_insert(t, ops, new_score, blob);
 }
 
 #endif

@@ -84,6 +84,7 @@ static void try_listpack(const uint8_t *lp, size_t n, size_t choice) {
 
 int fuzz_one(const uint8_t *data, size_t size) {
     if (size < 1) return 0;
+    hash_init(1);
     size_t n = size - 1;
     if (data[0] % 4 == 0) {
         uint8_t *whole = mem_alloc(n ? n : 1);

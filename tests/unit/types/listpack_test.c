@@ -106,6 +106,22 @@ static void forms_of_texts(void) {
     free(p);
 }
 
+/* The table of whole sizes against what lp_check works out. */
+static void every_short_form(void) {
+    char p[200];
+    memset(p, 'x', sizeof p);
+    struct lp_buf b = lp_buf_heap();
+    for (int i = -5000; i <= 5000; i++) {
+        size_t n = (size_t)(i + 5000) % sizeof p;
+        struct lp_item items[2] = {lp_item_i64(i), lp_item_text(slice_of(p, n))};
+        CU_ASSERT_FATAL(lp_init(&b) && lp_append(&b, items, 2) && lp_check(b.p, b.len, 2));
+        size_t second = lp_next(b.p, LP_HEAD_BYTES);
+        CU_ASSERT_EQUAL(second, LP_HEAD_BYTES + items[0].bytes);
+        CU_ASSERT_EQUAL(lp_after(b.p, second), lp_end(b.p));
+    }
+    lp_buf_free(&b);
+}
+
 static void empty_one(void) {
     struct lp_buf b = lp_buf_heap();
     CU_ASSERT_FATAL(lp_init(&b));
@@ -429,6 +445,7 @@ int main(void) {
     static const struct suite_test tests[] = {
         {"forms_of_integers", forms_of_integers},
         {"forms_of_texts", forms_of_texts},
+        {"every_short_form", every_short_form},
         {"empty_one", empty_one},
         {"random_edits", random_edits},
         {"fixed_buffers", fixed_buffers},
