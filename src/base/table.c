@@ -13,7 +13,8 @@
 #include "base/mem.h"
 
 #define BUCKETS_FULL 64 /* of a segment, before and after a split */
-#define BUCKETS_STRETCHED 96
+#define BUCKETS_STRETCHED 128
+#define BUCKETS_STEP 16 /* by which a full segment is stretched before it splits */
 #define SEG_ITEMS_MAX (BUCKETS_STRETCHED * TABLE_SLOTS)
 
 #define RANDOM_TRIES 1000
@@ -300,8 +301,11 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
 /* The smallest full-sized page that takes the items. */
 static void seg_fill_full(struct table *t, struct table_seg *s, const struct moving *items,
                           unsigned n) {
-    bool ok = seg_fill(t, s, BUCKETS_FULL, items, n) || seg_fill(t, s, BUCKETS_STRETCHED, items, n);
-    ASSERT(ok); /* half a segment's items do not fit: not with a keyed hash */
+    unsigned buckets = BUCKETS_FULL;
+    while (!seg_fill(t, s, buckets, items, n)) {
+        buckets += BUCKETS_STEP;
+        ASSERT(buckets <= BUCKETS_STRETCHED); /* half a segment's items: not with a keyed hash */
+    }
 }
 
 static void seg_split(struct table *t, struct table_seg *s) {
@@ -349,7 +353,10 @@ static void seg_grow(struct table *t, struct table_seg *s) {
     for (unsigned buckets = s->buckets * 2; buckets <= BUCKETS_FULL; buckets *= 2) {
         if (seg_resize(t, s, buckets)) return;
     }
-    if (s->buckets < BUCKETS_STRETCHED && seg_resize(t, s, BUCKETS_STRETCHED)) return;
+    unsigned stretched = s->buckets < BUCKETS_FULL ? BUCKETS_FULL : s->buckets;
+    while ((stretched += BUCKETS_STEP) <= BUCKETS_STRETCHED) {
+        if (seg_resize(t, s, stretched)) return;
+    }
     seg_split(t, s);
 }
 

@@ -74,9 +74,10 @@ struct scan_step {
 /* strtoul's rules, as clients got used to them: a sign is taken, a leading space is not. */
 static bool parse_cursor(struct slice text, uint64_t *cursor) {
     char buf[CURSOR_BYTES_MAX], *end;
-    if (text.n >= sizeof buf) return false;
-    memcpy(buf, text.p, text.n);
-    buf[text.n] = 0;
+    size_t n = strnlen(text.p, text.n); /* as in Redis, a zero byte ends it */
+    if (n >= sizeof buf) return false;
+    memcpy(buf, text.p, n);
+    buf[n] = 0;
     if (buf[0] == ' ' || (buf[0] >= '\t' && buf[0] <= '\r')) return false;
     errno = 0;
     *cursor = strtoull(buf, &end, 10);

@@ -63,12 +63,13 @@ static struct count_row row_of(double score, const void *blob) {
 }
 
 void rank_path_insert(struct rank_tree *t, struct count_path *path, double score, void *blob) {
-    DASSERT(score == score);
+    ASSERT(score == score); /* not NaN */
     struct count_row row = row_of(score, blob);
     count_tree_insert(&t->tree, path, &row);
 }
 
 void rank_path_set(struct rank_tree *t, const struct count_path *path, double score, void *blob) {
+    ASSERT(score == score);
     uint8_t *leaf = (uint8_t *)path->node[0];
     memcpy(leaf + RANK_LEAF_AT + path->slot[0] * 8, &score, 8);
     count_store48(leaf + RANK_LEAF_BLOBS + path->slot[0] * 6, (uintptr_t)blob);

@@ -424,6 +424,17 @@ static void broken_ones(void) {
     CU_ASSERT(lp_check("\x9\0\0\0\xff\xff\5\1\xff", 9, 1)); /* not counted */
 }
 
+/* A text that leaves no room for its two bytes of size behind. */
+static void no_room_behind(void) {
+    enum { BYTES = LP_EMPTY_BYTES + 2 + 200 };
+    uint8_t *lp = malloc(BYTES);
+    memset(lp, 'x', BYTES);
+    memcpy(lp, "\xd1\0\0\0\1\0\xe0\xc8", 8);
+    lp[BYTES - 1] = 0xff;
+    CU_ASSERT(lp_bytes(lp) == BYTES && !lp_check(lp, BYTES, 1));
+    free(lp);
+}
+
 /* Forms that are longer than needed are read, as Redis reads them. */
 static void longer_forms(void) {
     static const char bytes[] = "\x1a\0\0\0\4\0"
@@ -453,6 +464,7 @@ int main(void) {
         {"heap_sizes", heap_sizes},
         {"many_entries", many_entries},
         {"broken_ones", broken_ones},
+        {"no_room_behind", no_room_behind},
         {"longer_forms", longer_forms},
         {NULL, NULL},
     };
