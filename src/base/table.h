@@ -2,8 +2,8 @@
  *
  * Items are pointers with a key inside; the table is split into segments by the leading bits of
  * the hash, found over a two-level directory (an array of leaves of 512 slots). A
- * segment is a page of 1, 2, 4 ... 64, 80, 96, 112 or 128 buckets of 64 bytes; a full one grows, and
- * one of 128 splits in two of 64 or 80. Within a segment the home bucket follows from the next
+ * segment is a page of 1, 2, 4 ... 64, 80, 96, 112 or 128 buckets of 64 bytes; a full one grows,
+ * and one of 128 splits in two of 64 or 80. Within a segment the home bucket follows from the next
  * 16 bits, rising with the hash, so the whole table is ordered by hash and a place in a scan is
  * a hash value. An item that finds its home full goes to one of the next five buckets.
  *

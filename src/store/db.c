@@ -100,11 +100,13 @@ static inline struct entry *find(struct db *db, const struct key *k, struct tabl
     return e;
 }
 
-/* db_read_at where the key is not in its home bucket, or may be past its time. */
-static __attribute__((noinline)) const struct entry *read_slowly(struct db *db, const char *p,
-                                                                 size_t n, uint64_t hash) {
-    struct table_place place;
-    struct entry *e = find(db, &(struct key){p, n, hash}, &place);
+/* What db_read_at found where it is not simply to be given out. */
+static const struct entry *read_checked(struct db *db, uint64_t hash, struct table_place place,
+                                        struct entry *e) {
+    if (e && unlikely(is_expired(db, e))) {
+        expire_now(db, hash, place, e);
+        e = NULL;
+    }
     if (!e) {
         db->ks->misses++;
         return NULL;
@@ -114,18 +116,31 @@ static __attribute__((noinline)) const struct entry *read_slowly(struct db *db, 
     return e;
 }
 
+static __attribute__((noinline)) const struct entry *read_here(struct db *db, uint64_t hash,
+                                                               struct table_bucket *home, int i) {
+    struct table_place place = {home, (unsigned)i};
+    return read_checked(db, hash, place, bucket_item(home, (unsigned)i));
+}
+
+static __attribute__((noinline)) const struct entry *read_far(struct db *db, const char *p,
+                                                              size_t n, uint64_t hash) {
+    struct table_place place;
+    struct entry *e = table_find_far(&db->shelf->table, slice_of(p, n), hash, &place);
+    return read_checked(db, hash, place, e);
+}
+
 /* The way of GET. Nothing lives across a call here, so that no register has to be saved. */
 const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t hash) {
     struct keyspace *ks = db->ks;
     struct table_bucket *home = table_home(&db->shelf->table, hash);
     int i = bucket_find(home, &entry_ops, slice_of(p, n), hash);
     if (unlikely(i < 0)) {
-        if (home->ovf) return read_slowly(db, p, n, hash);
+        if (home->ovf) return read_far(db, p, n, hash);
         ks->misses++;
         return NULL;
     }
     struct entry *e = bucket_item(home, (unsigned)i);
-    if (unlikely(entry_has_ttl(e) || ks->lfu)) return read_slowly(db, p, n, hash);
+    if (unlikely(entry_has_ttl(e) || ks->lfu)) return read_here(db, hash, home, i);
     ks->hits++;
     touch_lru(ks, e);
     return e;
