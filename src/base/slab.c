@@ -182,6 +182,12 @@ size_t slab_class_bytes(uint8_t cls) {
 
 void slab_init(struct slab *s) { *s = (struct slab){0}; }
 
+void slab_account(struct slab *s) { s->accounted = true; }
+
+static void account(const struct slab *s, int64_t runs) {
+    if (s->accounted) mem_account(runs * (int64_t)RUN_BYTES);
+}
+
 static void runs_give(struct slab_run *r) {
     while (r) {
         struct slab_run *next = r->next;
@@ -193,6 +199,7 @@ static void runs_give(struct slab_run *r) {
 void slab_fini(struct slab *s) {
     for (int i = 0; i < SLAB_CLASSES; i++) runs_give(s->partial[i]);
     runs_give(s->full);
+    account(s, -(int64_t)s->runs);
     slab_init(s);
 }
 
@@ -206,6 +213,7 @@ static struct slab_run *run_new(struct slab *s, uint8_t cls) {
     ASAN_POISON_MEMORY_REGION((char *)r + RUN_HEADER_BYTES, RUN_BYTES - RUN_HEADER_BYTES);
     run_link(&s->partial[cls], r);
     s->runs++;
+    account(s, 1);
     return r;
 }
 
@@ -258,6 +266,7 @@ void slab_free(struct slab *s, void *p, uint8_t cls) {
     if (unlikely(--r->used == 0) && (r->next || r->prev)) {
         run_unlink(&s->partial[cls], r);
         s->runs--;
+        account(s, -1);
         run_give(r);
     }
 }

@@ -28,6 +28,7 @@ struct slab {
     struct slab_run *full;                  /* the others */
     size_t live;
     size_t runs;
+    bool accounted; /* its runs count in mem_used */
 };
 
 /* The class of a size, 0 when it is above SLAB_BYTES_MAX. Cost: a table look-up. */
@@ -36,6 +37,9 @@ uint8_t slab_class(size_t n);
 size_t slab_class_bytes(uint8_t cls);
 
 void slab_init(struct slab *s);
+
+/* Counts the slab's memory in mem_used, by runs: for slabs that nobody else adds up. */
+void slab_account(struct slab *s);
 
 /* Gives back all runs, whatever is still in use there (blocks of class 0 are not: their owner frees
  * them first). Callable on a worker when no other thread uses the slab. */

@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "base/random.h"
 #include "store/garbage.h"
+#include "store/object.h"
 
 #define KIND(type, enc) ((uint8_t)((type) << 4 | (enc)))
 
@@ -204,10 +205,19 @@ static struct entry *entry_new(struct db *db, struct slice key, struct shape sh)
 
 static char *value_of(struct entry *e) { return (char *)entry_value(e); }
 
-static void set_blob(struct entry *e, struct blob *b) { memcpy(value_of(e), &b, sizeof b); }
+static void set_pointer(struct entry *e, const void *p) { memcpy(value_of(e), &p, sizeof p); }
 
 /* Gives up what a value keeps outside of its entry. */
 static void value_release(struct db *db, struct entry *e) {
+    if (entry_encoding(e) == ENC_OBJECT) {
+        const struct object_ops *ops = object_ops(entry_type(e));
+        if (ops->free_cost(entry_object(e)) >= OBJECT_FREE_COST_MAX) {
+            garbage_add_object(db->ks, entry_type(e), entry_object(e));
+        } else {
+            ops->free(entry_object(e));
+        }
+        return;
+    }
     struct blob *b = entry_blob(e);
     if (!b) return;
     if (b->cap >= GARBAGE_BLOB_BYTES_MIN) {
@@ -323,7 +333,7 @@ void db_set_text(struct db *db, struct key k, struct slice v, int64_t expire_ms)
         struct blob *b = blob_new(v.n);
         memcpy(b->data, v.p, v.n);
         b->len = v.n;
-        db_set_blob(db, k, b, expire_ms);
+        db_set_pointer(db, k, b, expire_ms);
         return;
     }
     uint8_t enc = v.n <= ENTRY_EMBSTR_BYTES_MAX ? ENC_EMBSTR : ENC_RAW;
@@ -345,14 +355,14 @@ void db_set(struct db *db, struct key k, struct slice v, int64_t expire_ms) {
     }
 }
 
-void db_set_blob(struct db *db, struct key k, struct blob *b, int64_t expire_ms) {
+void db_set_pointer(struct db *db, struct key k, struct blob *b, int64_t expire_ms) {
     if (b->len <= ENTRY_INLINE_BYTES_MAX) {
         db_set(db, k, slice_of(b->data, b->len), expire_ms);
         blob_unref(b);
         return;
     }
-    set_blob(put(db, &k, (struct shape){KIND(TYPE_STRING, ENC_RAW), ENTRY_ELSEWHERE, expire_ms}),
-             b);
+    set_pointer(put(db, &k, (struct shape){KIND(TYPE_STRING, ENC_RAW), ENTRY_ELSEWHERE, expire_ms}),
+                b);
 }
 
 int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum) {
@@ -417,7 +427,7 @@ static char *edit_blob(struct db *db, struct key k, struct table_place place, st
     struct blob *b = e ? entry_blob(e) : NULL;
     if (b) {
         b = blob_for_edit(b, len);
-        if (b) set_blob(e, b);
+        if (b) set_pointer(e, b);
         return b ? b->data : NULL;
     }
     char digits[ENTRY_DIGITS_MAX];
@@ -427,7 +437,7 @@ static char *edit_blob(struct db *db, struct key k, struct table_place place, st
     if (old.n) memcpy(b->data, old.p, old.n);
     memset(b->data + old.n, 0, len - old.n);
     b->len = len;
-    set_blob(e ? reshape(db, &k, place, e, sh) : put(db, &k, sh), b);
+    set_pointer(e ? reshape(db, &k, place, e, sh) : put(db, &k, sh), b);
     return b->data;
 }
 
@@ -453,6 +463,27 @@ char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now) {
     memcpy(value_of(e), copy, old_len);
     memset(value_of(e) + old_len, 0, len - old_len);
     return value_of(e);
+}
+
+/* ---- packed values and objects ------------------------------------------------------- */
+
+void db_put_packed(struct db *db, struct key k, enum entry_type type, enum entry_encoding enc,
+                   struct slice bytes) {
+    struct shape sh = {KIND(type, enc), (uint8_t)bytes.n, DB_KEEP_TTL};
+    if (bytes.n <= ENTRY_INLINE_BYTES_MAX) {
+        memcpy(value_of(put(db, &k, sh)), bytes.p, bytes.n);
+        return;
+    }
+    struct blob *b = blob_new(bytes.n);
+    memcpy(b->data, bytes.p, bytes.n);
+    b->len = bytes.n;
+    sh.vlen = ENTRY_ELSEWHERE;
+    set_pointer(put(db, &k, sh), b);
+}
+
+void db_put_object(struct db *db, struct key k, enum entry_type type, void *object) {
+    set_pointer(put(db, &k, (struct shape){KIND(type, ENC_OBJECT), ENTRY_ELSEWHERE, DB_KEEP_TTL}),
+                object);
 }
 
 /* ---- keys --------------------------------------------------------------------------- */
@@ -506,7 +537,11 @@ void db_copy(struct db *db, struct key from, struct db *dst, struct key to) {
     struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(from), from.hash, &place);
     ASSERT(e);
     struct entry *made = entry_like(dst, key_slice(to), e);
-    if (e->vlen == ENTRY_ELSEWHERE) blob_ref(entry_blob(e)); /* copied when either is edited */
+    if (entry_encoding(e) == ENC_OBJECT) {
+        set_pointer(made, object_ops(entry_type(e))->copy(entry_object(e)));
+    } else if (e->vlen == ENTRY_ELSEWHERE) {
+        blob_ref(entry_blob(e)); /* copied when either is edited */
+    }
     lru_begin(dst->ks, made);
     table_insert(&dst->shelf->table, to.hash, made);
 }

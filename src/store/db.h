@@ -139,6 +139,16 @@ int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum);
  * the expiry stays. NULL when there is no memory for it. Amortised cost: the growth. */
 char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
 
+/* -- packed values and objects --------------------------------------------------------- */
+
+/* Makes k a value of the type in its packed form (ENC_LISTPACK, ENC_INTSET), copying the bytes,
+ * which must not be k's own. The expiry stays, if there was a key; what k held is released. */
+void db_put_packed(struct db *db, struct key k, enum entry_type type, enum entry_encoding enc,
+                   struct slice bytes);
+
+/* Makes k an object of the type, which the store takes. Likewise. */
+void db_put_object(struct db *db, struct key k, enum entry_type type, void *object);
+
 /* -- keys ---------------------------------------------------------------------------- */
 
 bool db_delete(struct db *db, struct key k);

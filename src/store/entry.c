@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/slab.h"
+#include "store/object.h"
 
 struct slice entry_bytes(const struct entry *e, char digits[ENTRY_DIGITS_MAX]) {
     if (entry_encoding(e) == ENC_INT) return slice_of(digits, num_format_i64(digits, entry_int(e)));
@@ -23,7 +24,10 @@ size_t entry_strlen(const struct entry *e) {
 
 const char *entry_encoding_name(const struct entry *e) {
     static const char *const names[] = {
-        [ENC_INT] = "int", [ENC_EMBSTR] = "embstr", [ENC_RAW] = "raw"};
+        [ENC_INT] = "int",           [ENC_EMBSTR] = "embstr", [ENC_RAW] = "raw",
+        [ENC_LISTPACK] = "listpack", [ENC_INTSET] = "intset",
+    };
+    if (entry_encoding(e) == ENC_OBJECT) return object_ops(entry_type(e))->encoding;
     return names[entry_encoding(e)];
 }
 
@@ -39,6 +43,10 @@ const char *entry_type_name(enum entry_type type) {
 size_t entry_memory(const struct entry *e) {
     struct entry *block = (struct entry *)e; /* mem_usable asks the allocator and writes nothing */
     size_t n = e->cls ? slab_class_bytes(e->cls) : mem_usable(block);
-    if (e->vlen == ENTRY_ELSEWHERE) n += mem_usable(entry_blob(e));
+    if (entry_encoding(e) == ENC_OBJECT) {
+        n += object_ops(entry_type(e))->memory(entry_object(e));
+    } else if (e->vlen == ENTRY_ELSEWHERE) {
+        n += mem_usable(entry_blob(e));
+    }
     return n;
 }

@@ -28,11 +28,14 @@ enum entry_type {
     TYPE_COUNT,
 };
 
-/* How a string is kept; the names are those of OBJECT ENCODING. */
+/* How a value is kept. Strings have the first three, all other types the rest. */
 enum entry_encoding {
-    ENC_INT,    /* 4 or 8 bytes in place, host order */
-    ENC_EMBSTR, /* bytes in place, never edited, at most 44 of them */
-    ENC_RAW,    /* bytes in place, or a blob */
+    ENC_INT,      /* 4 or 8 bytes in place, host order */
+    ENC_EMBSTR,   /* bytes in place, never edited, at most 44 of them */
+    ENC_RAW,      /* bytes in place, or a blob */
+    ENC_LISTPACK, /* types/listpack, in place or a blob */
+    ENC_INTSET,   /* types/intset, in place or a blob */
+    ENC_OBJECT,   /* what the type is when it is large: see store/object.h */
 };
 
 enum { ENTRY_TTL = 1 }; /* an expiry stands before the key */
@@ -77,12 +80,25 @@ static inline int64_t entry_expire_ms(const struct entry *e) {
     return ms;
 }
 
-/* The blob of a string, or NULL if its bytes are in place. */
+/* The blob of a string or a packed value, or NULL if its bytes are in place. */
 static inline struct blob *entry_blob(const struct entry *e) {
     struct blob *b;
-    if (e->vlen != ENTRY_ELSEWHERE) return NULL;
+    if (e->vlen != ENTRY_ELSEWHERE || entry_encoding(e) == ENC_OBJECT) return NULL;
     memcpy(&b, entry_value(e), sizeof b);
     return b;
+}
+
+/* The bytes of a listpack or an intset, good until the key is written. */
+static inline struct slice entry_packed(const struct entry *e) {
+    struct blob *b = entry_blob(e);
+    return b ? slice_of(b->data, b->len) : slice_of(entry_value(e), e->vlen);
+}
+
+/* The object of an ENC_OBJECT entry: changed in place by its type's functions. */
+static inline void *entry_object(const struct entry *e) {
+    void *object;
+    memcpy(&object, entry_value(e), sizeof object);
+    return object;
 }
 
 /* The number of an ENC_INT entry. */

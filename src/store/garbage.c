@@ -2,12 +2,15 @@
 #include "store/garbage.h"
 
 #include "base/mem.h"
+#include "store/object.h"
 
 struct garbage {
     struct garbage *next;
     struct keyspace *ks;
     size_t bytes;      /* of a blob, as far as they go with it */
-    struct blob *blob; /* one of the two */
+    struct blob *blob; /* one of the three */
+    enum entry_type type;
+    void *object;
     struct shelf *shelf;
 };
 
@@ -23,6 +26,11 @@ static void garbage_add(struct keyspace *ks, struct garbage what) {
 
 void garbage_add_blob(struct keyspace *ks, struct blob *b) {
     garbage_add(ks, (struct garbage){.blob = b, .bytes = b->refs == 1 ? b->cap : 0});
+}
+
+void garbage_add_object(struct keyspace *ks, enum entry_type type, void *object) {
+    garbage_add(ks, (struct garbage){
+                        .type = type, .object = object, .bytes = object_ops(type)->memory(object)});
 }
 
 void garbage_add_shelf(struct keyspace *ks, struct shelf *s) {
@@ -41,6 +49,7 @@ static void entry_release_outside(void *ctx, void *item) {
     struct entry *e = item;
     struct blob *b = entry_blob(e);
     if (b) blob_unref_now(b);
+    if (entry_encoding(e) == ENC_OBJECT) object_ops(entry_type(e))->free(entry_object(e));
     if (!e->cls) mem_free(e);
 }
 
@@ -55,6 +64,7 @@ void garbage_free(struct garbage *g) {
     while (g) {
         struct garbage *next = g->next;
         if (g->blob) blob_unref_now(g->blob);
+        if (g->object) object_ops(g->type)->free(g->object);
         if (g->shelf) {
             shelf_free(g->shelf);
             atomic_fetch_sub_explicit(&g->ks->leaving_shelves, 1, memory_order_relaxed);

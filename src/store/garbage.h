@@ -10,6 +10,7 @@
 
 /* Of blobs of GARBAGE_BLOB_BYTES_MIN and more: smaller ones are freed on the loop. */
 void garbage_add_blob(struct keyspace *ks, struct blob *b);
+void garbage_add_object(struct keyspace *ks, enum entry_type type, void *object);
 void garbage_add_shelf(struct keyspace *ks, struct shelf *s);
 
 #endif

@@ -1,0 +1,37 @@
+/* member_heap.h - the memory of the members of one large set, hash or sorted set.
+ *
+ * A small object's members are blocks of the allocator; from MEMBER_HEAP_SLAB_MIN members on new
+ * ones come from a slab of the object's own, without a header and in finer steps, and are
+ * given back with it as a whole. Which of the two a block is, its owner keeps (a bit of the
+ * member's own head), and tells when it is freed, together with its size.
+ * Threads: the object's.
+ */
+#ifndef TYPES_MEMBER_HEAP_H
+#define TYPES_MEMBER_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/slab.h"
+
+#define MEMBER_HEAP_SLAB_MIN 2048
+
+struct member_heap {
+    struct slab slab;
+    size_t count;       /* members */
+    size_t loose_bytes; /* of those that are blocks of the allocator */
+};
+
+void member_heap_init(struct member_heap *h);
+
+/* Gives back the slab. Loose members are freed by their owner first (or were never there). */
+void member_heap_fini(struct member_heap *h);
+
+/* A block of n bytes; *in_slab must be told to member_free. */
+void *member_alloc(struct member_heap *h, size_t n, bool *in_slab);
+void member_free(struct member_heap *h, void *p, size_t n, bool in_slab);
+
+/* Bytes that the members take, for MEMORY USAGE. */
+size_t member_heap_bytes(const struct member_heap *h);
+
+#endif
