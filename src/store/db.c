@@ -333,7 +333,7 @@ void db_set_text(struct db *db, struct key k, struct slice v, int64_t expire_ms)
         struct blob *b = blob_new(v.n);
         memcpy(b->data, v.p, v.n);
         b->len = v.n;
-        db_set_pointer(db, k, b, expire_ms);
+        db_set_blob(db, k, b, expire_ms);
         return;
     }
     uint8_t enc = v.n <= ENTRY_EMBSTR_BYTES_MAX ? ENC_EMBSTR : ENC_RAW;
@@ -355,7 +355,7 @@ void db_set(struct db *db, struct key k, struct slice v, int64_t expire_ms) {
     }
 }
 
-void db_set_pointer(struct db *db, struct key k, struct blob *b, int64_t expire_ms) {
+void db_set_blob(struct db *db, struct key k, struct blob *b, int64_t expire_ms) {
     if (b->len <= ENTRY_INLINE_BYTES_MAX) {
         db_set(db, k, slice_of(b->data, b->len), expire_ms);
         blob_unref(b);
