@@ -23,7 +23,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 MODEL_COMMANDS ?= 1000000
 FUZZ_SECONDS ?= 3600
 TEST_MODEL_COMMANDS ?= 100000
-TEST_FUZZ_SECONDS ?= 20
+TEST_FUZZ_SECONDS ?= 10
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
@@ -207,15 +207,20 @@ $(FUZZ_RUNS): run/fuzz/%: $(B)/fuzz/%
 	$(RUN_SUITE) $(LABEL)fuzz/$* $$(($(FUZZ_SECONDS) + 60)) $< $(wildcard tests/fuzz/corpus/$*) \
 	    $(addprefix --dict ,$(wildcard tests/fuzz/$*.dict)) --seconds $(FUZZ_SECONDS)
 
+# Callgrind's instructions per command at P=16: the budgets of the hot path, and 3 % for noise.
+run-instructions: $(SERVER) $(BENCH)
+	$(RUN_SUITE) instructions 120 tests/bench/instructions --pipelines 16 --max get=463 \
+	    --max set=618 --max incr=618
+
 run-fuzz-driver: $(firstword $(FUZZ))
 	$(if $<,$(RUN_SUITE) $(LABEL)fuzz/must-fail 120 $< --must-fail)
 
 run-check: run-layers run-format run-headers $(UNIT_RUNS)
-run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS)
+run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS) run-instructions
 run-sanitized: $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) run-fuzz-driver $(FUZZ_RUNS)
 run-stressed: $(UNIT_RUNS) $(filter-out %/soak_test,$(INTEGRATION_RUNS))
 
-.PHONY: run-layers run-format run-headers run-model run-fuzz-driver run-check run-all run-sanitized \
+.PHONY: run-layers run-format run-headers run-instructions run-model run-fuzz-driver run-check run-all run-sanitized \
     run-stressed $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) $(FUZZ_RUNS)
 
 check:

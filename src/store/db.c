@@ -141,7 +141,7 @@ const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t 
         return NULL;
     }
     struct entry *e = bucket_item(home, (unsigned)i);
-    if (unlikely(entry_has_ttl(e) || ks->lfu)) return read_here(db, hash, home, i);
+    if (unlikely(entry_has_ttl(e) | ks->lfu)) return read_here(db, hash, home, i);
     ks->hits++;
     touch_lru(ks, e);
     return e;

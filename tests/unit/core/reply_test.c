@@ -123,11 +123,15 @@ static void notes_large_replies(void) {
     reply_init(&r);
     char piece[1000];
     memset(piece, 'x', sizeof piece);
-    for (int i = 0; i < REPLY_LARGE_BYTES / 1000 - REPLY_CHUNK_BYTES / 1000; i++) {
+    size_t written = 0;
+    while (written + sizeof piece < REPLY_LARGE_BYTES) {
+        CU_ASSERT_EQUAL(r.noted, 0);
         reply_raw(&r, piece, sizeof piece);
+        written += sizeof piece;
     }
-    CU_ASSERT_EQUAL(r.noted, 0);
-    for (int i = 0; i < 3 * REPLY_CHUNK_BYTES / 1000; i++) reply_raw(&r, piece, sizeof piece);
+    for (size_t i = 0; i <= REPLY_CHUNK_BYTES + sizeof piece; i += sizeof piece) {
+        reply_raw(&r, piece, sizeof piece); /* the open end does not count yet */
+    }
     CU_ASSERT_EQUAL(r.noted, REPLY_IS_LARGE);
     r.noted = 0;
     r.grown = 0;
