@@ -9,6 +9,9 @@
 
 #define ERR_LIST(X)                                                                                \
     X(WRONGTYPE, "WRONGTYPE Operation against a key holding the wrong kind of value")              \
+    X(NOT_HLL, "WRONGTYPE Key is not a valid HyperLogLog string value.")                           \
+    X(CORRUPT_HLL, "INVALIDOBJ Corrupted HLL object detected")                                     \
+    X(BUSY_KEY, "BUSYKEY Target key name already exists.")                                         \
     X(SYNTAX, "ERR syntax error")                                                                  \
     X(NOT_INT, "ERR value is not an integer or out of range")                                      \
     X(NOT_FLOAT, "ERR value is not a valid float")                                                 \
