@@ -322,8 +322,9 @@ const struct row hll_rows[] = {
                   .step = 1}},
         .since = "2.8.9",
         .summary = "Estimates how many different items one HyperLogLog, or several together, saw.",
-        .complexity = "O(1) for one key whose count is up to date, O(N) in the keys otherwise, with "
-                      "some microseconds for each",
+        .complexity =
+            "O(1) for one key whose count is up to date, O(N) in the keys otherwise, with "
+            "some microseconds for each",
         .group = GROUP_HYPERLOGLOG,
         .args = pfcount_args,
     },

@@ -12,6 +12,7 @@ extern const struct row client_rows[];
 extern const struct row command_rows[];
 extern const struct row config_rows[];
 extern const struct row connection_rows[];
+extern const struct row dump_rows[];
 extern const struct row expire_rows[];
 extern const struct row generic_rows[];
 extern const struct row hll_rows[];
