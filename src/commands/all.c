@@ -3,5 +3,6 @@
 
 const struct row *const all_families[] = {
     string_rows, bitmap_rows,     generic_rows, expire_rows, scan_rows,    object_rows,
-    client_rows, connection_rows, server_rows,  config_rows, command_rows, NULL,
+    client_rows, connection_rows, server_rows,  config_rows, command_rows, list_rows,
+    NULL,
 };
