@@ -19,6 +19,7 @@
     X(NAN_OR_INF, "ERR increment would produce NaN or Infinity")                                   \
     X(RANGE_POSITIVE, "ERR value is out of range, must be positive")                               \
     X(OUT_OF_RANGE, "ERR value is out of range")                                                   \
+    X(INDEX_RANGE, "ERR index out of range")                                                       \
     X(OFFSET_RANGE, "ERR offset is out of range")                                                  \
     X(STRING_LIMIT, "ERR string exceeds maximum allowed size (proto-max-bulk-len)")                \
     X(NO_KEY, "ERR no such key")                                                                   \

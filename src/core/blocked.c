@@ -198,7 +198,7 @@ void blocked_wait(struct ctx *c, const struct blocked_on *on) {
     struct waiter *w = waiter_new(c, on);
     b->core = c->core;
     for (int i = 0; i < on->key_count; i++) {
-        place_join(&w->places[i], w, key_get(b, c->db->id, ctx_key(c, on->keys[i])));
+        place_join(&w->places[i], w, key_get(b, c->db->id, ctx_key(c, on->first_key + i)));
     }
     b->waiter_count++;
     if (on->until_ms != BLOCKED_FOREVER) {

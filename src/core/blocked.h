@@ -46,8 +46,7 @@ bool blocked_parse_seconds(struct ctx *c, int i, int64_t *until_ms);
 bool blocked_parse_ms(struct ctx *c, int i, int64_t *until_ms);
 
 struct blocked_on {
-    const int *keys; /* positions of the arguments that are keys; one may come twice */
-    int key_count;
+    int first_key, key_count; /* arguments that are keys; one may come twice */
     enum entry_type type;
     bool any_change;          /* run again whatever has become of the key (XREADGROUP) */
     int64_t until_ms;         /* then a null array is replied */
