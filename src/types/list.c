@@ -21,15 +21,14 @@ struct list_limit list_limit_of(int directive) {
 
 /* ---- chunks ---- */
 
-static bool is_blob(struct chunk chunk) { return (uintptr_t)chunk.p & 1; }
+/* Marks the bytes of a blob. The tree adds bytes up, of which sum the bits below stay right. */
+#define BLOB_BIT ((uint64_t)1 << 47)
 
-static struct blob *blob_in(struct chunk chunk) {
-    return (struct blob *)((uintptr_t)chunk.p & ~(uintptr_t)1);
-}
+static bool is_blob(struct chunk chunk) { return chunk.bytes & BLOB_BIT; }
 
-static struct chunk blob_chunk(struct blob *b) {
-    return (struct chunk){(void *)((uintptr_t)b | 1), b->len, 1};
-}
+static struct blob *blob_in(struct chunk chunk) { return chunk.p; }
+
+static struct chunk blob_chunk(struct blob *b) { return (struct chunk){b, b->len | BLOB_BIT, 1}; }
 
 static struct chunk packed_chunk(uint8_t *lp) {
     return (struct chunk){lp, lp_bytes(lp), lp_count(lp)};
@@ -173,8 +172,8 @@ void list_value_free(struct list_value *l) {
 }
 
 size_t list_value_memory(const struct list_value *l) {
-    return sizeof *l + chunk_tree_bytes(&l->chunks) + chunk_tree_data_bytes(&l->chunks) +
-           l->head_room + l->tail_room;
+    return sizeof *l + chunk_tree_bytes(&l->chunks) +
+           (chunk_tree_data_bytes(&l->chunks) & (BLOB_BIT - 1)) + l->head_room + l->tail_room;
 }
 
 size_t list_value_free_cost(const struct list_value *l) {
