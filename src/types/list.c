@@ -190,10 +190,12 @@ const uint8_t *list_value_small(const struct list_value *l) {
 
 /* ---- the ends ---- */
 
-/* A larger block for a chunk at an end: room to double, but not beyond the limit. */
-static size_t grown(const struct list_value *l, size_t bytes) {
-    size_t twice = 2 * bytes < l->limit.bytes ? 2 * bytes : l->limit.bytes;
-    return lp_buf_heap_bytes(bytes > twice ? bytes : twice);
+/* The block of a chunk at an end that is to hold so many bytes: twice as large while it is the only
+ * one, of the full size in a longer list, but not beyond the limit. */
+static size_t grown(const struct list_value *l, struct chunk chunk, size_t bytes) {
+    size_t room = chunk.count < list_value_count(l) ? l->limit.bytes : 2 * bytes;
+    if (room > l->limit.bytes) room = l->limit.bytes;
+    return lp_buf_heap_bytes(bytes > room ? bytes : room);
 }
 
 /* Room for `need` bytes before the first listpack. If it is the last one as well, what is free
@@ -207,7 +209,7 @@ static void make_head_room(struct list_value *l, const struct chunk_place *place
         chunk.p = memmove(block + room, chunk.p, chunk.bytes);
         behind = 0;
     } else {
-        room = grown(l, chunk.bytes + need) - chunk.bytes;
+        room = grown(l, chunk, chunk.bytes + need) - chunk.bytes;
         uint8_t *larger = mem_alloc(room + chunk.bytes + behind);
         chunk.p = memcpy(larger + room, chunk.p, chunk.bytes);
         mem_free(block);
@@ -227,7 +229,7 @@ static void make_tail_room(struct list_value *l, const struct chunk_place *place
         chunk.p = memmove(block, chunk.p, chunk.bytes);
         before = 0;
     } else {
-        room = grown(l, chunk.bytes + need) - chunk.bytes;
+        room = grown(l, chunk, chunk.bytes + need) - chunk.bytes;
         block = mem_realloc(block, before + chunk.bytes + room);
         chunk.p = block + before;
     }
