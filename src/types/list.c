@@ -21,15 +21,14 @@ struct list_limit list_limit_of(int directive) {
 
 /* ---- chunks ---- */
 
-static bool is_blob(struct chunk chunk) { return (uintptr_t)chunk.p & 1; }
+/* Marks the bytes of a blob. The tree adds bytes up, of which sum the bits below stay right. */
+#define BLOB_BIT ((uint64_t)1 << 47)
 
-static struct blob *blob_in(struct chunk chunk) {
-    return (struct blob *)((uintptr_t)chunk.p & ~(uintptr_t)1);
-}
+static bool is_blob(struct chunk chunk) { return chunk.bytes & BLOB_BIT; }
 
-static struct chunk blob_chunk(struct blob *b) {
-    return (struct chunk){(void *)((uintptr_t)b | 1), b->len, 1};
-}
+static struct blob *blob_in(struct chunk chunk) { return chunk.p; }
+
+static struct chunk blob_chunk(struct blob *b) { return (struct chunk){b, b->len | BLOB_BIT, 1}; }
 
 static struct chunk packed_chunk(uint8_t *lp) {
     return (struct chunk){lp, lp_bytes(lp), lp_count(lp)};
@@ -173,8 +172,8 @@ void list_value_free(struct list_value *l) {
 }
 
 size_t list_value_memory(const struct list_value *l) {
-    return sizeof *l + chunk_tree_bytes(&l->chunks) + chunk_tree_data_bytes(&l->chunks) +
-           l->head_room + l->tail_room;
+    return sizeof *l + chunk_tree_bytes(&l->chunks) +
+           (chunk_tree_data_bytes(&l->chunks) & (BLOB_BIT - 1)) + l->head_room + l->tail_room;
 }
 
 size_t list_value_free_cost(const struct list_value *l) {
@@ -191,10 +190,12 @@ const uint8_t *list_value_small(const struct list_value *l) {
 
 /* ---- the ends ---- */
 
-/* A larger block for a chunk at an end: room to double, but not beyond the limit. */
-static size_t grown(const struct list_value *l, size_t bytes) {
-    size_t twice = 2 * bytes < l->limit.bytes ? 2 * bytes : l->limit.bytes;
-    return lp_buf_heap_bytes(bytes > twice ? bytes : twice);
+/* The block of a chunk at an end that is to hold so many bytes: twice as large while it is the only
+ * one, of the full size in a longer list, but not beyond the limit. */
+static size_t grown(const struct list_value *l, struct chunk chunk, size_t bytes) {
+    size_t room = chunk.count < list_value_count(l) ? l->limit.bytes : 2 * bytes;
+    if (room > l->limit.bytes) room = l->limit.bytes;
+    return lp_buf_heap_bytes(bytes > room ? bytes : room);
 }
 
 /* Room for `need` bytes before the first listpack. If it is the last one as well, what is free
@@ -208,7 +209,7 @@ static void make_head_room(struct list_value *l, const struct chunk_place *place
         chunk.p = memmove(block + room, chunk.p, chunk.bytes);
         behind = 0;
     } else {
-        room = grown(l, chunk.bytes + need) - chunk.bytes;
+        room = grown(l, chunk, chunk.bytes + need) - chunk.bytes;
         uint8_t *larger = mem_alloc(room + chunk.bytes + behind);
         chunk.p = memcpy(larger + room, chunk.p, chunk.bytes);
         mem_free(block);
@@ -228,7 +229,7 @@ static void make_tail_room(struct list_value *l, const struct chunk_place *place
         chunk.p = memmove(block, chunk.p, chunk.bytes);
         before = 0;
     } else {
-        room = grown(l, chunk.bytes + need) - chunk.bytes;
+        room = grown(l, chunk, chunk.bytes + need) - chunk.bytes;
         block = mem_realloc(block, before + chunk.bytes + room);
         chunk.p = block + before;
     }
