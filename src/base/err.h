@@ -9,6 +9,9 @@
 
 #define ERR_LIST(X)                                                                                \
     X(WRONGTYPE, "WRONGTYPE Operation against a key holding the wrong kind of value")              \
+    X(NOT_HLL, "WRONGTYPE Key is not a valid HyperLogLog string value.")                           \
+    X(CORRUPT_HLL, "INVALIDOBJ Corrupted HLL object detected")                                     \
+    X(BUSY_KEY, "BUSYKEY Target key name already exists.")                                         \
     X(SYNTAX, "ERR syntax error")                                                                  \
     X(NOT_INT, "ERR value is not an integer or out of range")                                      \
     X(NOT_FLOAT, "ERR value is not a valid float")                                                 \
@@ -16,6 +19,7 @@
     X(NAN_OR_INF, "ERR increment would produce NaN or Infinity")                                   \
     X(RANGE_POSITIVE, "ERR value is out of range, must be positive")                               \
     X(OUT_OF_RANGE, "ERR value is out of range")                                                   \
+    X(INDEX_RANGE, "ERR index out of range")                                                       \
     X(OFFSET_RANGE, "ERR offset is out of range")                                                  \
     X(STRING_LIMIT, "ERR string exceeds maximum allowed size (proto-max-bulk-len)")                \
     X(NO_KEY, "ERR no such key")                                                                   \

@@ -1,7 +1,7 @@
 /* cmd_client.c - CLIENT: the connections, looked at and steered.
  *
- * Nothing blocks, publishes or tracks yet, so every session is of the type "normal", UNBLOCK
- * finds nobody and tracking is off; CACHING and TRACKING come with the topics.
+ * Nothing publishes or tracks yet, so every session is of the type "normal" and tracking is off;
+ * CACHING and TRACKING come with the topics.
  * Specification: Redis 7.2's replies and errors (KILL's MAXAGE: 7.4); CAPA: Valkey 8.0.
  * To add a field to the list: client_line. To add a filter of KILL: struct filter.
  * Threads: the loop.
@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "commands/cmd_connection_internal.h"
 #include "commands/families.h"
+#include "core/blocked.h"
 
 static void too_many_arguments(struct ctx *c) {
     reply_errorf(c->r,
@@ -39,6 +40,7 @@ static const char *shown(const char *text) { return text ? text : ""; }
 static void client_flags(const struct session *s, char out[8]) {
     size_t n = 0;
     if (s->gates & GATE_MONITOR) out[n++] = 'O';
+    if (s->state & SESSION_BLOCKED) out[n++] = 'b';
     if (s->state & SESSION_CLOSE_AFTER) out[n++] = 'c';
     if (s->state & SESSION_CLOSE_NOW) out[n++] = 'A';
     if (s->state & SESSION_UNIX) out[n++] = 'U';
@@ -256,7 +258,9 @@ static void client_unblock(struct ctx *c) {
         reply_error(c->r, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }
-    if (ctx_int(c, 2, &id)) reply_int(c->r, 0);
+    if (!ctx_int(c, 2, &id)) return;
+    struct session *s = session_by_id(c->core, (uint64_t)id);
+    reply_int(c->r, s && blocked_end(s, c->argc == 4 && slice_is(c->argv[3], "error")));
 }
 
 /* -- CLIENT PAUSE ---------------------------------------------------------------------- */

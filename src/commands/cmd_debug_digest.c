@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 
 #include "base/assert.h"
+#include "commands/cmd_list_internal.h"
 #include "commands/cmd_server_internal.h"
 
 #define SHA1_BYTES 20
@@ -65,6 +66,16 @@ static uint32_t type_number(enum entry_type type) {
     return type == TYPE_STREAM ? 6 : (uint32_t)type;
 }
 
+static void list_into(struct hasher *h, struct digest *d, const struct entry *e) {
+    char digits[LP_INT_TEXT_BYTES];
+    struct list_element element;
+    struct list_cursor cursor = list_cursor(e, 0, false);
+    while (list_cursor_next(&cursor, &element)) {
+        struct slice v = lp_text(&element.value, digits);
+        mix(h, d, v.p, v.n);
+    }
+}
+
 static void value_into(struct hasher *h, struct digest *d, const struct entry *e) {
     char digits[ENTRY_DIGITS_MAX];
     mix_number(h, d, type_number(entry_type(e)));
@@ -74,6 +85,7 @@ static void value_into(struct hasher *h, struct digest *d, const struct entry *e
         mix(h, d, v.p, v.n);
         break;
     }
+    case TYPE_LIST: list_into(h, d, e); break;
     default: panic(__FILE__, __LINE__, "no digest for type %d", (int)entry_type(e));
     }
     if (entry_has_ttl(e)) add(h, d, "!!expire!!", 10);

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "commands/cmd_server_internal.h"
 #include "commands/families.h"
+#include "core/blocked.h"
 #include "core/config.h"
 #include "core/info.h"
 
@@ -32,7 +33,9 @@ static bool flush_mode_ok(struct ctx *c) {
 }
 
 static void flush(struct ctx *c, struct db *db, const char *event) {
-    if (db_flush(db)) feed_key(&c->core->feed, db->id, FEED_GENERIC, event, 0);
+    if (!db_flush(db)) return;
+    feed_key(&c->core->feed, db->id, FEED_GENERIC, event, 0);
+    blocked_touch_db(c->core->blocked, db->id);
 }
 
 static void server_flushdb(struct ctx *c) {
@@ -66,6 +69,8 @@ static void server_swapdb(struct ctx *c) {
     }
     if (a != b) db_swap(&ks->dbs[a], &ks->dbs[b]);
     feed_key(&c->core->feed, (int)a, FEED_GENERIC, "swapdb", 0);
+    blocked_touch_db(c->core->blocked, (int)a);
+    blocked_touch_db(c->core->blocked, (int)b);
     reply_ok(c->r);
 }
 

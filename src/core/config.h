@@ -146,6 +146,7 @@ struct config {
     bool rdbcompression, rdbchecksum, rdb_del_sync_files, rdb_incremental_fsync;
     bool stop_writes_on_bgsave_error;
     int sanitize_dump_payload;
+    int rdb_write_version; /* at least; the value may need a later one */
     bool appendonly, no_appendfsync_on_rewrite, aof_load_truncated, aof_rdb_preamble;
     bool aof_timestamp, aof_incremental_fsync, aof_disable_auto_gc;
     int appendfsync; /* enum config_appendfsync */

@@ -263,6 +263,7 @@ const struct config_row config_directives[] = {
     {"rdbchecksum", NULL, CONFIG_BOOL, AT(rdbchecksum), "yes", .flags = CONFIG_IMMUTABLE},
     {"rdb-del-sync-files", NULL, CONFIG_BOOL, AT(rdb_del_sync_files), "no"},
     {"rdb-save-incremental-fsync", NULL, CONFIG_BOOL, AT(rdb_incremental_fsync), "yes"},
+    {"rdb-write-version", NULL, CONFIG_INT, AT(rdb_write_version), "10", .min = 10, .max = 12},
     {"sanitize-dump-payload", NULL, CONFIG_CHOICE, AT(sanitize_dump_payload), "no",
      .choices = sanitizings},
     {"stop-writes-on-bgsave-error", NULL, CONFIG_BOOL, AT(stop_writes_on_bgsave_error), "yes"},

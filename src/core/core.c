@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "core/blocked.h"
 #include "core/config.h"
 #include "core/latency.h"
 #include "core/row.h"
@@ -84,6 +85,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
     list_init(&core->monitors);
     list_init(&core->held);
     core_turn_begin(core);
+    core->blocked = blocked_new(&core->feed, core->now_ms);
     core->started_ms = core->now_ms;
     random_hex(core->run_id, sizeof core->run_id - 1);
     watch_config(core);
@@ -91,6 +93,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
 }
 
 void core_free(struct core *core) {
+    blocked_free(core->blocked);
     keyspace_free(core->ks);
     blob_free_unused(blob_take_unused());
     row_table_free(core->rows);
@@ -161,6 +164,7 @@ static void keep_reserve(struct core *core) {
 
 bool core_turn_end(struct core *core) {
     bool more = expire(core);
+    if (blocked_expire(core)) more = true; /* replies are to be sent */
     send_garbage(core);
     keep_reserve(core);
     return more;
@@ -168,6 +172,8 @@ bool core_turn_end(struct core *core) {
 
 int64_t core_next_ms(const struct core *core) {
     int64_t next = core->active_expire ? keyspace_next_expire(core->ks) : INT64_MAX;
+    int64_t timeout_ms = blocked_next_ms(core->blocked);
+    if (timeout_ms < next) next = timeout_ms;
     if (core->pause_until_ms && core->pause_until_ms < next) next = core->pause_until_ms;
     return next;
 }

@@ -14,6 +14,7 @@
 #include "core/feed.h"
 #include "work/pool.h"
 
+struct blocked;
 struct config;
 struct row;
 struct request;
@@ -75,6 +76,7 @@ struct core {
     struct row_table *rows;
     struct work_pool *work;
     struct feed feed;
+    struct blocked *blocked;
     struct slowlog *slowlog;
     struct latency *latency;
     struct core_stats stats;
@@ -102,6 +104,7 @@ struct core {
     uint64_t tick_mark;      /* clock_ticks when the last command ended */
     uint64_t note_ticks;     /* commands that take this long go to slowlog or latency */
     bool histograms;         /* latency-tracking */
+    bool keys_ready;         /* keys that sessions wait for have changed: see blocked.h */
     bool over_memory;        /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;
     struct core_reserve reserve;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "core/blocked.h"
 #include "core/config.h"
 #include "core/latency.h"
 #include "core/monitor.h"
@@ -82,8 +83,11 @@ static inline void run(struct core *core, struct session *s, struct request *req
     core->running = req;
     req->row->run(&c);
     core->running = NULL;
-    account(core, s, req);
+    if (likely(!(s->state & SESSION_BLOCKED))) account(core, s, req); /* else when it is over */
+    if (unlikely(blocked_is_due(core))) blocked_serve(core);
 }
+
+void exec_again(struct core *core, struct session *s, struct request *req) { run(core, s, req); }
 
 /* ---- refusals ----------------------------------------------------------------------- */
 

@@ -48,6 +48,9 @@ const struct row *exec_prepare(struct core *core, struct request *req, const str
  * was done, and the session is in core->held. Cost over the handler's own: some 60 instructions. */
 bool exec_run(struct core *core, struct session *s, struct request *req);
 
+/* Runs the command of a session that waited (core/blocked.c), which went through the gates then. */
+void exec_again(struct core *core, struct session *s, struct request *req);
+
 /* The key in argument i; the hash of the first key is at hand already. */
 static inline struct key ctx_key(struct ctx *c, int i) {
     struct slice a = c->argv[i];

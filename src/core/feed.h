@@ -8,7 +8,10 @@
 #ifndef CORE_FEED_H
 #define CORE_FEED_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/assert.h"
 
 /* Classes of keyspace events, Redis' letters. */
 enum feed_class {
@@ -35,13 +38,23 @@ struct feed_event {
 
 struct feed {
     uint64_t changes;
+    void (*on_key)(void *ctx, int db, uint64_t key_hash); /* NULL: nobody waits for a key */
+    void *on_key_ctx;
     struct feed_event recent[FEED_RECENT]; /* ring, by changes */
 };
+
+/* Lets on_key be called for every change of a key, before it returns; NULL: no more. */
+static inline void feed_watch(struct feed *f, void (*on_key)(void *ctx, int db, uint64_t key_hash),
+                              void *ctx) {
+    f->on_key = on_key;
+    f->on_key_ctx = ctx;
+}
 
 static inline void feed_key(struct feed *f, int db, enum feed_class class, const char *event,
                             uint64_t key_hash) {
     f->recent[f->changes++ & (FEED_RECENT - 1)] =
         (struct feed_event){event, key_hash, db, (char)class};
+    if (unlikely(f->on_key != NULL)) f->on_key(f->on_key_ctx, db, key_hash);
 }
 
 /* Writes the recent events to fd, oldest first, for the crash report: async-signal-safe. */

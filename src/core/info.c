@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "core/blocked.h"
 #include "core/config.h"
 #include "core/memory_report.h"
 #include "core/process.h"
@@ -118,6 +119,7 @@ static void put_server(struct core *core, FILE *out) {
 
 static void put_clients(struct core *core, FILE *out) {
     size_t input_max = 0, output_max = 0;
+    struct blocked_counts waiting = blocked_counts(core->blocked);
     for (struct list_link *l = list_first(&core->sessions); l; l = list_next(&core->sessions, l)) {
         struct session *s = LIST_MEMBER(l, struct session, in_all);
         size_t input = (size_t)s->query_bytes + s->query_free, output = reply_memory(&s->reply);
@@ -130,12 +132,13 @@ static void put_clients(struct core *core, FILE *out) {
             "maxclients:%u\r\n"
             "client_recent_max_input_buffer:%zu\r\n"
             "client_recent_max_output_buffer:%zu\r\n"
-            "blocked_clients:0\r\n"
+            "blocked_clients:%zu\r\n"
             "tracking_clients:0\r\n"
-            "clients_in_timeout_table:0\r\n"
-            "total_blocking_keys:0\r\n"
-            "total_blocking_keys_on_nokey:0\r\n",
-            core->session_count, core->config->maxclients, input_max, output_max);
+            "clients_in_timeout_table:%zu\r\n"
+            "total_blocking_keys:%zu\r\n"
+            "total_blocking_keys_on_nokey:%zu\r\n",
+            core->session_count, core->config->maxclients, input_max, output_max, waiting.sessions,
+            waiting.timed, waiting.keys, waiting.any_keys);
 }
 
 /* -- memory -------------------------------------------------------------------------- */

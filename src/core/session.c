@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "core/blocked.h"
 #include "core/config.h"
 #include "core/core.h"
 
@@ -111,6 +112,7 @@ void session_fini(struct session *s) {
     list_unlink(&s->in_all);
     leave_class(s);
     list_unlink(&s->in_held);
+    blocked_leave(s);
     leave_ids(s);
     s->core->session_count--;
     mem_free(s->name);

@@ -32,10 +32,11 @@ enum session_gate {
 enum session_state {
     SESSION_CLOSE_NOW = 1 << 0,   /* drop without sending what is queued */
     SESSION_CLOSE_AFTER = 1 << 1, /* send what is queued, then drop */
-    SESSION_HELD = 1 << 2,        /* its next commands wait (pause, later: blocked, parked) */
+    SESSION_HELD = 1 << 2,        /* its next commands wait (pause, later: parked) */
     SESSION_NO_EVICT = 1 << 3,
     SESSION_UNIX = 1 << 4,
-    SESSION_LOCAL = 1 << 5, /* from this machine; the door sets both */
+    SESSION_LOCAL = 1 << 5,   /* from this machine; the door sets both */
+    SESSION_BLOCKED = 1 << 6, /* its command waits for a key, its next ones for that one */
 };
 
 #define SESSION_NAME_BYTES_MAX 256
@@ -44,6 +45,7 @@ struct session {
     struct list_link in_all;   /* core->sessions */
     struct list_link in_class; /* core->monitors */
     struct list_link in_held;  /* core->held */
+    struct waiter *waiter;     /* core/blocked.c: what it waits for, or NULL */
     struct session_ids *ids;   /* session_by_id's table */
     struct session *next_in_chain;
     struct core *core;

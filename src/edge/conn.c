@@ -90,8 +90,34 @@ static size_t receive_into(struct conn *c, char *buf, size_t size) {
     return 0;
 }
 
+/* While a command waits for a key, what comes after it is kept unread: only so is a peer that
+ * leaves noticed. */
+static void hoard(struct conn *c, const char *bytes, size_t n) {
+    size_t all = c->backlog_bytes + n;
+    if (all > (uint64_t)c->s.core->config->query_buffer_limit_bytes) {
+        log_warning("client %s is closed: it sent %zu bytes behind a command that waits, which is "
+                    "over client-query-buffer-limit",
+                    c->s.addr, all);
+        c->s.core->stats.query_limit_kills++;
+        conn_close(c);
+        return;
+    }
+    if (all > c->backlog_size) {
+        c->backlog_size = 2 * all;
+        c->backlog = mem_realloc(c->backlog, c->backlog_size);
+    }
+    memcpy(c->backlog + c->backlog_bytes, bytes, n);
+    c->backlog_bytes = all;
+    c->s.query_bytes = (uint32_t)all;
+}
+
 bool conn_receive(struct conn *c, char *buf) {
     size_t n;
+    if (conn_only_blocked(c)) {
+        n = receive_into(c, buf, EDGE_READ_BYTES);
+        if (n) hoard(c, buf, n);
+        return false;
+    }
     if (conn_stopped(c)) return false;
     if (c->backlog_bytes) {
         buf = c->backlog;
@@ -134,7 +160,7 @@ void conn_keep(struct conn *c) {
     c->s.query_bytes =
         (uint32_t)(c->backlog_bytes + (c->reader ? resp_reader_memory(c->reader) : 0));
     bool stopped = conn_stopped(c);
-    net_stream_pause_read(&c->stream, stopped);
+    net_stream_pause_read(&c->stream, stopped && !conn_only_blocked(c));
     if (!stopped && c->backlog_bytes) on_readable(&c->stream);
 }
 

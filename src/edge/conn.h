@@ -49,9 +49,16 @@ void conn_finish(struct conn *c, char *buf);
 /* Closes if the output is over its limits. */
 void conn_check_output(struct conn *c);
 
+#define CONN_GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
+
 /* It has been told to go, or to wait: nothing more of it runs now. */
 static inline bool conn_stopped(const struct conn *c) {
-    return c->s.state & (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER | SESSION_HELD);
+    return c->s.state & (CONN_GOES | SESSION_HELD | SESSION_BLOCKED);
+}
+
+/* Its command waits for a key, and nothing else stops it. */
+static inline bool conn_only_blocked(const struct conn *c) {
+    return (c->s.state & (CONN_GOES | SESSION_HELD | SESSION_BLOCKED)) == SESSION_BLOCKED;
 }
 
 #endif

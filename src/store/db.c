@@ -76,6 +76,14 @@ int64_t db_idle_seconds(const struct db *db, const struct entry *e) {
 
 int db_lfu_counter(const struct db *db, const struct entry *e) { return lfu_decayed(db->ks, e); }
 
+void db_set_idle(struct db *db, struct entry *e, int64_t idle_s) {
+    if (!db->ks->lfu) lru_write(e, (db->ks->lru_clock - (uint32_t)idle_s) & 0xffffff);
+}
+
+void db_set_lfu(struct db *db, struct entry *e, int counter) {
+    if (db->ks->lfu) lru_write(e, lfu_minutes(db->ks) | (uint32_t)counter << 16);
+}
+
 /* ---- finding ------------------------------------------------------------------------ */
 
 /* Removes a key whose time has passed, unless expiry is paused. */

@@ -170,6 +170,10 @@ void db_touch(struct db *db, struct entry *e);
 int64_t db_idle_seconds(const struct db *db, const struct entry *e);
 int db_lfu_counter(const struct db *db, const struct entry *e);
 
+/* Sets them, each if the policy keeps it: seconds since the last access, 0 to 255 (RESTORE). */
+void db_set_idle(struct db *db, struct entry *e, int64_t idle_s);
+void db_set_lfu(struct db *db, struct entry *e, int counter);
+
 /* Keys, and those of them with an expiry, including some whose time has just come. */
 static inline size_t db_size(const struct db *db) { return db->shelf->table.count; }
 static inline size_t db_ttl_size(const struct db *db) { return db->shelf->ttl_count; }

@@ -2,10 +2,18 @@
 #include "store/object.h"
 
 #include "base/assert.h"
+#include "types/list.h"
+
+static void list_free(void *object) { list_value_free(object); }
+static size_t list_free_cost(const void *object) { return list_value_free_cost(object); }
+static size_t list_memory(const void *object) { return list_value_memory(object); }
+static void *list_copy(const void *object) { return list_value_copy(object); }
 
 /* A row a type; a type's functions take their own struct, hence the thin ones here. */
 const struct object_ops *object_ops(enum entry_type type) {
-    static const struct object_ops ops[TYPE_COUNT];
+    static const struct object_ops ops[TYPE_COUNT] = {
+        [TYPE_LIST] = {"quicklist", list_free, list_free_cost, list_memory, list_copy},
+    };
     ASSERT(type < TYPE_COUNT && ops[type].free);
     return &ops[type];
 }

@@ -428,6 +428,34 @@ bool lp_insert_run(struct lp_buf *b, size_t at, const struct lp_run *run) {
     return true;
 }
 
+/* Writes the head of a listpack whose first entry is at `first`. */
+static uint8_t *put_head(uint8_t *first, size_t bytes, size_t count) {
+    uint8_t *lp = first - LP_HEAD_BYTES;
+    put_bytes(lp, bytes);
+    put_count(lp, count);
+    return lp;
+}
+
+uint8_t *lp_grow_front(uint8_t *lp, const struct lp_item *item) {
+    size_t bytes = lp_bytes(lp) + item->bytes;
+    unsigned count = head_count(lp);
+    DASSERT(bytes <= UINT32_MAX);
+    uint8_t *first = lp + LP_HEAD_BYTES - item->bytes;
+    put_item(first, item);
+    return put_head(first, bytes, count + (count != LP_COUNT_UNKNOWN));
+}
+
+uint8_t *lp_cut_front(uint8_t *lp, size_t at, size_t count) {
+    size_t bytes = lp_bytes(lp) - (at - LP_HEAD_BYTES);
+    unsigned old = head_count(lp);
+    if (old == LP_COUNT_UNKNOWN) {
+        lp = put_head(lp + at, bytes, old);
+        put_count(lp, walk_count(lp));
+        return lp;
+    }
+    return put_head(lp + at, bytes, old - count);
+}
+
 bool lp_merge(struct lp_buf *b, const uint8_t *other) {
     struct lp_run all = {other, LP_HEAD_BYTES, lp_end(other), lp_count(other)};
     return lp_insert_run(b, lp_end(b->p), &all);

@@ -137,6 +137,12 @@ struct lp_run {
 };
 bool lp_insert_run(struct lp_buf *b, size_t at, const struct lp_run *run);
 
+/* Edits at the front that move nothing but the head: the listpack begins elsewhere afterwards, at
+ * the address that is returned. An element more, for which there must be item->bytes of room
+ * before lp; or without the `count` entries before the offset `at`. */
+uint8_t *lp_grow_front(uint8_t *lp, const struct lp_item *item);
+uint8_t *lp_cut_front(uint8_t *lp, size_t at, size_t count);
+
 /* Appends all entries of another listpack. */
 bool lp_merge(struct lp_buf *b, const uint8_t *other);
 

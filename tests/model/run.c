@@ -406,6 +406,37 @@ static bool do_size(struct run *r, struct step *const *step, struct failure *f) 
     return true;
 }
 
+/* The value of the key goes over to the other server, both ways; what became of it shows in the
+ * next comparison of the keyspaces. */
+static bool do_crossed(struct run *r, struct step *const *step, struct failure *f) {
+    struct link *both[SIDES];
+    pair(r, step[0], both);
+    if (!exchange(r, both, step, 1, f)) return false;
+    struct span dump[SIDES];
+    bool there = true;
+    for (int s = 0; s < SIDES; s++) {
+        if (!resp_string(link_reply(both[s], 0), &dump[s])) there = false;
+    }
+    if (!there) {
+        return judge(r, step[0], 0, link_reply(both[ORACLE], 0), link_reply(both[OURS], 0), f);
+    }
+    struct text query[SIDES] = {{0}, {0}};
+    for (int s = 0; s < SIDES; s++) {
+        struct span argv[] = {
+            {"RESTORE", 7}, step[0]->argv[1], {"0", 1}, dump[1 - s], {"REPLACE", 7}};
+        link_encode(&query[s], 5, argv);
+    }
+    struct exchange x = {
+        {text_span(&query[ORACLE]), text_span(&query[OURS])}, SIZE_MAX, 1, false, DEADLINE_MS};
+    bool answered = link_exchange(both, &x);
+    struct span a = link_reply(both[ORACLE], 0);
+    struct span b = link_reply(both[OURS], 0);
+    bool ok = answered && span_is(a, "+OK\r\n") && span_eq(a, b);
+    if (!ok) fail(f, 0, "one does not restore what the other one dumped", a, b);
+    for (int s = 0; s < SIDES; s++) text_free(&query[s]);
+    return ok;
+}
+
 static bool do_check(struct run *r, struct failure *f) {
     struct link *both[SIDES] = {&r->admin[ORACLE], &r->admin[OURS]};
     struct text why = {0};
@@ -426,6 +457,7 @@ bool run_batch(struct run *r, struct step *const *steps, size_t n, struct failur
     case STEP_MEMBER: return do_member(r, steps, f);
     case STEP_SIZE: return do_size(r, steps, f);
     case STEP_SETTLE: return do_settle(r, steps, f);
+    case STEP_CROSSED: return do_crossed(r, steps, f);
     case STEP_CHECK: return do_check(r, f);
     default: return do_plain(r, steps, n, f);
     }

@@ -26,6 +26,7 @@ enum step_mode {
     STEP_CLOSE,     /* both servers answer and close */
     STEP_SIZE,      /* sees keys whose time is over: equal at the latest when they are collected */
     STEP_SETTLE,    /* sets something to expire: the parameter is how long to wait, in ms */
+    STEP_CROSSED,   /* DUMP key: each server restores over the key what the other one dumped */
     STEP_CHECK,     /* the whole keyspaces are compared */
     STEP_MODES
 };

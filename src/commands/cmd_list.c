@@ -1,0 +1,713 @@
+/* cmd_list.c - lists: pushing, popping, reading and editing one of them.
+ *
+ * Threads: the loop.
+ * To add a command: a handler, a row at the end of this file.
+ * Specification: Redis 7.2's replies, errors and events. The blocking forms are not here.
+ */
+#include "base/num.h"
+#include "commands/cmd_list_internal.h"
+#include "commands/families.h"
+
+/* -- arguments and replies ----------------------------------------------------------- */
+
+bool list_end(struct ctx *c, int i, bool *last) {
+    *last = slice_is(c->argv[i], "right");
+    if (*last || slice_is(c->argv[i], "left")) return true;
+    reply_err(c->r, ERR_SYNTAX);
+    return false;
+}
+
+void list_reply_range(struct reply *r, const struct entry *e, uint64_t index, uint64_t count,
+                      bool backward) {
+    struct list_element element;
+    reply_array(r, count);
+    if (!count) return;
+    struct list_cursor cursor = list_cursor(e, index, backward);
+    for (; count && list_cursor_next(&cursor, &element); count--) list_reply(r, &element);
+}
+
+/* An index that counts from the end if negative; false if there is no such element. */
+static bool index_in(int64_t index, uint64_t length, uint64_t *at) {
+    if (index < 0) index += (int64_t)length;
+    *at = (uint64_t)index;
+    return index >= 0 && *at < length;
+}
+
+/* Redis' rule for a range; false if it is empty. */
+static bool range_in(int64_t first, int64_t last, uint64_t length, uint64_t *from,
+                     uint64_t *count) {
+    int64_t n = (int64_t)length;
+    if (first < 0) first += n;
+    if (last < 0) last += n;
+    if (first < 0) first = 0;
+    if (last >= n) last = n - 1;
+    *from = (uint64_t)first;
+    *count = 0;
+    if (first > last || first >= n) return false;
+    *count = (uint64_t)(last - first + 1);
+    return true;
+}
+
+/* -- the ends ------------------------------------------------------------------------ */
+
+static void push(struct ctx *c, bool last, bool existing_only) {
+    struct key k = ctx_key(c, 1);
+    const struct entry *e = db_find(c->db, k);
+    const char *event = last ? "rpush" : "lpush";
+    if (!ctx_is_type(c, e, TYPE_LIST)) return;
+    if (!e && existing_only) {
+        reply_int(c->r, 0);
+        return;
+    }
+    if (e && entry_encoding(e) == ENC_OBJECT) {
+        struct list_value *l = entry_object(e);
+        for (int i = 2; i < c->argc; i++) list_value_push(l, last, list_arg(c, i));
+        ctx_changed(c, k, FEED_LIST, event);
+        reply_int(c->r, (int64_t)list_value_count(l));
+        return;
+    }
+    struct list_edit ed;
+    size_t bytes = 0;
+    for (int i = 2; i < c->argc; i++) bytes += c->argv[i].n;
+    list_edit_open(&ed, c, k, e);
+    list_edit_grow(&ed, bytes, (uint64_t)c->argc - 2);
+    for (int i = 2; i < c->argc; i++) list_edit_push(&ed, last, list_arg(c, i));
+    reply_int(c->r, (int64_t)list_edit_count(&ed));
+    list_edit_close(&ed, false, event);
+}
+
+static void list_lpush(struct ctx *c) { push(c, false, false); }
+static void list_rpush(struct ctx *c) { push(c, true, false); }
+static void list_lpushx(struct ctx *c) { push(c, false, true); }
+static void list_rpushx(struct ctx *c) { push(c, true, true); }
+
+static void pop(struct ctx *c, bool last) {
+    bool counted = c->argc > 2;
+    int64_t max = 1;
+    if (c->argc > 3) {
+        ctx_arity_error(c);
+        return;
+    }
+    if (counted && !ctx_int_range(c, 2, 0, INT64_MAX, &max, err_text(ERR_RANGE_POSITIVE))) return;
+    struct key k = ctx_key(c, 1);
+    const struct entry *e = db_find(c->db, k);
+    if (!e) {
+        if (counted) {
+            reply_null_array(c->r);
+        } else {
+            reply_null(c->r);
+        }
+        return;
+    }
+    if (!ctx_is_type(c, e, TYPE_LIST)) return;
+    uint64_t length = list_length(e), count = (uint64_t)max < length ? (uint64_t)max : length;
+    if (counted) {
+        list_reply_range(c->r, e, last ? length - 1 : 0, count, last);
+        if (!count) return;
+    } else {
+        struct list_element element;
+        struct list_cursor cursor = list_cursor(e, last ? length - 1 : 0, last);
+        list_cursor_next(&cursor, &element);
+        list_reply(c->r, &element);
+    }
+    list_take(c, k, e, last ? length - count : 0, count, last ? "rpop" : "lpop");
+}
+
+static void list_lpop(struct ctx *c) { pop(c, false); }
+static void list_rpop(struct ctx *c) { pop(c, true); }
+
+/* -- reading ------------------------------------------------------------------------- */
+
+static void list_llen(struct ctx *c) {
+    const struct entry *e = db_read(c->db, ctx_key(c, 1));
+    if (!ctx_is_type(c, e, TYPE_LIST)) return;
+    reply_int(c->r, e ? (int64_t)list_length(e) : 0);
+}
+
+static void list_lindex(struct ctx *c) {
+    int64_t index;
+    uint64_t at;
+    const struct entry *e = db_read(c->db, ctx_key(c, 1));
+    if (!e) {
+        reply_null(c->r);
+        return;
+    }
+    if (!ctx_is_type(c, e, TYPE_LIST) || !ctx_int(c, 2, &index)) return;
+    if (!index_in(index, list_length(e), &at)) {
+        reply_null(c->r);
+        return;
+    }
+    struct list_element element;
+    struct list_cursor cursor = list_cursor(e, at, false);
+    list_cursor_next(&cursor, &element);
+    list_reply(c->r, &element);
+}
+
+static void list_lrange(struct ctx *c) {
+    int64_t first, last;
+    uint64_t from, count = 0;
+    if (!ctx_int(c, 2, &first) || !ctx_int(c, 3, &last)) return;
+    const struct entry *e = db_read(c->db, ctx_key(c, 1));
+    if (!ctx_is_type(c, e, TYPE_LIST)) return;
+    if (!e || !range_in(first, last, list_length(e), &from, &count)) {
+        reply_array(c->r, 0);
+        return;
+    }
+    list_reply_range(c->r, e, from, count, false);
+}
+
+struct lpos {
+    int64_t rank;    /* below zero: counted from the end */
+    int64_t matches; /* to be found; 0: all */
+    int64_t max;     /* elements to be looked at; 0: all */
+    bool counted;
+};
+
+static bool lpos_rank(struct ctx *c, int i, int64_t *rank) {
+    if (!ctx_int(c, i, rank)) return false;
+    if (*rank == INT64_MIN) {
+        reply_error(c->r, "ERR value is out of range, value must between -9223372036854775807 "
+                          "and 9223372036854775807");
+        return false;
+    }
+    if (*rank) return true;
+    reply_error(c->r, "ERR RANK can't be zero: use 1 to start from the first match, 2 from the "
+                      "second ... or use negative to start from the end of the list");
+    return false;
+}
+
+static bool lpos_options(struct ctx *c, struct lpos *o) {
+    for (int i = 3; i < c->argc; i++) {
+        struct slice word = c->argv[i];
+        if (++i >= c->argc) break;
+        if (slice_is(word, "rank")) {
+            if (!lpos_rank(c, i, &o->rank)) return false;
+        } else if (slice_is(word, "count")) {
+            o->counted = true;
+            if (!ctx_int_range(c, i, 0, INT64_MAX, &o->matches, "ERR COUNT can't be negative"))
+                return false;
+        } else if (slice_is(word, "maxlen")) {
+            if (!ctx_int_range(c, i, 0, INT64_MAX, &o->max, "ERR MAXLEN can't be negative"))
+                return false;
+        } else {
+            reply_err(c->r, ERR_SYNTAX);
+            return false;
+        }
+    }
+    if (c->argc % 2) return true;
+    reply_err(c->r, ERR_SYNTAX);
+    return false;
+}
+
+/* Replies the indexes, one after the other; returns how many there are. */
+static size_t lpos_find(struct ctx *c, const struct lpos *o, const struct entry *e) {
+    bool backward = o->rank < 0;
+    int64_t rank = backward ? -o->rank : o->rank, seen = 0, found = 0;
+    uint64_t length = list_length(e);
+    struct list_element element;
+    struct list_cursor cursor = list_cursor(e, backward ? length - 1 : 0, backward);
+    for (; (!o->max || seen < o->max) && list_cursor_next(&cursor, &element); seen++) {
+        if (!list_element_is(&element, c->argv[2]) || ++found < rank) continue;
+        reply_int(c->r, backward ? (int64_t)length - 1 - seen : seen);
+        if (o->matches && found - rank + 1 >= o->matches) break;
+    }
+    return found >= rank ? (size_t)(found - rank + 1) : 0;
+}
+
+static void list_lpos(struct ctx *c) {
+    struct lpos o = {.rank = 1, .matches = 1};
+    if (!lpos_options(c, &o)) return;
+    const struct entry *e = db_read(c->db, ctx_key(c, 1));
+    if (!ctx_is_type(c, e, TYPE_LIST)) return;
+    if (!o.counted) {
+        if (!e || !lpos_find(c, &o, e)) reply_null(c->r);
+        return;
+    }
+    struct reply_mark mark = reply_begin(c->r);
+    reply_end_array(c->r, mark, e ? lpos_find(c, &o, e) : 0);
+}
+
+/* -- the middle ---------------------------------------------------------------------- */
+
+static void list_lset(struct ctx *c) {
+    int64_t index;
+    uint64_t at;
+    struct key k = ctx_key(c, 1);
+    const struct entry *e = db_find(c->db, k);
+    if (!e) {
+        reply_err(c->r, ERR_NO_KEY);
+        return;
+    }
+    if (!ctx_is_type(c, e, TYPE_LIST) || !ctx_int(c, 2, &index)) return;
+    if (!index_in(index, list_length(e), &at)) {
+        reply_err(c->r, ERR_INDEX_RANGE);
+        return;
+    }
+    struct list_edit ed;
+    list_edit_open(&ed, c, k, e);
+    list_edit_grow(&ed, c->argv[3].n, 1);
+    list_edit_replace(&ed, at, list_arg(c, 3));
+    list_edit_close(&ed, true, "lset");
+    reply_ok(c->r);
+}
+
+/* The index of the first element that equals s, or the length. */
+static uint64_t index_of(const struct entry *e, struct slice s) {
+    struct list_element element;
+    struct list_cursor cursor = list_cursor(e, 0, false);
+    uint64_t i = 0;
+    while (list_cursor_next(&cursor, &element) && !list_element_is(&element, s)) i++;
+    return i;
+}
+
+static void list_linsert(struct ctx *c) {
+    bool after = slice_is(c->argv[2], "after");
+    if (!after && !slice_is(c->argv[2], "before")) {
+        reply_err(c->r, ERR_SYNTAX);
+        return;
+    }
+    struct key k = ctx_key(c, 1);
+    const struct entry *e = db_find(c->db, k);
+    if (!e) {
+        reply_int(c->r, 0);
+        return;
+    }
+    if (!ctx_is_type(c, e, TYPE_LIST)) return;
+    uint64_t at = index_of(e, c->argv[3]), length = list_length(e);
+    if (at == length) {
+        reply_int(c->r, -1);
+        return;
+    }
+    struct list_edit ed;
+    list_edit_open(&ed, c, k, e);
+    list_edit_grow(&ed, c->argv[4].n, 1);
+    list_edit_insert(&ed, at + after, list_arg(c, 4));
+    list_edit_close(&ed, false, "linsert");
+    reply_int(c->r, (int64_t)length + 1);
+}
+
+static void list_lrem(struct ctx *c) {
+    int64_t count;
+    if (!ctx_int(c, 2, &count)) return;
+    struct key k = ctx_key(c, 1);
+    const struct entry *e = db_find(c->db, k);
+    if (!ctx_is_type(c, e, TYPE_LIST)) return;
+    if (!e || index_of(e, c->argv[3]) == list_length(e)) {
+        reply_int(c->r, 0);
+        return;
+    }
+    uint64_t max = count < 0 ? -(uint64_t)count : (uint64_t)count;
+    struct list_edit ed;
+    list_edit_open(&ed, c, k, e);
+    uint64_t removed = list_edit_remove(&ed, c->argv[3], max ? max : UINT64_MAX, count < 0);
+    list_edit_close(&ed, true, "lrem");
+    reply_int(c->r, (int64_t)removed);
+}
+
+static void list_ltrim(struct ctx *c) {
+    int64_t first, last;
+    uint64_t from, count;
+    if (!ctx_int(c, 2, &first) || !ctx_int(c, 3, &last)) return;
+    struct key k = ctx_key(c, 1);
+    const struct entry *e = db_find(c->db, k);
+    if (!ctx_is_type(c, e, TYPE_LIST)) return;
+    reply_ok(c->r);
+    if (!e) return;
+    uint64_t length = list_length(e);
+    if (!range_in(first, last, length, &from, &count)) from = length;
+    struct list_edit ed;
+    list_edit_open(&ed, c, k, e);
+    list_edit_drop(&ed, from + count, length - from - count);
+    list_edit_drop(&ed, 0, from);
+    list_edit_close(&ed, true, "ltrim");
+}
+
+/* -- rows ---------------------------------------------------------------------------- */
+
+static const struct row_arg end_args[] = {
+    {.name = "left", .type = ARG_PURE_TOKEN, .token = "LEFT"},
+    {.name = "right", .type = ARG_PURE_TOKEN, .token = "RIGHT"},
+    {0},
+};
+
+static const struct row_arg side_args[] = {
+    {.name = "before", .type = ARG_PURE_TOKEN, .token = "BEFORE"},
+    {.name = "after", .type = ARG_PURE_TOKEN, .token = "AFTER"},
+    {0},
+};
+
+static const struct row_arg selector_args[] = {
+    {.name = "count", .type = ARG_INTEGER, .token = "COUNT"},
+    {.name = "exactly", .type = ARG_INTEGER, .token = "EXACTLY"},
+    {0},
+};
+
+static const struct row_arg ordering_args[] = {
+    {.name = "obo", .type = ARG_PURE_TOKEN, .token = "OBO"},
+    {.name = "bulk", .type = ARG_PURE_TOKEN, .token = "BULK"},
+    {0},
+};
+
+static const struct row_arg how_many_args[] = {
+    {.name = "selector", .type = ARG_ONEOF, .sub = selector_args},
+    {.name = "ordering", .type = ARG_ONEOF, .sub = ordering_args},
+    {0},
+};
+
+static const struct row_arg key_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {0},
+};
+
+static const struct row_arg push_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "element", .type = ARG_STRING, .flags = ARG_MULTIPLE},
+    {0},
+};
+
+static const struct row_arg pop_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "count", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .since = "6.2.0"},
+    {0},
+};
+
+static const struct row_arg index_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "index", .type = ARG_INTEGER},
+    {0},
+};
+
+static const struct row_arg set_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "index", .type = ARG_INTEGER},
+    {.name = "element", .type = ARG_STRING},
+    {0},
+};
+
+static const struct row_arg insert_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "where", .type = ARG_ONEOF, .sub = side_args},
+    {.name = "pivot", .type = ARG_STRING},
+    {.name = "element", .type = ARG_STRING},
+    {0},
+};
+
+static const struct row_arg range_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "start", .type = ARG_INTEGER},
+    {.name = "stop", .type = ARG_INTEGER},
+    {0},
+};
+
+static const struct row_arg rem_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "count", .type = ARG_INTEGER},
+    {.name = "element", .type = ARG_STRING},
+    {0},
+};
+
+static const struct row_arg pos_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "element", .type = ARG_STRING},
+    {.name = "rank", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "RANK"},
+    {.name = "num-matches", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "COUNT"},
+    {.name = "len", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "MAXLEN"},
+    {0},
+};
+
+static const struct row_arg rpoplpush_args[] = {
+    {.name = "source", .type = ARG_KEY},
+    {.name = "destination", .type = ARG_KEY, .key_spec = 1},
+    {0},
+};
+
+static const struct row_arg move_args[] = {
+    {.name = "source", .type = ARG_KEY},
+    {.name = "destination", .type = ARG_KEY, .key_spec = 1},
+    {.name = "wherefrom", .type = ARG_ONEOF, .sub = end_args},
+    {.name = "whereto", .type = ARG_ONEOF, .sub = end_args},
+    {0},
+};
+
+static const struct row_arg movem_args[] = {
+    {.name = "source", .type = ARG_KEY},
+    {.name = "destination", .type = ARG_KEY, .key_spec = 1},
+    {.name = "wherefrom", .type = ARG_ONEOF, .sub = end_args},
+    {.name = "whereto", .type = ARG_ONEOF, .sub = end_args},
+    {.name = "how-many", .type = ARG_BLOCK, .flags = ARG_OPTIONAL, .sub = how_many_args},
+    {0},
+};
+
+static const struct row_arg mpop_args[] = {
+    {.name = "numkeys", .type = ARG_INTEGER},
+    {.name = "key", .type = ARG_KEY, .flags = ARG_MULTIPLE},
+    {.name = "where", .type = ARG_ONEOF, .sub = end_args},
+    {.name = "count", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "COUNT"},
+    {0},
+};
+
+static const struct row_change push_history[] = {{"2.4.0", "Takes several elements."}, {0}};
+
+static const struct row_change pushx_history[] = {{"4.0.0", "Takes several elements."}, {0}};
+
+static const struct row_change pop_history[] = {{"6.2.0", "Takes the argument `count`."}, {0}};
+
+/* A key in argument `at`. */
+#define KEY_IN(at, how)                                                                            \
+    { .flags = (how), .begin = BEGIN_INDEX, .index = (at), .find = FIND_RANGE, .step = 1 }
+#define KEYS_MOVE                                                                                  \
+    { KEY_IN(1, KEY_RW | KEY_ACCESS | KEY_DELETE), KEY_IN(2, KEY_RW | KEY_INSERT) }
+#define WRITE_GROWS (ROW_WRITE | ROW_DENYOOM)
+
+const struct row list_rows[] = {
+    {
+        .name = "lindex",
+        .run = list_lindex,
+        .arity = 3,
+        .flags = ROW_READONLY,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS)},
+        .since = "1.0.0",
+        .summary = "Returns the element of an index.",
+        .complexity = "O(log N) in the length of the list; O(1) at the ends",
+        .group = GROUP_LIST,
+        .args = index_args,
+    },
+    {
+        .name = "linsert",
+        .run = list_linsert,
+        .arity = 5,
+        .flags = WRITE_GROWS,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_INSERT)},
+        .since = "2.2.0",
+        .summary = "Inserts an element before or after the first one that equals another.",
+        .complexity = "O(N) in the elements before that one",
+        .group = GROUP_LIST,
+        .args = insert_args,
+    },
+    {
+        .name = "llen",
+        .run = list_llen,
+        .arity = 2,
+        .flags = ROW_READONLY | ROW_FAST,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RO)},
+        .since = "1.0.0",
+        .summary = "Tells the number of elements.",
+        .complexity = "O(1)",
+        .group = GROUP_LIST,
+        .args = key_args,
+    },
+    {
+        .name = "lmove",
+        .run = list_lmove,
+        .arity = 5,
+        .flags = WRITE_GROWS,
+        .acl = ACL_LIST,
+        .keys = KEYS_MOVE,
+        .since = "6.2.0",
+        .summary = "Takes an element off one list, adds it to another and returns it.",
+        .complexity = "O(1)",
+        .group = GROUP_LIST,
+        .args = move_args,
+    },
+    {
+        .name = "lmovem",
+        .run = list_lmovem,
+        .arity = -5,
+        .flags = WRITE_GROWS,
+        .acl = ACL_LIST,
+        .keys = KEYS_MOVE,
+        .since = "8.10.0",
+        .summary = "Takes elements off one list, adds them to another and returns them.",
+        .complexity = "O(N) in the number of elements moved",
+        .group = GROUP_LIST,
+        .args = movem_args,
+    },
+    {
+        .name = "lmpop",
+        .run = list_lmpop,
+        .arity = -4,
+        .flags = ROW_WRITE | ROW_MOVABLEKEYS,
+        .acl = ACL_LIST,
+        .keys = {{.flags = KEY_RW | KEY_ACCESS | KEY_DELETE,
+                  .begin = BEGIN_INDEX,
+                  .find = FIND_KEYNUM,
+                  .index = 1,
+                  .keynum = 0,
+                  .first_key = 1,
+                  .key_step = 1}},
+        .since = "7.0.0",
+        .summary = "Takes elements off the first of several lists that has any.",
+        .complexity = "O(N+M) in the number of keys and of elements returned",
+        .group = GROUP_LIST,
+        .args = mpop_args,
+    },
+    {
+        .name = "lpop",
+        .run = list_lpop,
+        .arity = -2,
+        .flags = ROW_WRITE | ROW_FAST,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
+        .since = "1.0.0",
+        .summary = "Takes the first elements off and returns them.",
+        .complexity = "O(N) in the number of elements returned",
+        .group = GROUP_LIST,
+        .args = pop_args,
+        .history = pop_history,
+    },
+    {
+        .name = "lpos",
+        .run = list_lpos,
+        .arity = -3,
+        .flags = ROW_READONLY,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS)},
+        .since = "6.0.6",
+        .summary = "Finds the indexes at which an element stands.",
+        .complexity = "O(N) in the number of elements looked at",
+        .group = GROUP_LIST,
+        .args = pos_args,
+    },
+    {
+        .name = "lpush",
+        .run = list_lpush,
+        .arity = -3,
+        .flags = WRITE_GROWS | ROW_FAST,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_INSERT)},
+        .since = "1.0.0",
+        .summary = "Adds elements at the head.",
+        .complexity = "O(1) for each element",
+        .group = GROUP_LIST,
+        .args = push_args,
+        .history = push_history,
+    },
+    {
+        .name = "lpushx",
+        .run = list_lpushx,
+        .arity = -3,
+        .flags = WRITE_GROWS | ROW_FAST,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_INSERT)},
+        .since = "2.2.0",
+        .summary = "Adds elements at the head of a list that exists.",
+        .complexity = "O(1) for each element",
+        .group = GROUP_LIST,
+        .args = push_args,
+        .history = pushx_history,
+    },
+    {
+        .name = "lrange",
+        .run = list_lrange,
+        .arity = 4,
+        .flags = ROW_READONLY,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS)},
+        .since = "1.0.0",
+        .summary = "Returns the elements of a range of indexes.",
+        .complexity = "O(log L + N) in the length of the list and the number of elements returned",
+        .group = GROUP_LIST,
+        .args = range_args,
+    },
+    {
+        .name = "lrem",
+        .run = list_lrem,
+        .arity = 4,
+        .flags = ROW_WRITE,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_DELETE)},
+        .since = "1.0.0",
+        .summary = "Takes out elements that equal another.",
+        .complexity = "O(N) in the length of the list",
+        .group = GROUP_LIST,
+        .args = rem_args,
+    },
+    {
+        .name = "lset",
+        .run = list_lset,
+        .arity = 4,
+        .flags = WRITE_GROWS,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_UPDATE)},
+        .since = "1.0.0",
+        .summary = "Replaces the element of an index.",
+        .complexity = "O(log N) in the length of the list",
+        .group = GROUP_LIST,
+        .args = set_args,
+    },
+    {
+        .name = "ltrim",
+        .run = list_ltrim,
+        .arity = 4,
+        .flags = ROW_WRITE,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_DELETE)},
+        .since = "1.0.0",
+        .summary = "Takes out all elements but those of a range of indexes.",
+        .complexity = "O(log L + N) in the length of the list and the number of elements taken out",
+        .group = GROUP_LIST,
+        .args = range_args,
+    },
+    {
+        .name = "rpop",
+        .run = list_rpop,
+        .arity = -2,
+        .flags = ROW_WRITE | ROW_FAST,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
+        .since = "1.0.0",
+        .summary = "Takes the last elements off and returns them.",
+        .complexity = "O(N) in the number of elements returned",
+        .group = GROUP_LIST,
+        .args = pop_args,
+        .history = pop_history,
+    },
+    {
+        .name = "rpoplpush",
+        .run = list_rpoplpush,
+        .arity = 3,
+        .flags = WRITE_GROWS,
+        .acl = ACL_LIST,
+        .keys = KEYS_MOVE,
+        .since = "1.2.0",
+        .summary =
+            "Takes the last element off one list, adds it at the head of another and returns it.",
+        .complexity = "O(1)",
+        .group = GROUP_LIST,
+        .args = rpoplpush_args,
+        .deprecated_since = "6.2.0",
+        .replaced_by = "`LMOVE` with the `RIGHT` and `LEFT` arguments",
+    },
+    {
+        .name = "rpush",
+        .run = list_rpush,
+        .arity = -3,
+        .flags = WRITE_GROWS | ROW_FAST,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_INSERT)},
+        .since = "1.0.0",
+        .summary = "Adds elements at the tail.",
+        .complexity = "O(1) for each element",
+        .group = GROUP_LIST,
+        .args = push_args,
+        .history = push_history,
+    },
+    {
+        .name = "rpushx",
+        .run = list_rpushx,
+        .arity = -3,
+        .flags = WRITE_GROWS | ROW_FAST,
+        .acl = ACL_LIST,
+        .keys = {KEY_IN(1, KEY_RW | KEY_INSERT)},
+        .since = "2.2.0",
+        .summary = "Adds elements at the tail of a list that exists.",
+        .complexity = "O(1) for each element",
+        .group = GROUP_LIST,
+        .args = push_args,
+        .history = pushx_history,
+    },
+    {0},
+};

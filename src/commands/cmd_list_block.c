@@ -1,0 +1,189 @@
+/* cmd_list_block.c - the list commands that wait until there is something to pop.
+ *
+ * Each does what its plain form does, and waits (core/blocked.h) where that finds nothing. It runs
+ * anew as a whole when one of its keys has become a list.
+ * Threads: the loop.
+ * Specification: Redis 7.2's replies, errors and events.
+ * To add a command: its handler and its row at the bottom.
+ */
+#include "commands/cmd_generic_internal.h"
+#include "commands/cmd_list_internal.h"
+#include "commands/families.h"
+#include "core/blocked.h"
+
+static void wait_for(struct ctx *c, int first_key, int key_count, int64_t until_ms) {
+    blocked_wait(c, &(struct blocked_on){.first_key = first_key,
+                                         .key_count = key_count,
+                                         .type = TYPE_LIST,
+                                         .until_ms = until_ms});
+}
+
+static void pop_or_wait(struct ctx *c, bool last) {
+    int64_t until_ms;
+    if (!blocked_parse_seconds(c, c->argc - 1, &until_ms)) return;
+    for (int i = 1; i < c->argc - 1; i++) {
+        struct key k = ctx_key(c, i);
+        const struct entry *e = db_find(c->db, k);
+        if (!ctx_is_type(c, e, TYPE_LIST)) return;
+        if (!e) continue;
+        struct list_element element;
+        uint64_t at = last ? list_length(e) - 1 : 0;
+        struct list_cursor cursor = list_cursor(e, at, last);
+        list_cursor_next(&cursor, &element);
+        reply_array(c->r, 2);
+        reply_bulk(c->r, c->argv[i]);
+        list_reply(c->r, &element);
+        list_take(c, k, e, at, 1, last ? "rpop" : "lpop");
+        return;
+    }
+    wait_for(c, 1, c->argc - 2, until_ms);
+}
+
+static void list_blpop(struct ctx *c) { pop_or_wait(c, false); }
+static void list_brpop(struct ctx *c) { pop_or_wait(c, true); }
+
+static void move_or_wait(struct ctx *c, bool from_last, bool to_last) {
+    int64_t until_ms;
+    if (!blocked_parse_seconds(c, c->argc - 1, &until_ms)) return;
+    if (!list_move_one(c, from_last, to_last)) wait_for(c, 1, 1, until_ms);
+}
+
+static void list_blmove(struct ctx *c) {
+    bool from_last, to_last;
+    if (list_end(c, 3, &from_last) && list_end(c, 4, &to_last)) move_or_wait(c, from_last, to_last);
+}
+
+static void list_brpoplpush(struct ctx *c) { move_or_wait(c, true, false); }
+
+static void list_blmpop(struct ctx *c) {
+    int64_t until_ms;
+    struct list_mpop m;
+    if (!blocked_parse_seconds(c, 1, &until_ms) || !list_mpop_parse(c, 2, &m)) return;
+    if (!list_mpop_take(c, &m)) wait_for(c, m.first_key, m.key_count, until_ms);
+}
+
+/* -- rows ------------------------------------------------------------------------------ */
+
+static const struct row_arg end_args[] = {
+    {.name = "left", .type = ARG_PURE_TOKEN, .token = "LEFT"},
+    {.name = "right", .type = ARG_PURE_TOKEN, .token = "RIGHT"},
+    {0},
+};
+static const struct row_arg pop_args[] = {
+    {.name = "key", .type = ARG_KEY, .flags = ARG_MULTIPLE},
+    {.name = "timeout", .type = ARG_DOUBLE},
+    {0},
+};
+static const struct row_arg move_args[] = {
+    {.name = "source", .type = ARG_KEY},
+    {.name = "destination", .type = ARG_KEY, .key_spec = 1},
+    {.name = "wherefrom", .type = ARG_ONEOF, .sub = end_args},
+    {.name = "whereto", .type = ARG_ONEOF, .sub = end_args},
+    {.name = "timeout", .type = ARG_DOUBLE},
+    {0},
+};
+static const struct row_arg rpoplpush_args[] = {
+    {.name = "source", .type = ARG_KEY},
+    {.name = "destination", .type = ARG_KEY, .key_spec = 1},
+    {.name = "timeout", .type = ARG_DOUBLE},
+    {0},
+};
+static const struct row_arg mpop_args[] = {
+    {.name = "timeout", .type = ARG_DOUBLE},
+    {.name = "numkeys", .type = ARG_INTEGER},
+    {.name = "key", .type = ARG_KEY, .flags = ARG_MULTIPLE},
+    {.name = "where", .type = ARG_ONEOF, .sub = end_args},
+    {.name = "count", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "COUNT"},
+    {0},
+};
+static const struct row_change timeout_history[] = {
+    {"6.0.0", "The timeout may have decimals."},
+    {0},
+};
+
+#define KEYS_BUT_LAST                                                                              \
+    {                                                                                              \
+        .flags = KEY_RW | KEY_ACCESS | KEY_DELETE, .begin = BEGIN_INDEX, .index = 1,               \
+        .find = FIND_RANGE, .last = -2, .step = 1                                                  \
+    }
+#define SOURCE_AND_DESTINATION                                                                     \
+    { KEY_IN(1, KEY_RW | KEY_ACCESS | KEY_DELETE), KEY_IN(2, KEY_RW | KEY_INSERT) }
+
+const struct row list_block_rows[] = {
+    {
+        .name = "blmove",
+        .run = list_blmove,
+        .arity = 6,
+        .flags = ROW_WRITE | ROW_DENYOOM | ROW_NOSCRIPT | ROW_BLOCKING,
+        .acl = ACL_LIST,
+        .keys = SOURCE_AND_DESTINATION,
+        .since = "6.2.0",
+        .summary = "Takes an element from one list to another, waiting for one.",
+        .complexity = "O(1)",
+        .group = GROUP_LIST,
+        .args = move_args,
+    },
+    {
+        .name = "blmpop",
+        .run = list_blmpop,
+        .arity = -5,
+        .flags = ROW_WRITE | ROW_BLOCKING | ROW_MOVABLEKEYS,
+        .acl = ACL_LIST,
+        .keys = {{.flags = KEY_RW | KEY_ACCESS | KEY_DELETE,
+                  .begin = BEGIN_INDEX,
+                  .index = 2,
+                  .find = FIND_KEYNUM,
+                  .first_key = 1,
+                  .key_step = 1}},
+        .since = "7.0.0",
+        .summary = "Removes elements from the first list that has any, waiting for one.",
+        .complexity = "O(N+M) in the keys and the elements returned",
+        .group = GROUP_LIST,
+        .args = mpop_args,
+    },
+    {
+        .name = "blpop",
+        .run = list_blpop,
+        .arity = -3,
+        .flags = ROW_WRITE | ROW_NOSCRIPT | ROW_BLOCKING,
+        .acl = ACL_LIST,
+        .keys = {KEYS_BUT_LAST},
+        .since = "2.0.0",
+        .summary = "Removes the first element of the first list that has any, waiting for one.",
+        .complexity = "O(N) in the keys",
+        .group = GROUP_LIST,
+        .args = pop_args,
+        .history = timeout_history,
+    },
+    {
+        .name = "brpop",
+        .run = list_brpop,
+        .arity = -3,
+        .flags = ROW_WRITE | ROW_NOSCRIPT | ROW_BLOCKING,
+        .acl = ACL_LIST,
+        .keys = {KEYS_BUT_LAST},
+        .since = "2.0.0",
+        .summary = "Removes the last element of the first list that has any, waiting for one.",
+        .complexity = "O(N) in the keys",
+        .group = GROUP_LIST,
+        .args = pop_args,
+        .history = timeout_history,
+    },
+    {
+        .name = "brpoplpush",
+        .run = list_brpoplpush,
+        .arity = 4,
+        .flags = ROW_WRITE | ROW_DENYOOM | ROW_NOSCRIPT | ROW_BLOCKING,
+        .acl = ACL_LIST,
+        .keys = SOURCE_AND_DESTINATION,
+        .since = "2.2.0",
+        .summary = "Takes the last element of a list to the head of another, waiting for one.",
+        .complexity = "O(1)",
+        .group = GROUP_LIST,
+        .deprecated_since = "6.2.0",
+        .replaced_by = "`BLMOVE` with the `RIGHT` and `LEFT` arguments",
+        .args = rpoplpush_args,
+        .history = timeout_history,
+    },
+    {0},
+};

@@ -1,0 +1,83 @@
+/* dump.c - see dump.h. */
+#include "core/dump.h"
+
+#include "base/assert.h"
+#include "store/object.h"
+
+/* NULL for what this server has no values of. */
+static const struct dump_type *const types[TYPE_COUNT] = {
+    [TYPE_STRING] = &dump_string,
+};
+
+static const struct dump_type *type_of_kind(enum rdb_kind kind) {
+    static const enum entry_type of[] = {
+        [RDB_KIND_STRING] = TYPE_STRING, [RDB_KIND_LIST] = TYPE_LIST,
+        [RDB_KIND_SET] = TYPE_SET,       [RDB_KIND_ZSET] = TYPE_ZSET,
+        [RDB_KIND_HASH] = TYPE_HASH,     [RDB_KIND_STREAM] = TYPE_STREAM,
+    };
+    return kind == RDB_KIND_NONE ? NULL : types[of[kind]];
+}
+
+/* ---- saving ---- */
+
+enum rdb_type dump_rdb_type(const struct entry *e, int version) {
+    ASSERT(types[entry_type(e)]);
+    return types[entry_type(e)]->rdb_type(e, version);
+}
+
+void dump_put_body(struct rdb_writer *w, const struct entry *e, enum rdb_type as) {
+    types[entry_type(e)]->put_body(w, e, as);
+}
+
+/* ---- loading ---- */
+
+int dump_get_value(struct rdb_reader *r, unsigned rdb_type, const struct config *config,
+                   struct dump_value *value) {
+    const struct dump_type *type = type_of_kind(rdb_kind_of(rdb_type));
+    struct dump_load load = {config, value, NULL};
+    *value = (struct dump_value){0};
+    if (!type) {
+        rdb_reader_fail(r, RDB_UNSUPPORTED, "an unknown type of value");
+        return r->err;
+    }
+    int err = rdb_get_value(r, rdb_type, type->visitor, &load);
+    if (type->fini) type->fini(&load);
+    if (err) dump_value_free(value);
+    return err;
+}
+
+int dump_read_payload(struct slice payload, const struct config *config, struct dump_value *value) {
+    struct rdb_reader r;
+    struct slice body;
+    unsigned type;
+    int err = rdb_dump_open(payload, &body);
+    if (err) return err;
+    rdb_reader_init(&r, body);
+    err = rdb_get_byte(&r, &type) ? dump_get_value(&r, type, config, value) : r.err;
+    if (!err && r.at != r.end) {
+        dump_value_free(value);
+        err = RDB_CORRUPT;
+    }
+    rdb_reader_fini(&r);
+    return err;
+}
+
+void dump_put_value(struct db *db, struct key k, struct dump_value *value, int64_t expire_ms) {
+    if (value->type == TYPE_STRING) {
+        db_set_blob(db, k, value->bytes, expire_ms);
+    } else if (value->encoding == ENC_OBJECT) {
+        db_put_object(db, k, value->type, value->object);
+    } else {
+        db_put_packed(db, k, value->type, value->encoding,
+                      slice_of(value->bytes->data, value->bytes->len));
+        blob_unref(value->bytes);
+    }
+    if (value->type != TYPE_STRING && expire_ms >= 0) db_set_expire(db, k, expire_ms);
+    *value = (struct dump_value){0};
+}
+
+void dump_value_free(struct dump_value *value) {
+    if (value->object) object_ops(value->type)->free(value->object);
+    if (value->bytes) blob_unref_now(value->bytes);
+    *value = (struct dump_value){0};
+}

@@ -1,0 +1,559 @@
+/* list.c - see list.h. */
+#include "types/list.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/num.h"
+
+/* What Redis reckons with for the head and the size of an element before it has encoded it; so
+ * chunks end where its nodes do. */
+#define ITEM_OVERHEAD_BYTES 8
+/* The limit of bytes when there is one of elements. */
+#define COUNTED_BYTES_MAX 8192
+
+struct list_limit list_limit_of(int directive) {
+    if (directive >= 0) {
+        return (struct list_limit){COUNTED_BYTES_MAX, directive ? (uint32_t)directive : 1};
+    }
+    int level = directive < -5 ? 5 : -directive;
+    return (struct list_limit){(size_t)2048 << level, UINT32_MAX};
+}
+
+/* ---- chunks ---- */
+
+/* Marks the bytes of a blob. The tree adds bytes up, of which sum the bits below stay right. */
+#define BLOB_BIT ((uint64_t)1 << 47)
+
+static bool is_blob(struct chunk chunk) { return chunk.bytes & BLOB_BIT; }
+
+static struct blob *blob_in(struct chunk chunk) { return chunk.p; }
+
+static struct chunk blob_chunk(struct blob *b) { return (struct chunk){b, b->len | BLOB_BIT, 1}; }
+
+static struct chunk packed_chunk(uint8_t *lp) {
+    return (struct chunk){lp, lp_bytes(lp), lp_count(lp)};
+}
+
+static void free_on_loop(void *ctx, struct chunk chunk) {
+    (void)ctx;
+    if (is_blob(chunk)) {
+        blob_unref(blob_in(chunk));
+    } else {
+        mem_free(chunk.p);
+    }
+}
+
+static void free_anywhere(void *ctx, struct chunk chunk) {
+    (void)ctx;
+    if (is_blob(chunk)) {
+        blob_unref_now(blob_in(chunk));
+    } else {
+        mem_free(chunk.p);
+    }
+}
+
+static bool is_first(const struct list_value *l, struct chunk_place place) {
+    return place.leaf == l->chunks.tree.first && place.slot == 0;
+}
+
+static bool is_last(const struct list_value *l, struct chunk_place place) {
+    return place.leaf == l->chunks.tree.last && place.slot + 1u == place.leaf->n;
+}
+
+static bool is_large(const struct list_value *l, struct slice s) { return s.n > l->limit.bytes; }
+
+/* Whether the chunk may get an element more. */
+static bool takes(const struct list_value *l, struct chunk chunk, struct slice s) {
+    return !is_blob(chunk) &&
+           list_limit_allows(l->limit, chunk.bytes + s.n + ITEM_OVERHEAD_BYTES, chunk.count + 1);
+}
+
+/* A chunk of its own for an element. */
+static struct chunk chunk_of(const struct list_value *l, struct list_item item) {
+    if (is_large(l, item.text)) {
+        if (!item.blob) {
+            item.blob = blob_new(item.text.n);
+            memcpy(item.blob->data, item.text.p, item.text.n);
+            item.blob->len = item.text.n;
+        }
+        return blob_chunk(item.blob);
+    }
+    struct lp_buf b = lp_buf_heap();
+    bool done = lp_init(&b) && lp_append_text(&b, item.text);
+    ASSERT(done);
+    if (item.blob) blob_unref(item.blob);
+    return packed_chunk(b.p);
+}
+
+/* The first listpack goes to the beginning of its block. Returns the room behind it then. */
+static size_t close_head(struct list_value *l, const struct chunk_place *place) {
+    struct chunk chunk = chunk_at(*place);
+    size_t room = l->head_room;
+    if (room) {
+        uint8_t *block = (uint8_t *)chunk.p - room;
+        memmove(block, chunk.p, chunk.bytes);
+        chunk.p = block;
+        chunk_tree_set(&l->chunks, place, chunk);
+        l->head_room = 0;
+    }
+    return room;
+}
+
+/* A listpack for any edit, to be given back by put. */
+static struct lp_buf own(struct list_value *l, const struct chunk_place *place) {
+    size_t room = 0;
+    if (is_first(l, *place)) room = close_head(l, place);
+    if (is_last(l, *place)) room += l->tail_room;
+    struct chunk chunk = chunk_at(*place);
+    return lp_buf_take(chunk.p, chunk.bytes, chunk.bytes + room);
+}
+
+static void put(struct list_value *l, const struct chunk_place *place, struct lp_buf b) {
+    lp_buf_trim(&b);
+    if (is_last(l, *place)) l->tail_room = b.cap > b.len ? b.cap - b.len : 0;
+    chunk_tree_set(&l->chunks, place, packed_chunk(b.p));
+}
+
+/* Makes the block of an end no larger than it has to be, before it becomes an inner one. */
+static void settle(struct list_value *l, bool last) {
+    struct chunk_place place = chunk_tree_end(&l->chunks, last);
+    if (!chunk_place_valid(place) || is_blob(chunk_at(place))) return;
+    struct lp_buf b = own(l, &place);
+    put(l, &place, b);
+    if (last) l->tail_room = 0;
+}
+
+/* ---- lists ---- */
+
+struct list_value *list_value_new(struct list_limit limit) {
+    struct list_value *l = mem_calloc(sizeof *l);
+    chunk_tree_init(&l->chunks);
+    l->limit = limit;
+    return l;
+}
+
+static struct chunk copy_chunk(struct chunk chunk) {
+    if (is_blob(chunk)) return blob_chunk(blob_ref(blob_in(chunk)));
+    struct chunk copy = chunk;
+    copy.p = mem_alloc(lp_buf_heap_bytes(chunk.bytes));
+    memcpy(copy.p, chunk.p, chunk.bytes);
+    return copy;
+}
+
+struct list_value *list_value_from(struct list_limit limit, const uint8_t *lp) {
+    struct list_value *l = list_value_new(limit);
+    struct chunk chunk = packed_chunk((uint8_t *)(uintptr_t)lp);
+    if (chunk.count) chunk_tree_push(&l->chunks, true, copy_chunk(chunk));
+    return l;
+}
+
+struct list_value *list_value_copy(const struct list_value *l) {
+    struct list_value *copy = list_value_new(l->limit);
+    struct chunk_place place = chunk_tree_end(&l->chunks, false);
+    for (; chunk_place_valid(place); place = chunk_place_next(place))
+        chunk_tree_push(&copy->chunks, true, copy_chunk(chunk_at(place)));
+    return copy;
+}
+
+/* The address that the first chunk's memory has goes into the tree, for it is about to be freed. */
+static void forget_head(struct list_value *l) {
+    if (!l->head_room) return;
+    struct chunk_place place = chunk_tree_end(&l->chunks, false);
+    struct chunk chunk = chunk_at(place);
+    chunk.p = (uint8_t *)chunk.p - l->head_room;
+    chunk_tree_set(&l->chunks, &place, chunk);
+    l->head_room = 0;
+}
+
+void list_value_free(struct list_value *l) {
+    forget_head(l);
+    chunk_tree_free_some(&l->chunks, SIZE_MAX, (struct chunk_gone){free_anywhere, NULL});
+    mem_free(l);
+}
+
+size_t list_value_memory(const struct list_value *l) {
+    return sizeof *l + chunk_tree_bytes(&l->chunks) +
+           (chunk_tree_data_bytes(&l->chunks) & (BLOB_BIT - 1)) + l->head_room + l->tail_room;
+}
+
+size_t list_value_free_cost(const struct list_value *l) {
+    return l->chunks.tree.nodes * CHUNK_LEAF_ROWS;
+}
+
+const uint8_t *list_value_small(const struct list_value *l) {
+    struct chunk_place place = chunk_tree_end(&l->chunks, false);
+    if (!chunk_place_valid(place) || !is_last(l, place)) return NULL;
+    struct chunk chunk = chunk_at(place);
+    if (is_blob(chunk) || !list_limit_halved(l->limit, chunk.bytes, chunk.count)) return NULL;
+    return chunk.p;
+}
+
+/* ---- the ends ---- */
+
+/* The block of a chunk at an end that is to hold so many bytes: twice as large while it is the only
+ * one, of the full size in a longer list, but not beyond the limit. */
+static size_t grown(const struct list_value *l, struct chunk chunk, size_t bytes) {
+    size_t room = chunk.count < list_value_count(l) ? l->limit.bytes : 2 * bytes;
+    if (room > l->limit.bytes) room = l->limit.bytes;
+    return lp_buf_heap_bytes(bytes > room ? bytes : room);
+}
+
+/* Room for `need` bytes before the first listpack. If it is the last one as well, what is free
+ * behind it is used, or kept. Cost: the chunk, rarely. */
+static void make_head_room(struct list_value *l, const struct chunk_place *place, size_t need) {
+    struct chunk chunk = chunk_at(*place);
+    size_t behind = is_last(l, *place) ? l->tail_room : 0;
+    uint8_t *block = (uint8_t *)chunk.p - l->head_room;
+    size_t room = l->head_room + behind;
+    if (room >= need && room >= chunk.bytes / 2) {
+        chunk.p = memmove(block + room, chunk.p, chunk.bytes);
+        behind = 0;
+    } else {
+        room = grown(l, chunk, chunk.bytes + need) - chunk.bytes;
+        uint8_t *larger = mem_alloc(room + chunk.bytes + behind);
+        chunk.p = memcpy(larger + room, chunk.p, chunk.bytes);
+        mem_free(block);
+    }
+    l->head_room = room;
+    if (is_last(l, *place)) l->tail_room = behind;
+    chunk_tree_set(&l->chunks, place, chunk);
+}
+
+/* The same behind the last one. */
+static void make_tail_room(struct list_value *l, const struct chunk_place *place, size_t need) {
+    struct chunk chunk = chunk_at(*place);
+    size_t before = is_first(l, *place) ? l->head_room : 0;
+    uint8_t *block = (uint8_t *)chunk.p - before;
+    size_t room = l->tail_room + before;
+    if (room >= need && room >= chunk.bytes / 2) {
+        chunk.p = memmove(block, chunk.p, chunk.bytes);
+        before = 0;
+    } else {
+        room = grown(l, chunk, chunk.bytes + need) - chunk.bytes;
+        block = mem_realloc(block, before + chunk.bytes + room);
+        chunk.p = block + before;
+    }
+    l->tail_room = room;
+    if (is_first(l, *place)) l->head_room = before;
+    chunk_tree_set(&l->chunks, place, chunk);
+}
+
+static void push_packed(struct list_value *l, const struct chunk_place *place, bool last,
+                        struct slice s) {
+    struct lp_item item = lp_item_text(s);
+    if (unlikely(item.bytes > (last ? l->tail_room : l->head_room))) {
+        if (last) {
+            make_tail_room(l, place, item.bytes);
+        } else {
+            make_head_room(l, place, item.bytes);
+        }
+    }
+    struct chunk chunk = chunk_at(*place);
+    if (last) {
+        struct lp_buf b = lp_buf_fixed(chunk.p, chunk.bytes, chunk.bytes + l->tail_room);
+        lp_append(&b, &item, 1);
+        l->tail_room -= item.bytes;
+    } else {
+        chunk.p = lp_grow_front(chunk.p, &item);
+        l->head_room -= item.bytes;
+    }
+    chunk.bytes += item.bytes;
+    chunk.count++;
+    chunk_tree_set(&l->chunks, place, chunk);
+}
+
+void list_value_push(struct list_value *l, bool last, struct list_item item) {
+    struct chunk_place place = chunk_tree_end(&l->chunks, last);
+    if (likely(chunk_place_valid(place) && takes(l, chunk_at(place), item.text))) {
+        push_packed(l, &place, last, item.text);
+        if (item.blob) blob_unref(item.blob);
+        return;
+    }
+    settle(l, last);
+    chunk_tree_push(&l->chunks, last, chunk_of(l, item));
+}
+
+/* ---- taking out ---- */
+
+static void remove_chunk(struct list_value *l, struct chunk_place *place) {
+    if (is_first(l, *place)) forget_head(l);
+    if (is_last(l, *place)) l->tail_room = 0;
+    free_on_loop(NULL, chunk_tree_remove(&l->chunks, place));
+}
+
+/* Takes out some but not all elements of a chunk. */
+static void drop_inside(struct list_value *l, const struct chunk_place *place, uint64_t inside,
+                        uint64_t count) {
+    struct chunk chunk = chunk_at(*place);
+    if (inside == 0 && is_first(l, *place)) {
+        size_t at = lp_seek(chunk.p, (int64_t)count);
+        chunk.p = lp_cut_front(chunk.p, at, count);
+        l->head_room += at - LP_HEAD_BYTES;
+        chunk.bytes -= at - LP_HEAD_BYTES;
+        chunk.count -= count;
+        chunk_tree_set(&l->chunks, place, chunk);
+        return;
+    }
+    if (inside + count == chunk.count && is_last(l, *place)) {
+        struct lp_buf b = lp_buf_fixed(chunk.p, chunk.bytes, chunk.bytes);
+        lp_delete(&b, lp_seek(b.p, (int64_t)inside), count);
+        l->tail_room += chunk.bytes - b.len;
+        chunk_tree_set(&l->chunks, place, packed_chunk(b.p));
+        return;
+    }
+    struct lp_buf b = own(l, place);
+    lp_delete(&b, lp_seek(b.p, (int64_t)inside), count);
+    put(l, place, b);
+}
+
+/* Takes whole chunks out. */
+static void drop_chunks(struct list_value *l, uint64_t from, uint64_t to) {
+    if (from == 0) forget_head(l);
+    if (to == list_value_count(l)) l->tail_room = 0;
+    chunk_tree_cut(&l->chunks, from, to, (struct chunk_gone){free_on_loop, NULL});
+}
+
+void list_value_drop(struct list_value *l, uint64_t from, uint64_t count) {
+    uint64_t inside;
+    if (!count) return;
+    struct chunk_place place = chunk_tree_find(&l->chunks, from, &inside);
+    uint64_t some = chunk_at(place).count - inside;
+    if (inside || count < some) {
+        if (some > count) some = count;
+        drop_inside(l, &place, inside, some);
+        count -= some;
+    }
+    uint64_t end = from + count, rest = 0;
+    if (end < list_value_count(l)) chunk_tree_find(&l->chunks, end, &rest);
+    if (rest > count) rest = count;
+    if (count > rest) drop_chunks(l, from, end - rest);
+    if (rest) {
+        place = chunk_tree_find(&l->chunks, from, &inside);
+        drop_inside(l, &place, inside, rest);
+    }
+}
+
+/* How many elements equal s, but no more than max. */
+static uint64_t count_equal(const uint8_t *lp, struct slice s, uint64_t max) {
+    uint64_t found = 0;
+    size_t at = lp_find(lp, lp_first(lp), s, 0);
+    for (; at && found < max; at = lp_find(lp, lp_next(lp, at), s, 0)) found++;
+    return found;
+}
+
+/* Takes out `count` of the elements that equal s, leaving the first `skip` of them. */
+static void erase_equal(struct lp_buf *b, struct slice s, uint64_t skip, uint64_t count) {
+    size_t at = lp_find(b->p, lp_first(b->p), s, 0);
+    for (; skip; skip--) at = lp_find(b->p, lp_next(b->p, at), s, 0);
+    while (count) {
+        uint64_t run = 1; /* neighbours go together */
+        size_t next = lp_next(b->p, at);
+        for (; run < count && next && lp_equals(b->p, next, s); next = lp_next(b->p, next)) run++;
+        lp_delete(b, at, run);
+        count -= run;
+        if (count) at = lp_find(b->p, at, s, 0);
+    }
+}
+
+uint64_t list_packed_remove(struct lp_buf *b, struct slice s, uint64_t max, bool backward) {
+    uint64_t found = count_equal(b->p, s, backward ? UINT64_MAX : max);
+    uint64_t count = found < max ? found : max;
+    erase_equal(b, s, found - count, count);
+    return count;
+}
+
+/* list_packed_remove for a chunk. The place becomes that of the next one if it is gone. */
+static uint64_t remove_inside(struct list_value *l, struct chunk_place *place, struct slice s,
+                              uint64_t max, bool backward) {
+    struct chunk chunk = chunk_at(*place);
+    if (is_blob(chunk)) {
+        struct blob *b = blob_in(chunk);
+        if (!slice_eq(slice_of(b->data, b->len), s)) return 0;
+        remove_chunk(l, place);
+        return 1;
+    }
+    uint64_t found = count_equal(chunk.p, s, backward ? UINT64_MAX : max);
+    uint64_t count = found < max ? found : max;
+    if (count == chunk.count) {
+        remove_chunk(l, place);
+    } else if (count) {
+        struct lp_buf b = own(l, place);
+        erase_equal(&b, s, found - count, count);
+        put(l, place, b);
+    }
+    return count;
+}
+
+uint64_t list_value_remove(struct list_value *l, struct slice s, uint64_t max, bool backward) {
+    uint64_t removed = 0, inside;
+    struct chunk_place place = chunk_tree_end(&l->chunks, backward);
+    while (chunk_place_valid(place) && removed < max) {
+        uint64_t first = place.first, count = chunk_at(place).count;
+        uint64_t some = remove_inside(l, &place, s, max - removed, backward);
+        removed += some;
+        if (!backward) {
+            if (some < count) place = chunk_place_next(place);
+        } else if (first) {
+            place =
+                some ? chunk_tree_find(&l->chunks, first - 1, &inside) : chunk_place_prev(place);
+        } else {
+            break;
+        }
+    }
+    return removed;
+}
+
+/* ---- in the middle ---- */
+
+/* Makes two chunks of one, the second beginning with the element `inside`, and returns the place
+ * of the second. */
+static struct chunk_place split(struct list_value *l, struct chunk_place place, uint64_t inside) {
+    struct lp_buf b = own(l, &place), half = lp_buf_heap();
+    size_t at = lp_seek(b.p, (int64_t)inside), end = lp_end(b.p);
+    size_t count = chunk_at(place).count - inside;
+    struct lp_run run = {b.p, at, end, count};
+    bool last = is_last(l, place);
+    bool done = lp_buf_room(&half, LP_EMPTY_BYTES + (end - at)) && lp_init(&half) &&
+                lp_insert_run(&half, LP_HEAD_BYTES, &run);
+    ASSERT(done);
+    lp_delete(&b, at, count);
+    lp_buf_trim(&b);
+    chunk_tree_split(&l->chunks, &place, packed_chunk(b.p), packed_chunk(half.p));
+    if (last) l->tail_room = half.cap - half.len;
+    return chunk_place_next(place);
+}
+
+static void insert_packed(struct list_value *l, const struct chunk_place *place, uint64_t inside,
+                          struct list_item item) {
+    struct lp_buf b = own(l, place);
+    struct lp_item add = lp_item_text(item.text);
+    size_t at = inside < chunk_at(*place).count ? lp_seek(b.p, (int64_t)inside) : lp_end(b.p);
+    bool done = lp_insert(&b, at, &add, 1);
+    ASSERT(done);
+    put(l, place, b);
+    if (item.blob) blob_unref(item.blob);
+}
+
+/* A full chunk is halved for an element that is small beside it, so that further ones find room;
+ * for another one, it is cut where the element belongs. */
+void list_value_insert(struct list_value *l, uint64_t index, struct list_item item) {
+    if (index == 0 || index == list_value_count(l)) {
+        list_value_push(l, index != 0, item);
+        return;
+    }
+    uint64_t inside;
+    struct chunk_place place = chunk_tree_find(&l->chunks, index, &inside);
+    struct chunk chunk = chunk_at(place);
+    if (!is_large(l, item.text)) {
+        if (!takes(l, chunk, item.text) && chunk.count >= 4 && item.text.n < chunk.bytes / 4) {
+            split(l, place, chunk.count / 2);
+            place = chunk_tree_find(&l->chunks, index, &inside);
+            chunk = chunk_at(place);
+        }
+        if (inside == 0 && !takes(l, chunk, item.text)) {
+            place = chunk_place_prev(place);
+            chunk = chunk_at(place);
+            inside = chunk.count;
+        }
+        if (takes(l, chunk, item.text)) {
+            insert_packed(l, &place, inside, item);
+            return;
+        }
+    }
+    struct chunk made = chunk_of(l, item);
+    if (inside == chunk.count) {
+        chunk_tree_insert_after(&l->chunks, &place, made);
+        return;
+    }
+    if (inside) place = split(l, place, inside);
+    chunk_tree_insert_before(&l->chunks, &place, made);
+}
+
+void list_value_replace(struct list_value *l, uint64_t index, struct list_item item) {
+    uint64_t inside;
+    struct chunk_place place = chunk_tree_find(&l->chunks, index, &inside);
+    struct chunk chunk = chunk_at(place);
+    if (chunk.count == 1) {
+        if (is_first(l, place)) forget_head(l);
+        if (is_last(l, place)) l->tail_room = 0;
+        chunk = chunk_at(place);
+        struct chunk made = chunk_of(l, item);
+        chunk_tree_set(&l->chunks, &place, made);
+        free_on_loop(NULL, chunk);
+        return;
+    }
+    struct lp_item add = lp_item_text(item.text);
+    size_t at = lp_seek(chunk.p, (int64_t)inside);
+    size_t bytes = chunk.bytes - (lp_after(chunk.p, at) - at) + item.text.n + ITEM_OVERHEAD_BYTES;
+    if (is_large(l, item.text) || bytes > l->limit.bytes) {
+        list_value_drop(l, index, 1);
+        list_value_insert(l, index, item);
+        return;
+    }
+    struct lp_buf b = own(l, &place);
+    bool done = lp_replace(&b, at, &add);
+    ASSERT(done);
+    put(l, &place, b);
+    if (item.blob) blob_unref(item.blob);
+}
+
+/* ---- reading ---- */
+
+static void cursor_enter(struct list_cursor *c, struct chunk chunk, int64_t index) {
+    c->lp = NULL;
+    c->blob = NULL;
+    if (is_blob(chunk)) {
+        c->blob = blob_in(chunk);
+    } else {
+        c->lp = chunk.p;
+        c->at = lp_seek(chunk.p, index);
+    }
+}
+
+struct list_cursor list_cursor_at(const struct list_value *l, uint64_t index, bool backward) {
+    struct list_cursor c = {.backward = backward};
+    uint64_t inside;
+    c.place = chunk_tree_find(&l->chunks, index, &inside);
+    if (chunk_place_valid(c.place)) cursor_enter(&c, chunk_at(c.place), (int64_t)inside);
+    return c;
+}
+
+struct list_cursor list_cursor_packed(const uint8_t *lp, uint64_t index, bool backward) {
+    return (struct list_cursor){
+        .lp = lp,
+        .at = lp_seek(lp, index > INT64_MAX ? INT64_MAX : (int64_t)index),
+        .backward = backward,
+    };
+}
+
+bool list_cursor_next(struct list_cursor *c, struct list_element *e) {
+    for (;;) {
+        if (likely(c->at != LP_NONE)) {
+            if (!c->backward) {
+                size_t at = lp_read(c->lp, c->at, &e->value);
+                c->at = at == lp_end(c->lp) ? LP_NONE : at;
+            } else {
+                e->value = lp_get(c->lp, c->at);
+                c->at = lp_prev(c->lp, c->at);
+            }
+            e->blob = NULL;
+            return true;
+        }
+        if (c->blob) {
+            e->blob = c->blob;
+            e->value = (struct lp_value){slice_of(c->blob->data, c->blob->len), 0};
+            c->blob = NULL;
+            return true;
+        }
+        if (!chunk_place_valid(c->place)) return false;
+        c->place = c->backward ? chunk_place_prev(c->place) : chunk_place_next(c->place);
+        if (!chunk_place_valid(c->place)) return false;
+        cursor_enter(c, chunk_at(c->place), c->backward ? -1 : 0);
+    }
+}
+
+bool list_element_is(const struct list_element *e, struct slice s) {
+    int64_t v;
+    if (e->value.text.p) return slice_eq(e->value.text, s);
+    return num_parse_i64(s, &v) && v == e->value.i;
+}

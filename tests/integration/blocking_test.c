@@ -1,0 +1,162 @@
+/* blocking_test.c - clients that wait for lists: who is served when, and how waiting ends.
+ * The cases were compared with redis-server's replies.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "replies.h"
+#include "support/client.h"
+#include "support/suite.h"
+
+static struct server *server;
+static redisContext *c;
+
+static int waiting(void) {
+    redisReply *r = cmd(c, "INFO clients");
+    const char *at = strstr(r->str, "blocked_clients:");
+    int n = -1;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    sscanf(at, "blocked_clients:%d", &n);
+    freeReplyObject(r);
+    return n;
+}
+
+/* Until so many clients wait. */
+static void await(int n) {
+    for (int i = 0; i < 2000 && waiting() != n; i++) usleep(1000);
+    CU_ASSERT_EQUAL(waiting(), n);
+}
+
+static void fresh(void) {
+    await(0);
+    expect_ok(c, "FLUSHALL");
+}
+
+/* A connection that has sent a command, and waits as the n-th. */
+static int waiter(const char *command, int n) {
+    int fd = client_open_raw(server);
+    expect_raw(fd, command, "");
+    await(n);
+    return fd;
+}
+
+static void first_come_first_served(void) {
+    fresh();
+    int a = waiter("BLPOP k 0\r\n", 1), b = waiter("BLPOP k 0\r\n", 2);
+    int d = waiter("BRPOP j k 0\r\nPING\r\n", 3);
+    expect_int(c, 4, "RPUSH k 1 2 3 4");
+    expect_raw(a, "", "*2\r\n$1\r\nk\r\n$1\r\n1\r\n");
+    expect_raw(b, "", "*2\r\n$1\r\nk\r\n$1\r\n2\r\n");
+    expect_raw(d, "", "*2\r\n$1\r\nk\r\n$1\r\n4\r\n+PONG\r\n");
+    expect_text(c, "[\"3\"]", "LRANGE k 0 -1");
+    close(a);
+    close(b);
+    close(d);
+}
+
+static void elements_are_passed_on(void) {
+    fresh();
+    int a = waiter("BLMOVE a b LEFT RIGHT 0\r\n", 1), b = waiter("BRPOPLPUSH b c 0\r\n", 2);
+    int d = waiter("BLMPOP 0 2 x c RIGHT COUNT 3\r\n", 3);
+    expect_int(c, 1, "RPUSH a v");
+    expect_raw(a, "", "$1\r\nv\r\n");
+    expect_raw(b, "", "$1\r\nv\r\n");
+    expect_raw(d, "", "*2\r\n$1\r\nc\r\n*1\r\n$1\r\nv\r\n");
+    expect_int(c, 0, "EXISTS a b c");
+    expect_raw(a, "BRPOPLPUSH a s 0\r\n", "");
+    await(1);
+    expect_ok(c, "SET s 1");
+    expect_int(c, 1, "RPUSH a 1");
+    expect_raw(a, "", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+    expect_int(c, 1, "LLEN a");
+    close(a);
+    close(b);
+    close(d);
+}
+
+static void keys_may_come_by_any_way(void) {
+    fresh();
+    static const char got[] = "*2\r\n$1\r\nk\r\n$1\r\n1\r\n";
+    int a = waiter("BLPOP k 0\r\n", 1);
+    expect_ok(c, "SET k v");
+    expect_int(c, 1, "DEL k");
+    expect_int(c, 1, "RPUSH o 1");
+    expect_ok(c, "RENAME o k");
+    expect_raw(a, "", got);
+    expect_raw(a, "BLPOP k 0\r\n", "");
+    await(1);
+    expect_int(c, 1, "RPUSH o 1");
+    expect_int(c, 1, "COPY o k");
+    expect_raw(a, "", got);
+    expect_raw(a, "SELECT 2\r\nBLPOP k 0\r\n", "+OK\r\n");
+    await(1);
+    expect_int(c, 1, "RPUSH k 1");
+    expect_int(c, 1, "MOVE k 2");
+    expect_raw(a, "", got);
+    expect_raw(a, "BLPOP k 0\r\n", "");
+    await(1);
+    expect_int(c, 1, "RPUSH k 1");
+    expect_ok(c, "SWAPDB 0 2");
+    expect_raw(a, "", got);
+    expect_int(c, 0, "EXISTS k");
+    close(a);
+}
+
+static void waiting_ends(void) {
+    fresh();
+    int a = client_open_raw(server);
+    expect_raw(a, "BLPOP k 0.02\r\nBLPOP k 0.001\r\nPING\r\n", "*-1\r\n*-1\r\n+PONG\r\n");
+    expect_raw(a, "HELLO 3\r\n", "%7\r\n");
+    close(a);
+    redisContext *w = client_open(server);
+    long long id = reply_int(cmd(w, "CLIENT ID"));
+    redisAppendCommand(w, "BLPOP k 0");
+    redisAppendCommand(w, "BLPOP k 0");
+    redisReply *r = NULL;
+    int done = 0;
+    CU_ASSERT_EQUAL_FATAL(redisBufferWrite(w, &done), REDIS_OK);
+    await(1);
+    expect_int(c, 1, "CLIENT UNBLOCK %lld", id);
+    CU_ASSERT_FATAL(redisGetReply(w, (void **)&r) == REDIS_OK && r->type == REDIS_REPLY_NIL);
+    freeReplyObject(r);
+    await(1);
+    CU_ASSERT(reply_has(cmd(c, "CLIENT LIST ID %lld", id), "flags=b "));
+    expect_int(c, 1, "CLIENT UNBLOCK %lld ERROR", id);
+    CU_ASSERT_FATAL(redisGetReply(w, (void **)&r) == REDIS_OK);
+    CU_ASSERT(reply_has(r, "UNBLOCKED client unblocked via CLIENT UNBLOCK"));
+    expect_int(c, 0, "CLIENT UNBLOCK %lld", id);
+    redisFree(w);
+}
+
+/* Nothing goes to who is not there any more. */
+static void peers_may_leave(void) {
+    fresh();
+    int a = waiter("BLPOP k 0\r\n", 1), b = waiter("BLPOP k 0\r\nPING\r\n", 2);
+    int d = waiter("BLPOP k 0\r\n", 3);
+    close(a);
+    shutdown(b, SHUT_WR);
+    await(1);
+    expect_int(c, 1, "CLIENT KILL TYPE normal");
+    expect_int(c, 1, "RPUSH k 1");
+    expect_int(c, 1, "LLEN k");
+    close(b);
+    close(d);
+}
+
+int main(void) {
+    static const struct suite_test tests[] = {
+        {"first_come_first_served", first_come_first_served},
+        {"elements_are_passed_on", elements_are_passed_on},
+        {"keys_may_come_by_any_way", keys_may_come_by_any_way},
+        {"waiting_ends", waiting_ends},
+        {"peers_may_leave", peers_may_leave},
+        {NULL, NULL},
+    };
+    server = server_start(NULL);
+    c = client_open(server);
+    int status = suite_main("blocking", tests);
+    redisFree(c);
+    return server_stop(server) ? 1 : status;
+}

@@ -1,0 +1,203 @@
+/* list_test.c - against an array of texts. */
+#include "types/list.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/random.h"
+#include "support/suite.h"
+#include "tree_check.h"
+
+enum { MODEL_MAX = 3000, TEXT_BYTES_MAX = 20000 };
+
+static struct random rng;
+static struct slice model[MODEL_MAX];
+static unsigned length;
+
+/* A text that no one else holds; often one that was there before. */
+static struct slice any_text(void) {
+    static const char *const common[] = {"",  "a",   "b",     "c",
+                                         "0", "127", "-4096", "9223372036854775807"};
+    size_t n = random_next_below(&rng, 20) ? random_next_below(&rng, 40) : 0;
+    if (!random_next_below(&rng, 15)) n = random_next_below(&rng, 3000);
+    if (!random_next_below(&rng, 40)) n = random_next_below(&rng, TEXT_BYTES_MAX);
+    if (random_next_below(&rng, 3)) {
+        const char *s = common[random_next_below(&rng, sizeof common / sizeof *common)];
+        return slice_of(mem_dup(s, strlen(s)), strlen(s));
+    }
+    char *p = mem_alloc(n + 1);
+    for (size_t i = 0; i < n; i++) p[i] = (char)random_next_below(&rng, 256);
+    return slice_of(p, n);
+}
+
+static struct slice dup(struct slice s) { return slice_of(mem_dup(s.p, s.n), s.n); }
+
+static struct list_item item_of(struct slice s) {
+    if (random_next_below(&rng, 2) || s.n < 1000) return (struct list_item){s, NULL};
+    struct blob *b = blob_new(s.n);
+    memcpy(b->data, s.p, s.n);
+    b->len = s.n;
+    return (struct list_item){slice_of(b->data, s.n), b};
+}
+
+static void model_insert(unsigned at, struct slice s) {
+    memmove(model + at + 1, model + at, (length - at) * sizeof *model);
+    model[at] = s;
+    length++;
+}
+
+static void model_drop(unsigned from, unsigned count) {
+    for (unsigned i = from; i < from + count; i++) mem_free((char *)(uintptr_t)model[i].p);
+    memmove(model + from, model + from + count, (length - from - count) * sizeof *model);
+    length -= count;
+}
+
+static uint64_t model_remove(struct slice s, uint64_t max, bool backward) {
+    uint64_t removed = 0;
+    for (unsigned i = 0; i < length && removed < max;) {
+        unsigned at = backward ? length - 1 - i : i;
+        if (!slice_eq(model[at], s)) {
+            i++;
+            continue;
+        }
+        model_drop(at, 1);
+        removed++;
+    }
+    return removed;
+}
+
+static void read_from(const struct list_value *l, unsigned at, unsigned steps, bool backward) {
+    char digits[LP_INT_TEXT_BYTES];
+    struct list_element e;
+    struct list_cursor c = list_cursor_at(l, at, backward);
+    for (unsigned i = 0; i < steps; i++) {
+        unsigned k = backward ? at - i : at + i;
+        bool there = at < length && (backward ? i <= at : k < length);
+        CU_ASSERT_EQUAL_FATAL(list_cursor_next(&c, &e), there);
+        if (!there) return;
+        CU_ASSERT_FATAL(slice_eq(lp_text(&e.value, digits), model[k]));
+        CU_ASSERT_FATAL(list_element_is(&e, model[k]));
+        CU_ASSERT_EQUAL_FATAL(e.blob != NULL, model[k].n > l->limit.bytes);
+    }
+}
+
+static void compare(const struct list_value *l) {
+    tree_check(&l->chunks.tree, l->chunks.late);
+    CU_ASSERT_EQUAL_FATAL(list_value_count(l), length);
+    read_from(l, 0, length + 1, false);
+    if (length) read_from(l, length - 1, length + 1, true);
+    const uint8_t *small = list_value_small(l);
+    CU_ASSERT_FATAL(!small || (lp_check(small, lp_bytes(small), 1) && lp_count(small) == length));
+}
+
+static void add_or_set(struct list_value *l, unsigned what) {
+    struct slice s = any_text();
+    if (what < 4 && length < MODEL_MAX) {
+        bool last = what & 1;
+        list_value_push(l, last, item_of(s));
+        model_insert(last ? length : 0, s);
+    } else if (what < 6 && length < MODEL_MAX) {
+        unsigned at = (unsigned)random_next_below(&rng, length + 1);
+        list_value_insert(l, at, item_of(s));
+        model_insert(at, s);
+    } else if (length) {
+        unsigned at = (unsigned)random_next_below(&rng, length);
+        list_value_replace(l, at, item_of(s));
+        mem_free((char *)(uintptr_t)model[at].p);
+        model[at] = s;
+    } else {
+        mem_free((char *)(uintptr_t)s.p);
+    }
+}
+
+static void take_out(struct list_value *l, unsigned what) {
+    if (!length) return;
+    unsigned from = 0, count = 1 + random_next_below(&rng, 3);
+    if (!random_next_below(&rng, 30)) count = 1 + random_next_below(&rng, length);
+    if (count > length) count = length;
+    if (what < 3) {
+        if (what == 1) from = length - count;
+        if (what == 2) from = random_next_below(&rng, length - count + 1);
+        list_value_drop(l, from, count);
+        model_drop(from, count);
+    } else if (!random_next_below(&rng, 8)) {
+        struct slice s = dup(model[random_next_below(&rng, length)]);
+        uint64_t max = random_next_below(&rng, 10) ? 1 + random_next_below(&rng, 4) : UINT64_MAX;
+        bool backward = random_next_below(&rng, 2);
+        uint64_t removed = list_value_remove(l, s, max, backward);
+        CU_ASSERT_EQUAL_FATAL(removed, model_remove(s, max, backward));
+        mem_free((char *)(uintptr_t)s.p);
+    }
+}
+
+static void any_list(int directive, unsigned steps) {
+    struct list_value *l = list_value_new(list_limit_of(directive));
+    unsigned trend = 5; /* of ten steps, these add */
+    for (unsigned i = 0; i < steps; i++) {
+        if (i % 500 == 0) trend = 3 + random_next_below(&rng, 5);
+        if (random_next_below(&rng, 10) < trend) {
+            add_or_set(l, random_next_below(&rng, 8));
+        } else {
+            take_out(l, random_next_below(&rng, 4));
+        }
+        CU_ASSERT_EQUAL_FATAL(list_value_count(l), length);
+        unsigned at = (unsigned)random_next_below(&rng, length + 1);
+        read_from(l, at, 3, random_next_below(&rng, 2));
+        if (i % 64 == 0) compare(l);
+    }
+    compare(l);
+    struct list_value *copy = list_value_copy(l);
+    list_value_free(l);
+    compare(copy);
+    if (length) list_value_drop(copy, 0, length);
+    model_drop(0, length);
+    compare(copy);
+    list_value_free(copy);
+}
+
+static void agrees_with_an_array(void) {
+    static const int directives[] = {-2, -1, -5, 1, 2, 3, 20, 128, 0};
+    for (size_t i = 0; i < sizeof directives / sizeof *directives; i++)
+        any_list(directives[i], 6000);
+}
+
+/* A queue moves nothing but ends: its memory stays that of its elements. */
+static void queue_keeps_its_size(void) {
+    struct list_value *l = list_value_new(list_limit_of(-2));
+    char text[24];
+    for (unsigned i = 0; i < 200000; i++) {
+        bool last = i / 50000 % 2;
+        int n = snprintf(text, sizeof text, "element:%u", i);
+        list_value_push(l, last, (struct list_item){slice_of(text, (size_t)n), NULL});
+        if (list_value_count(l) > 3000) list_value_drop(l, last ? 0 : 3000, 1);
+        CU_ASSERT_FATAL(list_value_memory(l) < 3001 * 20 + 40000);
+    }
+    list_value_free(l);
+}
+
+static void limits(void) {
+    struct list_limit bytes = list_limit_of(-2), count = list_limit_of(4);
+    CU_ASSERT(list_limit_allows(bytes, 8192, 5000));
+    CU_ASSERT(!list_limit_allows(bytes, 8193, 1));
+    CU_ASSERT(list_limit_halved(bytes, 4096, 5000));
+    CU_ASSERT(!list_limit_halved(bytes, 4097, 1));
+    CU_ASSERT(list_limit_allows(count, 8192, 4));
+    CU_ASSERT(!list_limit_allows(count, 100, 5));
+    CU_ASSERT(!list_limit_allows(count, 8193, 1));
+    CU_ASSERT(list_limit_halved(count, 8192, 2));
+    CU_ASSERT(!list_limit_halved(count, 10, 3));
+    CU_ASSERT_EQUAL(list_limit_of(-1).bytes, 4096);
+    CU_ASSERT_EQUAL(list_limit_of(-9).bytes, 65536);
+    CU_ASSERT_EQUAL(list_limit_of(0).count, 1);
+}
+
+int main(void) {
+    static const struct suite_test tests[] = {
+        {"agrees_with_an_array", agrees_with_an_array},
+        {"queue_keeps_its_size", queue_keeps_its_size},
+        {"limits", limits},
+        {NULL, NULL},
+    };
+    random_seed(&rng, 5);
+    return suite_main("list", tests);
+}
