@@ -174,6 +174,14 @@ static bool same_values(struct link *links[SIDES], const struct span *keys, cons
     return ok;
 }
 
+/* Since 7.2 a small set of texts is a listpack; the oracle has a table instead. */
+static bool same_encoding(struct span type, struct span a, struct span b) {
+    struct span of, oracle, ours;
+    if (span_eq(a, b)) return true;
+    return resp_string(type, &of) && resp_string(a, &oracle) && resp_string(b, &ours) &&
+           span_is(of, "set") && span_is(oracle, "hashtable") && span_is(ours, "listpack");
+}
+
 static bool same_chunk(struct link *links[SIDES], const struct span *keys, size_t n, int db,
                        int64_t slack_ms, struct text *why) {
     static const char *const queries[3][4] = {
@@ -189,7 +197,10 @@ static bool same_chunk(struct link *links[SIDES], const struct span *keys, size_
         struct span a = link_reply(links[ORACLE], i);
         struct span b = link_reply(links[OURS], i);
         if (i % 3 == 0) rows[i / 3] = type_row(a);
-        if (i % 3 == 2 ? same_time(a, b, slack_ms) : span_eq(a, b)) continue;
+        bool same = i % 3 == 0   ? span_eq(a, b)
+                    : i % 3 == 1 ? same_encoding(link_reply(links[ORACLE], i - 1), a, b)
+                                 : same_time(a, b, slack_ms);
+        if (same) continue;
         name_key(why, db, keys[i / 3]);
         explain(why, names[i % 3], a, b);
         ok = false;
