@@ -6,7 +6,6 @@
  * To add a command: its handler and its row at the bottom.
  */
 #include "base/err.h"
-#include "base/mem.h"
 #include "base/random.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_set_internal.h"
@@ -19,15 +18,9 @@
 
 /* ---- shared ------------------------------------------------------------------------- */
 
-struct set_view set_view_of(const struct entry *e) {
+struct set_view set_view_or_empty(const struct entry *e) {
     static const uint8_t empty_intset[] = {2, 0, 0, 0, 0, 0, 0, 0};
-    if (!e) return (struct set_view){.form = SET_INTSET, .packed = empty_intset};
-    if (entry_encoding(e) == ENC_OBJECT)
-        return (struct set_view){.form = SET_VALUE, .value = entry_object(e)};
-    return (struct set_view){
-        .form = entry_encoding(e) == ENC_INTSET ? SET_INTSET : SET_LISTPACK,
-        .packed = (const uint8_t *)entry_packed(e).p,
-    };
+    return e ? set_view_of(e) : (struct set_view){.form = SET_INTSET, .packed = empty_intset};
 }
 
 void set_open(struct ctx *c, const struct entry *e, struct set_edit *edit,
@@ -74,9 +67,8 @@ void set_reply_member(void *ctx, struct slice member) { reply_bulk(ctx, member);
 /* The set in argument 1 for a command that reads; false with an error reply if it is none. */
 static bool look(struct ctx *c, struct set_view *s) {
     const struct entry *e = db_read(c->db, ctx_key(c, 1));
-    *s = set_view_of(NULL);
     if (!ctx_is_type(c, e, TYPE_SET)) return false;
-    *s = set_view_of(e);
+    *s = set_view_or_empty(e);
     return true;
 }
 
@@ -215,7 +207,7 @@ static void pop_members(struct ctx *c) {
     struct key k = ctx_key(c, 1);
     const struct entry *e = db_find(c->db, k);
     if (!ctx_is_type(c, e, TYPE_SET)) return;
-    struct set_view s = set_view_of(e);
+    struct set_view s = set_view_or_empty(e);
     size_t members = set_count(s);
     if (count && (size_t)count < members) {
         pop_some(c, e, (size_t)count);

@@ -35,7 +35,7 @@ static bool sources_open(struct ctx *c, int first, size_t n, struct sources *fro
             mem_free(from->views);
             return false;
         }
-        from->views[i] = set_view_of(e);
+        from->views[i] = set_view_or_empty(e);
     }
     return true;
 }

@@ -7,13 +7,13 @@
 #define COMMANDS_CMD_SET_INTERNAL_H
 
 #include "core/exec.h"
-#include "types/set.h"
+#include "store/set_entry.h"
 
 /* Stack memory for editing a packed set: enough for all but a full intset of 64-bit numbers. */
 #define SET_ROOM_BYTES 4096
 
 /* The set of an entry; of NULL, one without members. Good until the key is written. */
-struct set_view set_view_of(const struct entry *e);
+struct set_view set_view_or_empty(const struct entry *e);
 
 /* Begins to change the set of an entry, or a new one (NULL). */
 void set_open(struct ctx *c, const struct entry *e, struct set_edit *edit,
