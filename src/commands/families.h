@@ -21,6 +21,8 @@ extern const struct row list_block_rows[];
 extern const struct row object_rows[];
 extern const struct row scan_rows[];
 extern const struct row server_rows[];
+extern const struct row set_algebra_rows[];
+extern const struct row set_rows[];
 extern const struct row string_rows[];
 
 /* All of the tables, ending with NULL: what row_table_new takes. */

@@ -8,11 +8,18 @@ static void list_free(void *object) { list_value_free(object); }
 static size_t list_free_cost(const void *object) { return list_value_free_cost(object); }
 static size_t list_memory(const void *object) { return list_value_memory(object); }
 static void *list_copy(const void *object) { return list_value_copy(object); }
+#include "types/set.h"
+
+static void set_free(void *object) { set_value_free(object); }
+static size_t set_free_cost(const void *object) { return set_value_free_cost(object); }
+static size_t set_memory(const void *object) { return set_value_memory(object); }
+static void *set_copy(const void *object) { return set_value_copy(object); }
 
 /* A row a type; a type's functions take their own struct, hence the thin ones here. */
 const struct object_ops *object_ops(enum entry_type type) {
     static const struct object_ops ops[TYPE_COUNT] = {
         [TYPE_LIST] = {"quicklist", list_free, list_free_cost, list_memory, list_copy},
+        [TYPE_SET] = {"hashtable", set_free, set_free_cost, set_memory, set_copy},
     };
     ASSERT(type < TYPE_COUNT && ops[type].free);
     return &ops[type];

@@ -1,0 +1,421 @@
+/* cmd_set_algebra.c - several sets: intersections, unions and differences, replied, stored,
+ * counted.
+ *
+ * Each operation walks members into a sink, which replies, collects or counts them. A key that
+ * is not there is a set without members.
+ * Threads: the loop. Specification: Redis 7.2's replies, errors and events; SUNIONCARD and
+ * SDIFFCARD as Redis 8.10 documents them.
+ * To add an operation: a function that walks `sources` into a sink; for each thing to do with
+ * the outcome a handler, and a row.
+ */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "commands/cmd_generic_internal.h"
+#include "commands/cmd_set_internal.h"
+#include "commands/families.h"
+#include "types/hll.h"
+
+#define SCAN_STEP 64
+
+/* ---- sources and sinks -------------------------------------------------------------- */
+
+struct sources {
+    struct set_view *views; /* sources_close frees them */
+    size_t n;
+};
+
+/* The sets in n arguments from `first`; false with an error reply if one holds something else. */
+static bool sources_open(struct ctx *c, int first, size_t n, struct sources *from) {
+    *from = (struct sources){mem_alloc(n * sizeof *from->views), n};
+    for (size_t i = 0; i < n; i++) {
+        const struct entry *e = db_read(c->db, ctx_key(c, first + (int)i));
+        if (!ctx_is_type(c, e, TYPE_SET)) {
+            mem_free(from->views);
+            return false;
+        }
+        from->views[i] = set_view_or_empty(e);
+    }
+    return true;
+}
+
+static void sources_close(struct sources *from) { mem_free(from->views); }
+
+/* Where the members of an outcome go. */
+struct sink {
+    struct reply *r;       /* replies them */
+    struct set_edit *edit; /* or collects them, each once */
+    size_t limit;          /* 0: none */
+    size_t count;
+};
+
+static bool sink_is_full(const struct sink *to) { return to->limit && to->count >= to->limit; }
+
+static void sink_take(void *ctx, struct slice member) {
+    struct sink *to = ctx;
+    if (sink_is_full(to) || (to->edit && !set_edit_add(to->edit, member))) return;
+    to->count++;
+    if (to->r) reply_bulk(to->r, member);
+}
+
+/* Visits the members of a set until the sink is full. */
+static void walk(struct set_view s, const struct sink *to, set_visit *visit, void *ctx) {
+    uint64_t cursor = 0;
+    if (!to->limit) {
+        set_each(s, visit, ctx);
+        return;
+    }
+    do {
+        cursor = set_scan(s, cursor, SCAN_STEP, visit, ctx);
+    } while (cursor && !sink_is_full(to));
+}
+
+/* ---- operations --------------------------------------------------------------------- */
+
+typedef void operation(struct ctx *c, struct sources *from, struct sink *to);
+
+/* A member that passes if it is in all others, or in none of them. */
+struct sieve {
+    const struct set_view *others;
+    size_t n;
+    bool in_all;
+    struct sink *to;
+};
+
+static void sift(void *ctx, struct slice member) {
+    const struct sieve *x = ctx;
+    if (sink_is_full(x->to)) return;
+    for (size_t i = 0; i < x->n; i++) {
+        if (set_has(x->others[i], member) != x->in_all) return;
+    }
+    sink_take(x->to, member);
+}
+
+static int by_count(const void *a, const void *b) {
+    size_t x = set_count(*(const struct set_view *)a), y = set_count(*(const struct set_view *)b);
+    return (x > y) - (x < y);
+}
+
+static void intersect(struct ctx *c, struct sources *from, struct sink *to) {
+    (void)c;
+    qsort(from->views, from->n, sizeof *from->views, by_count);
+    if (!set_count(from->views[0])) return;
+    struct sieve x = {from->views + 1, from->n - 1, true, to};
+    walk(from->views[0], to, sift, &x);
+}
+
+static void collect(const struct set_view *views, size_t n, struct sink *to) {
+    for (size_t i = 0; i < n && !sink_is_full(to); i++) walk(views[i], to, sink_take, to);
+}
+
+static void unite(struct ctx *c, struct sources *from, struct sink *to) {
+    char room[SET_ROOM_BYTES];
+    struct set_edit seen;
+    if (to->edit || from->n == 1) {
+        collect(from->views, from->n, to);
+        return;
+    }
+    set_open(c, NULL, &seen, room);
+    to->edit = &seen;
+    collect(from->views, from->n, to);
+    to->edit = NULL;
+    set_edit_drop(&seen);
+}
+
+/* Asks the others one by one, unless they are so many or so small that one set of all their
+ * members costs less. */
+static void subtract(struct ctx *c, struct sources *from, struct sink *to) {
+    char room[SET_ROOM_BYTES];
+    struct set_edit all;
+    size_t members = set_count(from->views[0]), others = 0;
+    for (size_t i = 1; i < from->n; i++) others += set_count(from->views[i]);
+    struct sieve x = {from->views + 1, from->n - 1, false, to};
+    if (x.n <= 1 || members * (x.n - 1) / 2 <= others) {
+        walk(from->views[0], to, sift, &x);
+        return;
+    }
+    set_open(c, NULL, &all, room);
+    collect(x.others, x.n, &(struct sink){.edit = &all});
+    struct set_view united = set_edit_view(&all);
+    walk(from->views[0], to, sift, &(struct sieve){&united, 1, false, to});
+    set_edit_drop(&all);
+}
+
+/* ---- what becomes of the outcome ---------------------------------------------------- */
+
+static void reply_outcome(struct ctx *c, operation *run) {
+    struct sources from;
+    if (!sources_open(c, 1, (size_t)c->argc - 1, &from)) return;
+    struct sink to = {.r = c->r};
+    struct reply_mark mark = reply_begin(c->r);
+    run(c, &from, &to);
+    reply_end_set(c->r, mark, to.count);
+    sources_close(&from);
+}
+
+static void store_outcome(struct ctx *c, operation *run, const char *event) {
+    char room[SET_ROOM_BYTES];
+    struct set_edit edit;
+    struct sources from;
+    struct key k = ctx_key(c, 1);
+    if (!sources_open(c, 2, (size_t)c->argc - 2, &from)) return;
+    set_open(c, NULL, &edit, room);
+    struct sink to = {.edit = &edit};
+    run(c, &from, &to);
+    sources_close(&from);
+    bool had = db_delete(c->db, k);
+    if (to.count) {
+        set_put(c, k, &edit);
+        ctx_changed(c, k, FEED_SET, event);
+    } else {
+        set_edit_drop(&edit);
+        if (had) ctx_changed(c, k, FEED_GENERIC, "del");
+    }
+    reply_int(c->r, (int64_t)to.count);
+}
+
+static void inter(struct ctx *c) { reply_outcome(c, intersect); }
+static void sunion(struct ctx *c) { reply_outcome(c, unite); }
+static void diff(struct ctx *c) { reply_outcome(c, subtract); }
+static void inter_store(struct ctx *c) { store_outcome(c, intersect, "sinterstore"); }
+static void union_store(struct ctx *c) { store_outcome(c, unite, "sunionstore"); }
+static void diff_store(struct ctx *c) { store_outcome(c, subtract, "sdiffstore"); }
+
+/* The arguments of the counting commands. `approx` is NULL if the command has no such option. */
+struct count_options {
+    int64_t keys, limit;
+    bool *approx;
+};
+
+static bool parse_count(struct ctx *c, struct count_options *o) {
+    o->limit = 0;
+    if (!ctx_int_range(c, 1, 1, INT64_MAX, &o->keys, "ERR numkeys should be greater than 0"))
+        return false;
+    if (o->keys > c->argc - 2) {
+        reply_error(c->r, "ERR Number of keys can't be greater than number of args");
+        return false;
+    }
+    for (int i = 2 + (int)o->keys; i < c->argc; i++) {
+        if (slice_is(c->argv[i], "limit") && i + 1 < c->argc) {
+            if (!ctx_int_range(c, ++i, 0, INT64_MAX, &o->limit, "ERR LIMIT can't be negative"))
+                return false;
+        } else if (o->approx && slice_is(c->argv[i], "approx")) {
+            *o->approx = true;
+        } else {
+            reply_err(c->r, ERR_SYNTAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void count_outcome(struct ctx *c, operation *run, const struct count_options *o) {
+    struct sources from;
+    if (!sources_open(c, 2, (size_t)o->keys, &from)) return;
+    struct sink to = {.limit = (size_t)o->limit};
+    run(c, &from, &to);
+    sources_close(&from);
+    reply_int(c->r, (int64_t)to.count);
+}
+
+static void inter_card(struct ctx *c) {
+    struct count_options o = {0};
+    if (parse_count(c, &o)) count_outcome(c, intersect, &o);
+}
+
+static void diff_card(struct ctx *c) {
+    struct count_options o = {0};
+    if (parse_count(c, &o)) count_outcome(c, subtract, &o);
+}
+
+static void estimate_take(void *ctx, struct slice member) {
+    struct hll *h = ctx;
+    hll_add_dense(h->p, member);
+}
+
+/* The union by a HyperLogLog: no memory for the members, and some 0.8 % of error. */
+static void union_estimate(struct ctx *c, const struct count_options *o) {
+    struct sources from;
+    struct hll h;
+    uint64_t count = 0;
+    if (!sources_open(c, 2, (size_t)o->keys, &from)) return;
+    hll_init(&h);
+    hll_make_dense(&h);
+    for (size_t i = 0; i < from.n; i++) set_each(from.views[i], estimate_take, &h);
+    hll_count(slice_of(h.p, h.n), &count);
+    hll_fini(&h);
+    sources_close(&from);
+    if (o->limit && count > (uint64_t)o->limit) count = (uint64_t)o->limit;
+    reply_int(c->r, (int64_t)count);
+}
+
+static void union_card(struct ctx *c) {
+    bool approx = false;
+    struct count_options o = {.approx = &approx};
+    if (!parse_count(c, &o)) return;
+    if (approx) {
+        union_estimate(c, &o);
+    } else {
+        count_outcome(c, unite, &o);
+    }
+}
+
+/* ---- rows --------------------------------------------------------------------------- */
+
+static const struct row_arg keys_args[] = {
+    {.name = "key", .type = ARG_KEY, .flags = ARG_MULTIPLE},
+    {0},
+};
+static const struct row_arg store_args[] = {
+    {.name = "destination", .type = ARG_KEY},
+    {.name = "key", .type = ARG_KEY, .flags = ARG_MULTIPLE, .key_spec = 1},
+    {0},
+};
+static const struct row_arg card_args[] = {
+    {.name = "numkeys", .type = ARG_INTEGER},
+    {.name = "key", .type = ARG_KEY, .flags = ARG_MULTIPLE},
+    {.name = "limit", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "LIMIT"},
+    {0},
+};
+static const struct row_arg union_card_args[] = {
+    {.name = "numkeys", .type = ARG_INTEGER},
+    {.name = "key", .type = ARG_KEY, .flags = ARG_MULTIPLE},
+    {.name = "approx", .type = ARG_PURE_TOKEN, .flags = ARG_OPTIONAL, .token = "APPROX"},
+    {.name = "limit", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "LIMIT"},
+    {0},
+};
+static const char *const order_tips[] = {"nondeterministic_output_order", NULL};
+
+#define SOURCES_AFTER_NUMBER                                                                       \
+    {                                                                                              \
+        .flags = KEY_RO | KEY_ACCESS, .begin = BEGIN_INDEX, .find = FIND_KEYNUM, .index = 1,       \
+        .keynum = 0, .first_key = 1, .key_step = 1                                                 \
+    }
+
+#define INTER_COMPLEXITY "O(N*M) in the size of the smallest set and the number of sets"
+#define SUM_COMPLEXITY "O(N) in the number of members of all sets"
+
+const struct row set_algebra_rows[] = {
+    {
+        .name = "sdiff",
+        .run = diff,
+        .arity = -2,
+        .flags = ROW_READONLY,
+        .acl = ACL_SET,
+        .keys = {KEYS_TO_END(1, KEY_RO | KEY_ACCESS)},
+        .since = "1.0.0",
+        .summary = "Returns the members of the first set that no other set has.",
+        .complexity = SUM_COMPLEXITY,
+        .group = GROUP_SET,
+        .args = keys_args,
+        .tips = order_tips,
+    },
+    {
+        .name = "sdiffcard",
+        .run = diff_card,
+        .arity = -3,
+        .flags = ROW_READONLY | ROW_MOVABLEKEYS,
+        .acl = ACL_SET,
+        .keys = {SOURCES_AFTER_NUMBER},
+        .since = "8.10.0",
+        .summary = "Counts the members of the first set that no other set has.",
+        .complexity = SUM_COMPLEXITY,
+        .group = GROUP_SET,
+        .args = card_args,
+    },
+    {
+        .name = "sdiffstore",
+        .run = diff_store,
+        .arity = -3,
+        .flags = ROW_WRITE | ROW_DENYOOM,
+        .acl = ACL_SET,
+        .keys = {KEY_IN(1, KEY_OW | KEY_UPDATE), KEYS_TO_END(2, KEY_RO | KEY_ACCESS)},
+        .since = "1.0.0",
+        .summary = "Stores the members of the first set that no other set has.",
+        .complexity = SUM_COMPLEXITY,
+        .group = GROUP_SET,
+        .args = store_args,
+    },
+    {
+        .name = "sinter",
+        .run = inter,
+        .arity = -2,
+        .flags = ROW_READONLY,
+        .acl = ACL_SET,
+        .keys = {KEYS_TO_END(1, KEY_RO | KEY_ACCESS)},
+        .since = "1.0.0",
+        .summary = "Returns the members that all sets have.",
+        .complexity = INTER_COMPLEXITY,
+        .group = GROUP_SET,
+        .args = keys_args,
+        .tips = order_tips,
+    },
+    {
+        .name = "sintercard",
+        .run = inter_card,
+        .arity = -3,
+        .flags = ROW_READONLY | ROW_MOVABLEKEYS,
+        .acl = ACL_SET,
+        .keys = {SOURCES_AFTER_NUMBER},
+        .since = "7.0.0",
+        .summary = "Counts the members that all sets have.",
+        .complexity = INTER_COMPLEXITY,
+        .group = GROUP_SET,
+        .args = card_args,
+    },
+    {
+        .name = "sinterstore",
+        .run = inter_store,
+        .arity = -3,
+        .flags = ROW_WRITE | ROW_DENYOOM,
+        .acl = ACL_SET,
+        .keys = {KEY_IN(1, KEY_RW | KEY_UPDATE), KEYS_TO_END(2, KEY_RO | KEY_ACCESS)},
+        .since = "1.0.0",
+        .summary = "Stores the members that all sets have.",
+        .complexity = INTER_COMPLEXITY,
+        .group = GROUP_SET,
+        .args = store_args,
+    },
+    {
+        .name = "sunion",
+        .run = sunion,
+        .arity = -2,
+        .flags = ROW_READONLY,
+        .acl = ACL_SET,
+        .keys = {KEYS_TO_END(1, KEY_RO | KEY_ACCESS)},
+        .since = "1.0.0",
+        .summary = "Returns the members that any of the sets has.",
+        .complexity = SUM_COMPLEXITY,
+        .group = GROUP_SET,
+        .args = keys_args,
+        .tips = order_tips,
+    },
+    {
+        .name = "sunioncard",
+        .run = union_card,
+        .arity = -3,
+        .flags = ROW_READONLY | ROW_MOVABLEKEYS,
+        .acl = ACL_SET,
+        .keys = {SOURCES_AFTER_NUMBER},
+        .since = "8.10.0",
+        .summary = "Counts the members that any of the sets has, exactly or about.",
+        .complexity = SUM_COMPLEXITY,
+        .group = GROUP_SET,
+        .args = union_card_args,
+    },
+    {
+        .name = "sunionstore",
+        .run = union_store,
+        .arity = -3,
+        .flags = ROW_WRITE | ROW_DENYOOM,
+        .acl = ACL_SET,
+        .keys = {KEY_IN(1, KEY_OW | KEY_UPDATE), KEYS_TO_END(2, KEY_RO | KEY_ACCESS)},
+        .since = "1.0.0",
+        .summary = "Stores the members that any of the sets has.",
+        .complexity = SUM_COMPLEXITY,
+        .group = GROUP_SET,
+        .args = store_args,
+    },
+    {0},
+};
