@@ -14,6 +14,7 @@ extern const struct row config_rows[];
 extern const struct row connection_rows[];
 extern const struct row expire_rows[];
 extern const struct row generic_rows[];
+extern const struct row hash_rows[];
 extern const struct row object_rows[];
 extern const struct row scan_rows[];
 extern const struct row server_rows[];
