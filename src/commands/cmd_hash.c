@@ -336,8 +336,8 @@ const struct row hash_rows[] = {
         .keys = HASH_KEY(KEY_RO | KEY_ACCESS),
         .since = "2.8.0",
         .summary = "Lists the fields and values of a hash, some at each call.",
-        .complexity =
-            "O(1) for a call; O(N) in the number of fields for all calls until the cursor is 0 again",
+        .complexity = "O(1) for a call; O(N) in the number of fields for all calls until the "
+                      "cursor is 0 again",
         .group = GROUP_HASH,
         .args = scan_args,
         .tips = output_tips,
