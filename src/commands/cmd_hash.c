@@ -18,8 +18,13 @@ static void get_many(struct ctx *c) {
     const struct entry *e;
     struct hash_view v;
     if (!hash_read(c, &e, &v)) return;
-    reply_array(c->r, (size_t)c->argc - 2);
-    for (int i = 2; i < c->argc; i++) hash_reply_field(c->r, v, c->argv[i]);
+    const struct slice *fields = c->argv + 2;
+    size_t n = (size_t)c->argc - 2;
+    reply_array(c->r, n);
+    for (size_t i = 0; i < n; i++) {
+        hash_prefetch(v.large, fields, n, i, 1);
+        hash_reply_field(c->r, v, fields[i]);
+    }
 }
 
 static void reply_pair(void *ctx, const struct lp_value *field, const struct lp_value *value) {

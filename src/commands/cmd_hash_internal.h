@@ -25,6 +25,17 @@ static inline bool hash_read(struct ctx *c, const struct entry **e, struct hash_
     return true;
 }
 
+/* From this many fields on a large hash hardly fits into the cache. */
+#define HASH_PREFETCH_COUNT_MIN 4096
+
+/* Before the field at `i` of several, `step` texts apart, is looked for in h (or NULL). */
+static inline void hash_prefetch(const struct hash_value *h, const struct slice *texts, size_t n,
+                                 size_t i, size_t step) {
+    if (!h || n <= step || i % (HASH_PREFETCH_MAX * step)) return;
+    if (hash_value_count(h) < HASH_PREFETCH_COUNT_MIN) return;
+    hash_value_prefetch(h, texts + i, (n - i) / step, step);
+}
+
 /* A field or a value as a bulk string. */
 static inline void hash_reply_text(struct reply *r, const struct lp_value *v) {
     if (v->text.p) {

@@ -15,7 +15,7 @@
 #include "commands/cmd_hash_internal.h"
 #include "core/config.h"
 
-#define EDIT_STACK_BYTES 4096
+#define EDIT_STACK_BYTES (64 * 1024) /* untouched beyond what is used */
 
 /* -- the edit ------------------------------------------------------------------------ */
 
@@ -160,6 +160,7 @@ static int64_t set_pairs(struct ctx *c, struct key k, const struct entry *e, str
     int64_t added = 0;
     if (!edit_begin(&ed, c, k, e, pairs)) return -1;
     for (size_t i = 0; i < pairs.n; i += 2) {
+        hash_prefetch(ed.large, pairs.v, pairs.n, i, 2);
         enum edit_set done = edit_set(&ed, pairs.v[i], pairs.v[i + 1]);
         if (unlikely(done == EDIT_NO_MEMORY)) {
             edit_drop(&ed);

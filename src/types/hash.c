@@ -90,6 +90,17 @@ const struct hash_member *hash_value_find(const struct hash_value *h, struct sli
     return find(h, field, field_hash(field), &place);
 }
 
+void hash_value_prefetch(const struct hash_value *h, const struct slice *fields, size_t n,
+                         size_t step) {
+    uint64_t hashes[HASH_PREFETCH_MAX];
+    if (n > HASH_PREFETCH_MAX) n = HASH_PREFETCH_MAX;
+    for (size_t i = 0; i < n; i++) {
+        hashes[i] = field_hash(fields[i * step]);
+        table_prefetch(&h->table, hashes[i]);
+    }
+    for (size_t i = 0; i < n; i++) table_prefetch_item(&h->table, hashes[i]);
+}
+
 bool hash_value_set(struct hash_value *h, struct slice field, struct slice value) {
     struct table_place place;
     uint64_t hash = field_hash(field);

@@ -21,6 +21,7 @@
 #include "types/member_heap.h"
 
 #define HASH_TEXT_BYTES_MAX UINT32_MAX /* of a field, of a value */
+#define HASH_PREFETCH_MAX 16
 
 struct hash_value {
     struct table table;
@@ -71,6 +72,11 @@ static inline size_t hash_value_count(const struct hash_value *h) { return h->ta
 
 /* NULL if there is no such field. */
 const struct hash_member *hash_value_find(const struct hash_value *h, struct slice field);
+
+/* Brings what will be looked for into the cache: n fields, HASH_PREFETCH_MAX at most, each `step`
+ * texts behind the last. Pays for several fields of a hash that is larger than the cache. */
+void hash_value_prefetch(const struct hash_value *h, const struct slice *fields, size_t n,
+                         size_t step);
 
 /* Sets a field, both texts at most HASH_TEXT_BYTES_MAX long and not the value's own; true if it is
  * new. */
