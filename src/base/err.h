@@ -22,6 +22,9 @@
     X(INDEX_RANGE, "ERR index out of range")                                                       \
     X(OFFSET_RANGE, "ERR offset is out of range")                                                  \
     X(STRING_LIMIT, "ERR string exceeds maximum allowed size (proto-max-bulk-len)")                \
+    X(HASH_NOT_INT, "ERR hash value is not an integer")                                            \
+    X(HASH_NOT_FLOAT, "ERR hash value is not a float")                                             \
+    X(VALUE_NAN_OR_INF, "ERR value is NaN or Infinity")                                            \
     X(NO_KEY, "ERR no such key")                                                                   \
     X(SAME_OBJECT, "ERR source and destination objects are the same")                              \
     X(BAD_DB, "ERR DB index is out of range")                                                      \

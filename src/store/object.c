@@ -2,24 +2,38 @@
 #include "store/object.h"
 
 #include "base/assert.h"
+#include "types/hash.h"
 #include "types/list.h"
+#include "types/set.h"
+#include "types/zset.h"
 
 static void list_free(void *object) { list_value_free(object); }
 static size_t list_free_cost(const void *object) { return list_value_free_cost(object); }
 static size_t list_memory(const void *object) { return list_value_memory(object); }
 static void *list_copy(const void *object) { return list_value_copy(object); }
-#include "types/set.h"
 
 static void set_free(void *object) { set_value_free(object); }
 static size_t set_free_cost(const void *object) { return set_value_free_cost(object); }
 static size_t set_memory(const void *object) { return set_value_memory(object); }
 static void *set_copy(const void *object) { return set_value_copy(object); }
 
-/* A row a type; a type's functions take their own struct, hence the thin ones here. */
+static void zset_free(void *object) { zset_value_free(object); }
+static size_t zset_free_cost(const void *object) { return zset_value_free_cost(object); }
+static size_t zset_memory(const void *object) { return zset_value_memory(object); }
+static void *zset_copy(const void *object) { return zset_value_copy(object); }
+
+static void hash_free(void *object) { hash_value_free(object); }
+static size_t hash_free_cost(const void *object) { return hash_value_free_cost(object); }
+static size_t hash_memory(const void *object) { return hash_value_memory(object); }
+static void *hash_copy(const void *object) { return hash_value_copy(object); }
+
+/* A row a type; a type's functions take their own struct, hence the thin ones above. */
 const struct object_ops *object_ops(enum entry_type type) {
     static const struct object_ops ops[TYPE_COUNT] = {
         [TYPE_LIST] = {"quicklist", list_free, list_free_cost, list_memory, list_copy},
         [TYPE_SET] = {"hashtable", set_free, set_free_cost, set_memory, set_copy},
+        [TYPE_ZSET] = {"skiplist", zset_free, zset_free_cost, zset_memory, zset_copy},
+        [TYPE_HASH] = {"hashtable", hash_free, hash_free_cost, hash_memory, hash_copy},
     };
     ASSERT(type < TYPE_COUNT && ops[type].free);
     return &ops[type];

@@ -1,0 +1,299 @@
+/* cmd_hash_pick.c - parts of a hash: HSCAN and HRANDFIELD.
+ *
+ * K1  A cursor of HSCAN is a position in the table's order (base/table), so a field that is
+ *     there during a whole scan is returned exactly once; a packed hash is returned at once.
+ * K2  Of a packed hash each field is as likely as any other; of a large one nearly so.
+ * Threads: the loop.
+ * Specification: Redis 7.2's replies and errors; NOVALUES: Redis 7.4.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/glob.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/random.h"
+#include "commands/cmd_hash_internal.h"
+
+#define SCAN_COUNT_DEFAULT 10
+#define CURSOR_BYTES_MAX 32
+
+/* With repetitions a reply can be any length: this many pairs are as good as all. */
+#define REPEATED_MAX (1 << 26)
+
+/* -- HSCAN --------------------------------------------------------------------------- */
+
+struct scan {
+    uint64_t cursor;
+    int64_t count;
+    struct slice pattern; /* p is NULL if not given */
+    bool no_values;
+    struct pair *found; /* the cursor goes out first, so they are kept until then */
+    size_t n, room;
+};
+
+struct pair {
+    struct lp_value field, value;
+};
+
+/* strtoul's rules: a sign is taken, a leading space is not; a zero byte ends the number. */
+static bool parse_cursor(struct slice text, uint64_t *cursor) {
+    char buf[CURSOR_BYTES_MAX], *end;
+    size_t n = strnlen(text.p, text.n);
+    if (n >= sizeof buf) return false;
+    memcpy(buf, text.p, n);
+    buf[n] = 0;
+    if (buf[0] == ' ' || (buf[0] >= '\t' && buf[0] <= '\r')) return false;
+    errno = 0;
+    *cursor = strtoull(buf, &end, 10);
+    return errno == 0 && *end == 0;
+}
+
+static bool parse_count(struct ctx *c, int i, struct scan *s) {
+    if (!ctx_int(c, i, &s->count)) return false;
+    if (s->count >= 1) return true;
+    reply_err(c->r, ERR_SYNTAX);
+    return false;
+}
+
+static bool parse_options(struct ctx *c, struct scan *s) {
+    for (int i = 3; i < c->argc; i++) {
+        struct slice word = c->argv[i];
+        bool more = i + 1 < c->argc;
+        if (more && slice_is(word, "count")) {
+            if (!parse_count(c, ++i, s)) return false;
+        } else if (more && slice_is(word, "match")) {
+            s->pattern = c->argv[++i];
+            if (s->pattern.n == 1 && s->pattern.p[0] == '*') s->pattern.p = NULL;
+        } else if (slice_is(word, "novalues")) {
+            s->no_values = true;
+        } else {
+            reply_err(c->r, ERR_SYNTAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void keep_pair(void *ctx, const struct lp_value *field, const struct lp_value *value) {
+    char digits[LP_INT_TEXT_BYTES];
+    struct scan *s = ctx;
+    if (s->pattern.p && !glob_match(s->pattern, lp_text(field, digits), false)) return;
+    if (s->n == s->room) {
+        s->room = s->room ? 2 * s->room : 32;
+        s->found = mem_realloc(s->found, s->room * sizeof *s->found);
+    }
+    s->found[s->n++] = (struct pair){*field, *value};
+}
+
+static void keep_member(void *ctx, const struct hash_member *m) {
+    keep_pair(ctx, &(struct lp_value){hash_member_field(m), 0},
+              &(struct lp_value){hash_member_value(m), 0});
+}
+
+void hash_scan(struct ctx *c) {
+    const struct entry *e;
+    struct hash_view v;
+    char digits[NUM_INT_BYTES_MAX];
+    struct scan s = {.count = SCAN_COUNT_DEFAULT};
+    if (!parse_cursor(c->argv[2], &s.cursor)) {
+        reply_error(c->r, "ERR invalid cursor");
+        return;
+    }
+    if (!hash_read(c, &e, &v)) return;
+    if (e && !parse_options(c, &s)) return;
+    if (v.large) {
+        s.cursor = hash_value_scan(v.large, s.cursor, (size_t)s.count, keep_member, &s);
+    } else {
+        hash_view_each(v, keep_pair, &s);
+        s.cursor = 0;
+    }
+    reply_array(c->r, 2);
+    reply_bulk(c->r, slice_of(digits, num_format_u64(digits, s.cursor)));
+    reply_array(c->r, s.no_values ? s.n : 2 * s.n);
+    for (size_t i = 0; i < s.n; i++) {
+        hash_reply_text(c->r, &s.found[i].field);
+        if (!s.no_values) hash_reply_text(c->r, &s.found[i].value);
+    }
+    mem_free(s.found);
+}
+
+/* -- HRANDFIELD ---------------------------------------------------------------------- */
+
+struct pick {
+    struct reply *r;
+    struct hash_view v;
+    size_t count; /* pairs to give */
+    bool values;
+};
+
+static void pick_begin(const struct pick *p) {
+    reply_array(p->r, p->values && p->r->proto == 2 ? 2 * p->count : p->count);
+}
+
+static void pick_pair(void *ctx, const struct lp_value *field, const struct lp_value *value) {
+    const struct pick *p = ctx;
+    if (p->values && p->r->proto > 2) reply_array(p->r, 2);
+    hash_reply_text(p->r, field);
+    if (p->values) hash_reply_text(p->r, value);
+}
+
+static void pick_member(struct pick *p, const struct hash_member *m) {
+    pick_pair(p, &(struct lp_value){hash_member_field(m), 0},
+              &(struct lp_value){hash_member_value(m), 0});
+}
+
+static void pick_packed(struct pick *p, size_t at) {
+    struct lp_value field, value;
+    lp_read(p->v.packed, lp_read(p->v.packed, at, &field), &value);
+    pick_pair(p, &field, &value);
+}
+
+/* Where each pair of a listpack begins. The caller frees. */
+static uint32_t *pair_places(const uint8_t *lp, size_t count) {
+    uint32_t *places = mem_alloc(count * sizeof *places);
+    size_t at = LP_HEAD_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        places[i] = (uint32_t)at;
+        at = lp_after(lp, lp_after(lp, at));
+    }
+    return places;
+}
+
+static void pick_repeated(struct pick *p) {
+    pick_begin(p);
+    if (p->v.large) {
+        for (size_t i = 0; i < p->count; i++) pick_member(p, hash_value_random(p->v.large));
+        return;
+    }
+    size_t have = hash_view_count(p->v);
+    uint32_t *places = pair_places(p->v.packed, have);
+    for (size_t i = 0; i < p->count; i++) pick_packed(p, places[random_below(have)]);
+    mem_free(places);
+}
+
+/* Some pairs of a listpack, in its order: each is taken with the chance that is left for it. */
+static void pick_some_packed(struct pick *p) {
+    size_t left = hash_view_count(p->v), want = p->count, at = LP_HEAD_BYTES;
+    for (; want; left--) {
+        if (random_below(left) < want) {
+            pick_packed(p, at);
+            want--;
+        }
+        at = lp_after(p->v.packed, lp_after(p->v.packed, at));
+    }
+}
+
+struct members {
+    const struct hash_member **v;
+    size_t n;
+};
+
+static void members_add(void *ctx, const struct hash_member *m) {
+    struct members *all = ctx;
+    all->v[all->n++] = m;
+}
+
+/* Many of a large hash: all are listed, and shuffled as far as they are wanted. */
+static void pick_many(struct pick *p) {
+    size_t have = hash_value_count(p->v.large);
+    struct members all = {mem_alloc(have * sizeof *all.v), 0};
+    hash_value_each(p->v.large, members_add, &all);
+    for (size_t i = 0; i < p->count; i++) {
+        size_t at = i + random_below(have - i);
+        pick_member(p, all.v[at]);
+        all.v[at] = all.v[i];
+    }
+    mem_free(all.v);
+}
+
+/* Adds m to an open table of mask + 1 places; false if it is there. */
+static bool chosen_add(const struct hash_member **slots, size_t mask, const struct hash_member *m) {
+    size_t at = ((uintptr_t)m >> 2) * 0x9e3779b97f4a7c15u >> 20 & mask;
+    for (; slots[at]; at = (at + 1) & mask) {
+        if (slots[at] == m) return false;
+    }
+    slots[at] = m;
+    return true;
+}
+
+/* Few of a large hash, by chance until they are enough. Most of the members stay, so a draw hits a
+ * new one more often than not. */
+static void pick_few(struct pick *p) {
+    size_t mask = 15;
+    while (mask < 2 * p->count) mask = 2 * mask + 1;
+    const struct hash_member **slots = mem_calloc((mask + 1) * sizeof *slots);
+    for (size_t n = 0; n < p->count;) {
+        const struct hash_member *m = hash_value_random(p->v.large);
+        if (!chosen_add(slots, mask, m)) continue;
+        pick_member(p, m);
+        n++;
+    }
+    mem_free(slots);
+}
+
+static void pick_distinct(struct pick *p) {
+    size_t have = hash_view_count(p->v);
+    if (p->count > have) p->count = have;
+    pick_begin(p);
+    if (p->count == have) {
+        hash_view_each(p->v, pick_pair, p);
+    } else if (!p->v.large) {
+        pick_some_packed(p);
+    } else if (p->count > have / 4) {
+        pick_many(p);
+    } else {
+        pick_few(p);
+    }
+}
+
+static void pick_one(struct ctx *c) {
+    const struct entry *e;
+    struct pick p = {.r = c->r, .count = 1};
+    if (!hash_read(c, &e, &p.v)) return;
+    if (!e) {
+        reply_null(c->r);
+    } else if (p.v.large) {
+        pick_member(&p, hash_value_random(p.v.large));
+    } else {
+        pick_some_packed(&p);
+    }
+}
+
+/* The arguments with a count; false: an error was replied. */
+static bool parse_pick(struct ctx *c, int64_t *count) {
+    if (!ctx_int(c, 2, count)) return false;
+    if (*count < -INT64_MAX) {
+        reply_errorf(c->r, "ERR value is out of range, value must between %lld and %lld",
+                     -(long long)INT64_MAX, (long long)INT64_MAX);
+        return false;
+    }
+    if (c->argc > 4 || (c->argc == 4 && !slice_is(c->argv[3], "withvalues"))) {
+        reply_err(c->r, ERR_SYNTAX);
+        return false;
+    }
+    if (c->argc == 3 || (*count >= -INT64_MAX / 2 && *count <= INT64_MAX / 2)) return true;
+    reply_err(c->r, ERR_OUT_OF_RANGE);
+    return false;
+}
+
+void hash_randfield(struct ctx *c) {
+    int64_t count;
+    const struct entry *e;
+    struct pick p = {.r = c->r, .values = c->argc == 4};
+    if (c->argc == 2) {
+        pick_one(c);
+        return;
+    }
+    if (!parse_pick(c, &count) || !hash_read(c, &e, &p.v)) return;
+    if (!e || count == 0) {
+        reply_array(c->r, 0);
+    } else if (count > 0) {
+        p.count = (size_t)count;
+        pick_distinct(&p);
+    } else {
+        p.count = -count < REPEATED_MAX ? (size_t)-count : REPEATED_MAX;
+        pick_repeated(&p);
+    }
+}

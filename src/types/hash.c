@@ -1,0 +1,247 @@
+/* hash.c - see hash.h. */
+#include "types/hash.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+/* Buckets that one step of a scan may pass for each member that it was asked for. */
+#define SCAN_BUCKETS_PER_MEMBER 10
+
+/* ---- members ---- */
+
+static struct slice member_key(const void *item) { return hash_member_field(item); }
+
+static int64_t member_expire_ms(const void *item) {
+    (void)item;
+    return -1;
+}
+
+static const struct table_ops member_ops = {member_key, member_expire_ms};
+
+static inline size_t text_room(size_t n, size_t far) { return n < far ? n : n + sizeof(uint32_t); }
+
+static inline size_t member_room(size_t field_bytes, size_t value_bytes) {
+    return 2 + text_room(field_bytes, HASH_FIELD_FAR) + text_room(value_bytes, HASH_VALUE_FAR);
+}
+
+static inline size_t member_bytes(const struct hash_member *m) {
+    struct slice value = hash_member_value(m);
+    return (size_t)((const uint8_t *)value.p + value.n - (const uint8_t *)m);
+}
+
+/* Writes the bytes of a text, and before them its length if that is far. */
+static inline uint8_t *put_text(uint8_t *p, struct slice s, size_t far) {
+    if (unlikely(s.n >= far)) {
+        uint32_t n = (uint32_t)s.n;
+        memcpy(p, &n, sizeof n);
+        p += sizeof n;
+    }
+    if (s.n) memcpy(p, s.p, s.n);
+    return p + s.n;
+}
+
+static inline void put_value(uint8_t *p, struct slice value) {
+    *p = (uint8_t)(value.n < HASH_VALUE_FAR ? value.n : HASH_VALUE_FAR);
+    put_text(p + 1, value, HASH_VALUE_FAR);
+}
+
+static struct hash_member *member_new(struct hash_value *h, struct slice field,
+                                      struct slice value) {
+    ASSERT(field.n <= HASH_TEXT_BYTES_MAX && value.n <= HASH_TEXT_BYTES_MAX);
+    bool in_slab;
+    struct hash_member *m = member_alloc(&h->heap, member_room(field.n, value.n), &in_slab);
+    size_t head = field.n < HASH_FIELD_FAR ? field.n : HASH_FIELD_FAR;
+    m->head = (uint8_t)(head << 2 | (in_slab ? HASH_IN_SLAB : 0));
+    put_value(put_text(m->rest, field, HASH_FIELD_FAR), value);
+    return m;
+}
+
+static void member_drop(struct hash_value *h, struct hash_member *m) {
+    member_free(&h->heap, m, member_bytes(m), m->head & HASH_IN_SLAB);
+}
+
+/* Whether a block of `old` bytes may hold `n`, without wasting more than a new one would. */
+static inline bool fits(struct hash_member *m, size_t old, size_t n) {
+    if (n == old) return true;
+    if (m->head & HASH_IN_SLAB) return slab_class(n) == slab_class(old);
+    size_t room = mem_usable(m);
+    return n <= room && n > room / 2;
+}
+
+/* ---- large hashes ---- */
+
+struct hash_value *hash_value_new(void) {
+    struct hash_value *h = mem_alloc(sizeof *h);
+    table_init(&h->table, &member_ops, NULL, h);
+    member_heap_init(&h->heap);
+    return h;
+}
+
+static inline struct hash_member *find(const struct hash_value *h, struct slice field,
+                                       uint64_t hash, struct table_place *place) {
+    return table_find(&h->table, &member_ops, field, hash, place);
+}
+
+static inline uint64_t field_hash(struct slice field) { return hash_bytes(field.p, field.n); }
+
+const struct hash_member *hash_value_find(const struct hash_value *h, struct slice field) {
+    struct table_place place;
+    return find(h, field, field_hash(field), &place);
+}
+
+void hash_value_prefetch(const struct hash_value *h, const struct slice *fields, size_t n,
+                         size_t step) {
+    uint64_t hashes[HASH_PREFETCH_MAX];
+    if (n > HASH_PREFETCH_MAX) n = HASH_PREFETCH_MAX;
+    for (size_t i = 0; i < n; i++) {
+        hashes[i] = field_hash(fields[i * step]);
+        table_prefetch(&h->table, hashes[i]);
+    }
+    for (size_t i = 0; i < n; i++) table_prefetch_item(&h->table, hashes[i]);
+}
+
+bool hash_value_set(struct hash_value *h, struct slice field, struct slice value) {
+    struct table_place place;
+    uint64_t hash = field_hash(field);
+    struct hash_member *m = find(h, field, hash, &place);
+    if (!m) {
+        table_insert(&h->table, hash, member_new(h, field, value));
+        return true;
+    }
+    if (fits(m, member_bytes(m), member_room(field.n, value.n))) {
+        struct slice own = hash_member_field(m);
+        put_value((uint8_t *)own.p + own.n, value);
+        return false;
+    }
+    table_replace(&h->table, hash, place, member_new(h, field, value));
+    member_drop(h, m);
+    return false;
+}
+
+bool hash_value_delete(struct hash_value *h, struct slice field) {
+    struct table_place place;
+    uint64_t hash = field_hash(field);
+    struct hash_member *m = find(h, field, hash, &place);
+    if (!m) return false;
+    table_remove(&h->table, hash, place);
+    member_drop(h, m);
+    return true;
+}
+
+const struct hash_member *hash_value_random(const struct hash_value *h) {
+    return table_random(&h->table, false, random_u64);
+}
+
+struct walk {
+    void (*visit)(void *ctx, const struct hash_member *m);
+    void *ctx;
+    size_t seen;
+};
+
+static void walk_visit(void *ctx, void *item) {
+    struct walk *w = ctx;
+    w->seen++;
+    w->visit(w->ctx, item);
+}
+
+void hash_value_each(const struct hash_value *h,
+                     void (*visit)(void *ctx, const struct hash_member *m), void *ctx) {
+    table_each(&h->table, walk_visit, &(struct walk){visit, ctx, 0});
+}
+
+uint64_t hash_value_scan(const struct hash_value *h, uint64_t cursor, size_t count,
+                         void (*visit)(void *ctx, const struct hash_member *m), void *ctx) {
+    struct walk w = {visit, ctx, 0};
+    size_t buckets_max =
+        count > SIZE_MAX / SCAN_BUCKETS_PER_MEMBER ? count : count * SCAN_BUCKETS_PER_MEMBER;
+    do {
+        cursor = table_scan(&h->table, cursor, walk_visit, &w);
+    } while (cursor && w.seen < count && --buckets_max);
+    return cursor;
+}
+
+static void add_pair(void *ctx, const struct lp_value *field, const struct lp_value *value) {
+    char field_digits[LP_INT_TEXT_BYTES], value_digits[LP_INT_TEXT_BYTES];
+    struct hash_value *h = ctx;
+    struct slice name = lp_text(field, field_digits);
+    table_insert(&h->table, field_hash(name), member_new(h, name, lp_text(value, value_digits)));
+}
+
+struct hash_value *hash_value_unpack(const uint8_t *lp) {
+    struct hash_value *h = hash_value_new();
+    hash_view_each((struct hash_view){.packed = lp}, add_pair, h);
+    return h;
+}
+
+struct hash_value *hash_value_copy(const struct hash_value *from) {
+    struct hash_value *h = hash_value_new();
+    hash_view_each((struct hash_view){.large = from}, add_pair, h);
+    return h;
+}
+
+static void free_loose(void *ctx, void *item) {
+    (void)ctx;
+    struct hash_member *m = item;
+    if (!(m->head & HASH_IN_SLAB)) mem_free(m);
+}
+
+void hash_value_free(struct hash_value *h) {
+    if (h->heap.loose_bytes) table_each(&h->table, free_loose, NULL);
+    table_fini(&h->table);
+    member_heap_fini(&h->heap);
+    mem_free(h);
+}
+
+size_t hash_value_free_cost(const struct hash_value *h) {
+    return h->table.count + h->table.segs + h->heap.slab.runs;
+}
+
+size_t hash_value_memory(const struct hash_value *h) {
+    return sizeof *h + h->table.bytes + member_heap_bytes(&h->heap);
+}
+
+/* ---- either form ---- */
+
+size_t hash_view_count(struct hash_view v) {
+    if (v.large) return hash_value_count(v.large);
+    return v.packed ? lp_count(v.packed) / 2 : 0;
+}
+
+bool hash_view_get(struct hash_view v, struct slice field, struct lp_value *value) {
+    if (v.large) {
+        const struct hash_member *m = hash_value_find(v.large, field);
+        if (m) *value = (struct lp_value){hash_member_value(m), 0};
+        return m != NULL;
+    }
+    size_t at = v.packed ? lp_find(v.packed, lp_first(v.packed), field, 1) : LP_NONE;
+    if (at == LP_NONE) return false;
+    *value = lp_get(v.packed, lp_after(v.packed, at));
+    return true;
+}
+
+struct pairs {
+    void (*visit)(void *ctx, const struct lp_value *field, const struct lp_value *value);
+    void *ctx;
+};
+
+static void visit_pair(void *ctx, const struct hash_member *m) {
+    const struct pairs *p = ctx;
+    p->visit(p->ctx, &(struct lp_value){hash_member_field(m), 0},
+             &(struct lp_value){hash_member_value(m), 0});
+}
+
+void hash_view_each(struct hash_view v,
+                    void (*visit)(void *ctx, const struct lp_value *field,
+                                  const struct lp_value *value),
+                    void *ctx) {
+    if (v.large) hash_value_each(v.large, visit_pair, &(struct pairs){visit, ctx});
+    if (!v.packed) return;
+    struct lp_value field, value;
+    size_t end = lp_end(v.packed);
+    for (size_t at = LP_HEAD_BYTES; at != end;) {
+        at = lp_read(v.packed, at, &field);
+        at = lp_read(v.packed, at, &value);
+        visit(ctx, &field, &value);
+    }
+}
