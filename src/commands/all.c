@@ -2,6 +2,7 @@
 #include "commands/families.h"
 
 const struct row *const all_families[] = {
-    string_rows, bitmap_rows,     generic_rows, expire_rows, scan_rows,    object_rows,
-    client_rows, connection_rows, server_rows,  config_rows, command_rows, NULL,
+    string_rows,  bitmap_rows, generic_rows,    expire_rows,       scan_rows,
+    object_rows,  client_rows, connection_rows, server_rows,       config_rows,
+    command_rows, zset_rows,   zset_range_rows, zset_algebra_rows, NULL,
 };

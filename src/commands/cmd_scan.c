@@ -2,22 +2,16 @@
  *
  * Specification: Redis 7.2's replies and errors; a cursor is a position in the table's order,
  * so a key that is there during a whole SCAN is returned exactly once.
- * To add an option of SCAN: scan_options, parse_scan, keep_entry.
+ * To add an option of SCAN: scan_options.h, keep_entry.
  * Threads: the loop.
  */
-#include <errno.h>
-#include <stdlib.h>
-
-#include "base/err.h"
 #include "base/glob.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/families.h"
+#include "commands/scan_options.h"
 
-#define SCAN_COUNT_DEFAULT 10
 #define KEYS_STEP 4096
-#define CURSOR_BYTES_MAX 32
 
 /* -- KEYS ---------------------------------------------------------------------------- */
 
@@ -28,8 +22,6 @@ struct listing {
     size_t count;
 };
 
-static bool matches_all(struct slice pattern) { return pattern.n == 1 && pattern.p[0] == '*'; }
-
 static void list_entry(void *ctx, const struct entry *e) {
     struct listing *l = ctx;
     if (!l->all && !glob_match(l->pattern, entry_key(e), false)) return;
@@ -38,7 +30,7 @@ static void list_entry(void *ctx, const struct entry *e) {
 }
 
 static void keys(struct ctx *c) {
-    struct listing l = {.r = c->r, .pattern = c->argv[1], .all = matches_all(c->argv[1])};
+    struct listing l = {.r = c->r, .pattern = c->argv[1], .all = scan_pattern_is_all(c->argv[1])};
     struct reply_mark mark = reply_begin(c->r);
     uint64_t cursor = 0;
     do {
@@ -58,12 +50,6 @@ static void random_key(struct ctx *c) {
 
 /* -- SCAN ---------------------------------------------------------------------------- */
 
-struct scan_options {
-    uint64_t cursor;
-    int64_t count;
-    struct slice pattern, type; /* p is NULL if not given */
-};
-
 /* What one step found: the cursor goes out before the keys, so they are kept until then. */
 struct scan_step {
     const struct scan_options *options;
@@ -71,53 +57,10 @@ struct scan_step {
     size_t count, room;
 };
 
-/* strtoul's rules, as clients got used to them: a sign is taken, a leading space is not. */
-static bool parse_cursor(struct slice text, uint64_t *cursor) {
-    char buf[CURSOR_BYTES_MAX], *end;
-    size_t n = strnlen(text.p, text.n); /* as in Redis, a zero byte ends it */
-    if (n >= sizeof buf) return false;
-    memcpy(buf, text.p, n);
-    buf[n] = 0;
-    if (buf[0] == ' ' || (buf[0] >= '\t' && buf[0] <= '\r')) return false;
-    errno = 0;
-    *cursor = strtoull(buf, &end, 10);
-    return errno == 0 && *end == 0;
-}
-
-static bool parse_scan(struct ctx *c, struct scan_options *o) {
-    *o = (struct scan_options){.count = SCAN_COUNT_DEFAULT};
-    if (!parse_cursor(c->argv[1], &o->cursor)) {
-        reply_error(c->r, "ERR invalid cursor");
-        return false;
-    }
-    for (int i = 2; i < c->argc; i += 2) {
-        struct slice word = c->argv[i];
-        if (i + 1 == c->argc) {
-            reply_err(c->r, ERR_SYNTAX);
-            return false;
-        }
-        if (slice_is(word, "count")) {
-            if (!ctx_int(c, i + 1, &o->count)) return false;
-            if (o->count < 1) {
-                reply_err(c->r, ERR_SYNTAX);
-                return false;
-            }
-        } else if (slice_is(word, "match")) {
-            o->pattern = matches_all(c->argv[i + 1]) ? slice_of(NULL, 0) : c->argv[i + 1];
-        } else if (slice_is(word, "type")) {
-            o->type = c->argv[i + 1];
-        } else {
-            reply_err(c->r, ERR_SYNTAX);
-            return false;
-        }
-    }
-    return true;
-}
-
 static void keep_entry(void *ctx, const struct entry *e) {
     struct scan_step *step = ctx;
     const struct scan_options *o = step->options;
-    if (o->pattern.p && !glob_match(o->pattern, entry_key(e), false)) return;
+    if (!scan_matches(o, entry_key(e))) return;
     if (o->type.p && !slice_is(o->type, entry_type_name(entry_type(e)))) return;
     if (step->count == step->room) {
         step->room = step->room ? 2 * step->room : 32;
@@ -129,11 +72,10 @@ static void keep_entry(void *ctx, const struct entry *e) {
 static void scan(struct ctx *c) {
     struct scan_options o;
     struct scan_step step = {.options = &o};
-    char cursor[NUM_INT_BYTES_MAX];
-    if (!parse_scan(c, &o)) return;
-    o.cursor = db_scan(c->db, o.cursor, (size_t)o.count, keep_entry, &step);
-    reply_array(c->r, 2);
-    reply_bulk(c->r, slice_of(cursor, num_format_u64(cursor, o.cursor)));
+    uint64_t cursor;
+    if (!scan_cursor_parse(c, 1, &cursor) || !scan_options_parse(c, 2, SCAN_TAKES_TYPE, &o)) return;
+    cursor = db_scan(c->db, cursor, (size_t)o.count, keep_entry, &step);
+    scan_reply_cursor(c, cursor);
     reply_array(c->r, step.count);
     for (size_t i = 0; i < step.count; i++) reply_bulk(c->r, entry_key(step.found[i]));
     mem_free(step.found);

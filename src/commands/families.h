@@ -18,6 +18,9 @@ extern const struct row object_rows[];
 extern const struct row scan_rows[];
 extern const struct row server_rows[];
 extern const struct row string_rows[];
+extern const struct row zset_algebra_rows[];
+extern const struct row zset_range_rows[];
+extern const struct row zset_rows[];
 
 /* All of the tables, ending with NULL: what row_table_new takes. */
 extern const struct row *const all_families[];
