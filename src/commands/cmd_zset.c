@@ -503,7 +503,7 @@ static void zset_randmember(struct ctx *c) {
     } else if (n < 0) {
         reply_picks(c, v, (uint64_t)-n, scores);
     } else if ((uint64_t)n >= count) {
-        zset_reply_span(c, v, &(struct zset_span){0, count, false, scores});
+        zset_reply_span(c, v, &(struct zset_span){0, count, true, scores});
     } else {
         reply_sample(c, v, (uint64_t)n, scores);
     }
