@@ -177,15 +177,6 @@ static bool add_member(struct zset_edit *e, struct add *a, struct slice member, 
     return true;
 }
 
-/* A new set takes its final form at once where that can be foreseen. */
-static void add_expect(const struct ctx *c, const struct add *a, struct zset_edit *e) {
-    size_t longest = 0;
-    for (int i = a->first + 1; i < c->argc; i += 2) {
-        if (c->argv[i].n > longest) longest = c->argv[i].n;
-    }
-    zset_edit_expect(e, (size_t)(c->argc - a->first) / 2, longest);
-}
-
 static void add_reply(struct ctx *c, const struct add *a, bool number) {
     if (!number) {
         reply_error(c->r, "ERR resulting score is not a number (NaN)");
@@ -212,7 +203,9 @@ static void add_members(struct ctx *c, unsigned flags) {
     if (!ok) {
         reply_err(c->r, ERR_NOT_FLOAT);
     } else if (zset_write_open(c, ctx_key(c, 1), &w)) {
-        if (!w.exists && !(a.flags & ADD_XX)) add_expect(c, &a, &w.edit);
+        /* Redis looks at no more than this to find the form at once. */
+        if (w.exists || !(a.flags & ADD_XX))
+            zset_edit_expect(&w.edit, (size_t)n, w.exists ? 0 : c->argv[a.first + 1].n);
         for (int i = 0; number && i < n; i++)
             number = add_member(&w.edit, &a, c->argv[a.first + 2 * i + 1], scores[i]);
         zset_write_close(c, &w);

@@ -54,10 +54,9 @@ static void become_large(struct zset_edit *e) {
     e->changed = true;
 }
 
-void zset_edit_expect(struct zset_edit *e, size_t count, size_t bytes_max) {
-    if (e->value || ((int64_t)count <= e->limits.entries && (int64_t)bytes_max <= e->limits.bytes))
-        return;
-    become_large(e);
+void zset_edit_expect(struct zset_edit *e, size_t count, size_t bytes) {
+    bool fits = (int64_t)count <= e->limits.entries && (int64_t)bytes <= e->limits.bytes;
+    if (!e->value && !fits) become_large(e);
 }
 
 static bool stays_packed(const struct zset_edit *e, struct slice member) {

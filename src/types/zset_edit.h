@@ -50,9 +50,8 @@ static inline struct zset_view zset_edit_view(const struct zset_edit *e) {
     return (struct zset_view){e->value ? NULL : e->buf.p, e->value};
 }
 
-/* Makes an empty set large at once if `count` members, the longest of `bytes_max`, will not stay
- * packed. */
-void zset_edit_expect(struct zset_edit *e, size_t count, size_t bytes_max);
+/* Makes the set large at once if `count` members, or one of `bytes`, would not stay packed. */
+void zset_edit_expect(struct zset_edit *e, size_t count, size_t bytes);
 
 void zset_edit_find(const struct zset_edit *e, struct slice member, struct zset_place *place);
 
