@@ -188,8 +188,12 @@ static void store_span(struct ctx *c, struct zset_view v, const struct zset_span
     uint64_t n = span->to - span->from;
     zset_write_new(c, ctx_key(c, 1), &w);
     zset_edit_expect(&w.edit, n, 0);
-    zset_iter_start(&it, v, span->from, false);
-    while (n-- && zset_iter_next(&it, &item)) zset_edit_push(&w.edit, item.member, item.score);
+    if (n) zset_iter_start(&it, v, span->down ? span->to - 1 : span->from, span->down);
+    while (n && zset_iter_next(&it, &item)) {
+        enum rank_end end = span->down ? RANK_FIRST : RANK_LAST;
+        zset_edit_push(&w.edit, end, item.member, item.score);
+        n--;
+    }
     zset_write_store(c, &w, "zrangestore");
 }
 

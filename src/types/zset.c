@@ -84,7 +84,7 @@ struct zset_value *zset_value_copy(const struct zset_value *z) {
     for (struct rank_cursor c = rank_tree_at(&z->order, 0); rank_cursor_valid(c);
          rank_cursor_next(&c)) {
         struct slice member = zset_blob_member(rank_cursor_blob(c));
-        zset_value_push(copy, member, hash_bytes(member.p, member.n), rank_cursor_score(c));
+        zset_value_push(copy, RANK_LAST, member, rank_cursor_score(c));
     }
     return copy;
 }
@@ -100,10 +100,10 @@ void zset_value_add(struct zset_value *z, struct slice member, uint64_t hash, do
     rank_tree_insert(&z->order, &order_ops, score, blob);
 }
 
-void zset_value_push(struct zset_value *z, struct slice member, uint64_t hash, double score) {
+void zset_value_push(struct zset_value *z, enum rank_end end, struct slice member, double score) {
     void *blob = blob_new(z, member, score);
-    table_insert(&z->members, hash, blob);
-    rank_tree_push(&z->order, RANK_LAST, score, blob);
+    table_insert(&z->members, hash_bytes(member.p, member.n), blob);
+    rank_tree_push(&z->order, end, score, blob);
 }
 
 void zset_value_move(struct zset_value *z, void *blob, double score) {

@@ -71,8 +71,8 @@ void *zset_value_find(const struct zset_value *z, struct slice member, uint64_t 
 /* Adds a member that is not there. */
 void zset_value_add(struct zset_value *z, struct slice member, uint64_t hash, double score);
 
-/* The same for one that is above all others. */
-void zset_value_push(struct zset_value *z, struct slice member, uint64_t hash, double score);
+/* The same for one that is below all others, or above them. */
+void zset_value_push(struct zset_value *z, enum rank_end end, struct slice member, double score);
 
 /* Gives a member another score. */
 void zset_value_move(struct zset_value *z, void *blob, double score);

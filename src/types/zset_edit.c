@@ -46,7 +46,7 @@ static void become_large(struct zset_edit *e) {
     struct zset_item item;
     zset_iter_start(&it, zset_edit_view(e), 0, false);
     while (zset_iter_next(&it, &item)) {
-        zset_value_push(z, item.member, hash_bytes(item.member.p, item.member.n), item.score);
+        zset_value_push(z, RANK_LAST, item.member, item.score);
     }
     lp_buf_free(&e->buf);
     e->value = z;
@@ -141,15 +141,15 @@ void zset_edit_put(struct zset_edit *e, const struct zset_place *place, struct s
     }
 }
 
-void zset_edit_push(struct zset_edit *e, struct slice member, double score) {
+void zset_edit_push(struct zset_edit *e, enum rank_end end, struct slice member, double score) {
     if (!e->value && stays_packed(e, member)) {
         own(e);
-        packed_insert(e, lp_end(e->buf.p), member, score);
+        packed_insert(e, end == RANK_FIRST ? LP_HEAD_BYTES : lp_end(e->buf.p), member, score);
         return;
     }
     e->changed = true;
     if (!e->value) become_large(e);
-    zset_value_push(e->value, member, hash_bytes(member.p, member.n), score);
+    zset_value_push(e->value, end, member, score);
 }
 
 void zset_edit_remove(struct zset_edit *e, const struct zset_place *place, struct slice member) {

@@ -60,8 +60,8 @@ void zset_edit_find(const struct zset_edit *e, struct slice member, struct zset_
 void zset_edit_put(struct zset_edit *e, const struct zset_place *place, struct slice member,
                    double score);
 
-/* Adds a member that is above all others. */
-void zset_edit_push(struct zset_edit *e, struct slice member, double score);
+/* Adds a member that is below all others, or above them. */
+void zset_edit_push(struct zset_edit *e, enum rank_end end, struct slice member, double score);
 
 /* Removes the member at a place where it was just found. */
 void zset_edit_remove(struct zset_edit *e, const struct zset_place *place, struct slice member);

@@ -158,7 +158,8 @@ void resp_plain_floats(struct text *out, struct span reply) {
         text_add(out, v[0].p, v[0].n);
         for (size_t i = 1; i <= n; i++) resp_plain_floats(out, v[i]);
         free(v);
-    } else if ((*reply.p == ',' || (*reply.p == '$' && resp_string(reply, &s))) && float_form(s, digits)) {
+    } else if ((*reply.p == ',' || (*reply.p == '$' && resp_string(reply, &s))) &&
+               float_form(s, digits)) {
         if (*reply.p == '$') text_fmt(out, "$%zu\r\n", strlen(digits));
         text_fmt(out, "%s%s\r\n", *reply.p == '$' ? "" : ",", digits);
     } else {
