@@ -1,7 +1,8 @@
 /* cmd_hash_write.c - the commands that change hashes.
  *
- * W1  A packed hash is edited in a copy, which replaces it at the end (hash_edit); a large one
- *     in place. A command that ends with an error has changed nothing.
+ * W1  A packed hash that lies in its entry is edited in a copy, which replaces it at the end
+ *     (struct edit); one in a blob, and a large one, in place, and then nothing fails. So a command
+ *     that ends with an error has changed nothing.
  * W2  A hash becomes large when a field or a value is longer than hash-max-listpack-value, when
  *     it has more than hash-max-listpack-entries fields after a command that sets some, or a
  *     command brings more than that; it never becomes packed again.
@@ -15,7 +16,7 @@
 #include "commands/cmd_hash_internal.h"
 #include "core/config.h"
 
-#define EDIT_STACK_BYTES (64 * 1024) /* untouched beyond what is used */
+#define EDIT_STACK_BYTES 4096
 
 /* -- the edit ------------------------------------------------------------------------ */
 
@@ -24,6 +25,7 @@ struct edit {
     struct key k;
     struct hash_value *large; /* NULL: packed */
     bool made;                /* `large` is not in the key yet */
+    struct blob *own;         /* of the key: `packed` is in it; NULL: in a copy */
     struct lp_buf packed;
     uint8_t stack[EDIT_STACK_BYTES];
 };
@@ -55,14 +57,28 @@ static bool edit_copy(struct edit *ed, struct slice old) {
     return true;
 }
 
+/* What a text adds to a listpack beside its bytes, at most. */
+#define TEXT_OVERHEAD_BYTES 11
+
+/* Makes ed->packed the listpack of e, the entry or NULL, with room for the texts to be set. */
+static bool edit_packed(struct edit *ed, struct entry *e, struct texts add) {
+    size_t more = add.n * TEXT_OVERHEAD_BYTES;
+    for (size_t i = 0; i < add.n; i++) more += add.v[i].n;
+    ed->own = e ? db_own_packed(e, more) : NULL;
+    if (!ed->own) return edit_copy(ed, e ? entry_packed(e) : slice_of(NULL, 0));
+    ed->packed = lp_buf_fixed(ed->own->data, ed->own->len, ed->own->cap);
+    return true;
+}
+
 /* Opens the hash in e, the entry of k or NULL, for `add` to be set. Replies and returns false when
  * that cannot be. */
-static bool edit_begin(struct edit *ed, struct ctx *c, struct key k, const struct entry *e,
+static bool edit_begin(struct edit *ed, struct ctx *c, struct key k, struct entry *e,
                        struct texts add) {
     ed->c = c;
     ed->k = k;
     ed->large = NULL;
     ed->made = false;
+    ed->own = NULL;
     ed->packed = lp_buf_heap();
     for (size_t i = 0; i < add.n; i++) {
         if (likely(add.v[i].n <= HASH_TEXT_BYTES_MAX)) continue;
@@ -79,7 +95,7 @@ static bool edit_begin(struct edit *ed, struct ctx *c, struct key k, const struc
         ed->made = true;
         return true;
     }
-    if (edit_copy(ed, old)) return true;
+    if (edit_packed(ed, e, add)) return true;
     reply_err(c->r, ERR_NO_MEMORY);
     return false;
 }
@@ -115,13 +131,25 @@ static void edit_drop(struct edit *ed) {
     lp_buf_free(&ed->packed);
 }
 
+/* Puts the listpack into the key, from which it has not gone if it was edited there: then it moves
+ * only if it has become much smaller. */
+static void put_packed(struct edit *ed) {
+    struct blob *own = ed->own;
+    if (own) {
+        own->len = ed->packed.len;
+        if (own->len > ENTRY_INLINE_BYTES_MAX && own->len >= own->cap / 2) return;
+        if (!edit_copy(ed, slice_of(own->data, own->len))) return;
+    }
+    db_put_packed(ed->c->db, ed->k, TYPE_HASH, ENC_LISTPACK,
+                  slice_of(ed->packed.p, ed->packed.len));
+}
+
 /* Puts what was edited into the key. */
 static void edit_store(struct edit *ed) {
     if (!ed->large) {
         size_t entries_max = (size_t)ed->c->core->config->hash_listpack_entries;
         if (likely(lp_count(ed->packed.p) / 2 <= entries_max)) {
-            db_put_packed(ed->c->db, ed->k, TYPE_HASH, ENC_LISTPACK,
-                          slice_of(ed->packed.p, ed->packed.len));
+            put_packed(ed);
         } else {
             ed->large = hash_value_unpack(ed->packed.p);
             ed->made = true;
@@ -134,10 +162,7 @@ static void edit_store(struct edit *ed) {
 /* edit_store after deletions: a hash that lost all its fields goes. */
 static void edit_store_rest(struct edit *ed) {
     bool empty = hash_view_count(edit_view(ed)) == 0;
-    if (!empty && !ed->large) {
-        db_put_packed(ed->c->db, ed->k, TYPE_HASH, ENC_LISTPACK,
-                      slice_of(ed->packed.p, ed->packed.len));
-    }
+    if (!empty && !ed->large) put_packed(ed);
     lp_buf_free(&ed->packed);
     if (empty) db_delete(ed->c->db, ed->k);
     ctx_changed(ed->c, ed->k, FEED_HASH, "hdel");
@@ -145,7 +170,7 @@ static void edit_store_rest(struct edit *ed) {
 }
 
 /* The entry of the hash in argument 1, NULL if absent; false: another type, as replied. */
-static inline bool find_hash(struct ctx *c, struct key k, const struct entry **e) {
+static inline bool find_hash(struct ctx *c, struct key k, struct entry **e) {
     *e = db_find(c->db, k);
     return ctx_is_type(c, *e, TYPE_HASH);
 }
@@ -154,7 +179,7 @@ static inline bool find_hash(struct ctx *c, struct key k, const struct entry **e
 
 /* Sets n texts, fields and values in turn, in the hash of entry e and says so. Returns how many
  * fields are new, or -1 with the error replied. */
-static int64_t set_pairs(struct ctx *c, struct key k, const struct entry *e, struct texts pairs,
+static int64_t set_pairs(struct ctx *c, struct key k, struct entry *e, struct texts pairs,
                          const char *event) {
     struct edit ed;
     int64_t added = 0;
@@ -176,7 +201,7 @@ static int64_t set_pairs(struct ctx *c, struct key k, const struct entry *e, str
 
 /* The pairs of HSET and HMSET; -1 likewise. */
 static int64_t set_args(struct ctx *c) {
-    const struct entry *e;
+    struct entry *e;
     struct key k = ctx_key(c, 1);
     if (c->argc % 2) {
         ctx_arity_error(c);
@@ -196,7 +221,7 @@ void hash_mset(struct ctx *c) {
 }
 
 void hash_setnx(struct ctx *c) {
-    const struct entry *e;
+    struct entry *e;
     struct lp_value value;
     struct key k = ctx_key(c, 1);
     if (!find_hash(c, k, &e)) return;
@@ -210,7 +235,7 @@ void hash_setnx(struct ctx *c) {
 /* -- numbers ------------------------------------------------------------------------- */
 
 /* Sets the field in argument 2 to a number as text. False: an error was replied. */
-static bool set_number(struct ctx *c, struct key k, const struct entry *e, struct slice text,
+static bool set_number(struct ctx *c, struct key k, struct entry *e, struct slice text,
                        const char *event) {
     struct slice pair[] = {c->argv[2], text};
     return set_pairs(c, k, e, (struct texts){pair, 2}, event) >= 0;
@@ -218,7 +243,7 @@ static bool set_number(struct ctx *c, struct key k, const struct entry *e, struc
 
 void hash_incrby(struct ctx *c) {
     int64_t by, v = 0;
-    const struct entry *e;
+    struct entry *e;
     struct lp_value old;
     char text[NUM_INT_BYTES_MAX];
     struct key k = ctx_key(c, 1);
@@ -241,7 +266,7 @@ void hash_incrby(struct ctx *c) {
 
 void hash_incrbyfloat(struct ctx *c) {
     long double by, v = 0;
-    const struct entry *e;
+    struct entry *e;
     struct lp_value old;
     char text[NUM_FLOAT_BYTES_MAX];
     struct key k = ctx_key(c, 1);
@@ -276,7 +301,7 @@ static const struct texts no_texts = {NULL, 0};
 
 void hash_del(struct ctx *c) {
     struct edit ed;
-    const struct entry *e;
+    struct entry *e;
     int64_t count = 0;
     struct key k = ctx_key(c, 1);
     if (!find_hash(c, k, &e)) return;
@@ -310,7 +335,7 @@ static bool getdel_fields(struct ctx *c) {
 
 void hash_getdel(struct ctx *c) {
     struct edit ed;
-    const struct entry *e;
+    struct entry *e;
     int64_t count = 0;
     struct key k = ctx_key(c, 1);
     if (!find_hash(c, k, &e) || !getdel_fields(c)) return;

@@ -25,6 +25,9 @@ extern const struct row server_rows[];
 extern const struct row set_algebra_rows[];
 extern const struct row set_rows[];
 extern const struct row string_rows[];
+extern const struct row zset_algebra_rows[];
+extern const struct row zset_range_rows[];
+extern const struct row zset_rows[];
 
 /* All of the tables, ending with NULL: what row_table_new takes. */
 extern const struct row *const all_families[];

@@ -489,6 +489,23 @@ void db_put_packed(struct db *db, struct key k, enum entry_type type, enum entry
     set_pointer(put(db, &k, sh), b);
 }
 
+struct blob *db_own_packed(struct entry *e, size_t more) {
+    struct blob *b = entry_blob(e), *own;
+    if (!b) return NULL;
+    if (b->refs == 1) {
+        own = blob_try_grow(b, b->len + more);
+    } else {
+        own = blob_try(b->len + more);
+        if (own) {
+            memcpy(own->data, b->data, b->len);
+            own->len = b->len;
+            blob_unref(b);
+        }
+    }
+    if (own) set_pointer(e, own);
+    return own;
+}
+
 void db_put_object(struct db *db, struct key k, enum entry_type type, void *object) {
     set_pointer(put(db, &k, (struct shape){KIND(type, ENC_OBJECT), ENTRY_ELSEWHERE, DB_KEEP_TTL}),
                 object);

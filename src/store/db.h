@@ -146,6 +146,11 @@ char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
 void db_put_packed(struct db *db, struct key k, enum entry_type type, enum entry_encoding enc,
                    struct slice bytes);
 
+/* For editing a packed value where it lies: e's blob, from now on e's alone, with room for `more`
+ * bytes behind its len, both for the caller to change. NULL, e as it was, if the value lies in the
+ * entry or there is no memory. */
+struct blob *db_own_packed(struct entry *e, size_t more);
+
 /* Makes k an object of the type, which the store takes. Likewise. */
 void db_put_object(struct db *db, struct key k, enum entry_type type, void *object);
 

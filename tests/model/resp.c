@@ -1,6 +1,7 @@
 /* resp.c - a small RESP reader. See resp.h. */
 #include "resp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,4 +135,34 @@ void resp_sorted(struct text *out, struct span reply, size_t unit, bool deep) {
     words_free(&units);
     free(sorted);
     free(v);
+}
+
+/* Whether all of s is a float; digits get its form of 17 digits. */
+static bool float_form(struct span s, char digits[32]) {
+    char copy[64];
+    char *end;
+    if (s.n == 0 || s.n >= sizeof copy || memchr("0123456789-i", *s.p, 12) == NULL) return false;
+    memcpy(copy, s.p, s.n);
+    copy[s.n] = 0;
+    double v = strtod(copy, &end);
+    snprintf(digits, 32, "%.17g", v);
+    return end == copy + s.n;
+}
+
+void resp_plain_floats(struct text *out, struct span reply) {
+    struct span *v;
+    struct span s = {reply.p + 1, reply.n > 3 ? reply.n - 3 : 0};
+    size_t n;
+    char digits[32];
+    if (resp_elements(reply, &v, &n)) {
+        text_add(out, v[0].p, v[0].n);
+        for (size_t i = 1; i <= n; i++) resp_plain_floats(out, v[i]);
+        free(v);
+    } else if ((*reply.p == ',' || (*reply.p == '$' && resp_string(reply, &s))) &&
+               float_form(s, digits)) {
+        if (*reply.p == '$') text_fmt(out, "$%zu\r\n", strlen(digits));
+        text_fmt(out, "%s%s\r\n", *reply.p == '$' ? "" : ",", digits);
+    } else {
+        text_add(out, reply.p, reply.n);
+    }
 }

@@ -33,4 +33,7 @@ bool resp_is_nil(struct span reply);
  * treated likewise: lists of records have no order, records and their fields do. */
 void resp_sorted(struct text *out, struct span reply, size_t unit, bool deep);
 
+/* Appends the reply with every float, double or string, in one and the same form of 17 digits. */
+void resp_plain_floats(struct text *out, struct span reply);
+
 #endif

@@ -1,0 +1,869 @@
+/* cmd_zset.c - sorted sets: their members and scores, one or a few at a time.
+ *
+ * N1  A command looks its key up once; if it changes nothing it copies nothing.
+ * Threads: the loop.
+ * To add a command: a handler, a row at the end of this file.
+ * Specification: Redis 7.2's replies, errors and events. The blocking forms are not here.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "commands/cmd_generic_internal.h"
+#include "commands/cmd_zset_internal.h"
+#include "commands/families.h"
+#include "commands/scan_options.h"
+#include "core/config.h"
+
+/* -- what the family shares ---------------------------------------------------------- */
+
+struct zset_view zset_view_of(const struct entry *e) {
+    if (entry_encoding(e) == ENC_OBJECT) return (struct zset_view){NULL, entry_object(e)};
+    return (struct zset_view){(const uint8_t *)entry_packed(e).p, NULL};
+}
+
+bool zset_read(struct ctx *c, int i, struct zset_view *v) {
+    const struct entry *e = db_read(c->db, ctx_key(c, i));
+    *v = zset_view_none;
+    if (!ctx_is_type(c, e, TYPE_ZSET)) return false;
+    if (e) *v = zset_view_of(e);
+    return true;
+}
+
+struct zset_limits zset_limits(const struct ctx *c) {
+    const struct config *conf = c->core->config;
+    return (struct zset_limits){conf->zset_listpack_entries, conf->zset_listpack_bytes};
+}
+
+bool zset_write_open(struct ctx *c, struct key k, struct zset_write *w) {
+    const struct entry *e = db_find(c->db, k);
+    if (!ctx_is_type(c, e, TYPE_ZSET)) return false;
+    w->key = k;
+    w->exists = e;
+    if (e) {
+        zset_edit_open(&w->edit, zset_limits(c), zset_view_of(e), w->room, sizeof w->room);
+    } else {
+        zset_edit_new(&w->edit, zset_limits(c), w->room, sizeof w->room);
+    }
+    return true;
+}
+
+void zset_write_new(struct ctx *c, struct key k, struct zset_write *w) {
+    w->key = k;
+    w->exists = false;
+    zset_edit_new(&w->edit, zset_limits(c), w->room, sizeof w->room);
+}
+
+/* The key takes over what the edit made. */
+static void put_edit(struct ctx *c, struct zset_write *w) {
+    struct zset_edit *e = &w->edit;
+    if (e->value_is_new) {
+        db_put_object(c->db, w->key, TYPE_ZSET, e->value);
+        e->value = NULL;
+    } else if (!e->value) {
+        db_put_packed(c->db, w->key, TYPE_ZSET, ENC_LISTPACK, slice_of(e->buf.p, e->buf.len));
+    }
+}
+
+void zset_write_close(struct ctx *c, struct zset_write *w) {
+    if (w->edit.changed) {
+        if (zset_count(zset_edit_view(&w->edit))) {
+            put_edit(c, w);
+        } else if (w->exists) {
+            db_delete(c->db, w->key);
+            ctx_changed(c, w->key, FEED_GENERIC, "del");
+        }
+    }
+    zset_edit_drop(&w->edit);
+}
+
+void zset_write_store(struct ctx *c, struct zset_write *w, const char *event) {
+    size_t count = zset_count(zset_edit_view(&w->edit));
+    if (count) {
+        put_edit(c, w);
+        db_set_expire(c->db, w->key, DB_NO_TTL);
+        ctx_changed(c, w->key, FEED_ZSET, event);
+    } else if (db_delete(c->db, w->key)) {
+        ctx_changed(c, w->key, FEED_GENERIC, "del");
+    }
+    zset_edit_drop(&w->edit);
+    reply_int(c->r, (int64_t)count);
+}
+
+static void reply_member(struct ctx *c, const struct zset_item *item, bool score) {
+    if (score && c->r->proto == 3) reply_array(c->r, 2);
+    reply_bulk(c->r, item->member);
+    if (score) reply_double(c->r, item->score);
+}
+
+void zset_reply_span(struct ctx *c, struct zset_view v, const struct zset_span *span) {
+    struct zset_iter it;
+    struct zset_item item;
+    uint64_t n = span->from < span->to ? span->to - span->from : 0;
+    reply_array(c->r, span->scores && c->r->proto == 2 ? 2 * n : n);
+    if (!n) return;
+    zset_iter_start(&it, v, span->down ? span->to - 1 : span->from, span->down);
+    while (n-- && zset_iter_next(&it, &item)) reply_member(c, &item, span->scores);
+}
+
+/* -- adding -------------------------------------------------------------------------- */
+
+enum add_flag { ADD_NX = 1, ADD_XX = 2, ADD_GT = 4, ADD_LT = 8, ADD_CH = 16, ADD_INCR = 32 };
+
+struct add {
+    unsigned flags;
+    int first; /* the first score */
+    int64_t added, updated;
+    bool done;    /* INCR did something */
+    double score; /* and this is what became of it */
+};
+
+static unsigned add_flag(struct slice word) {
+    static const struct {
+        const char *word;
+        unsigned flag;
+    } words[] = {{"nx", ADD_NX}, {"xx", ADD_XX}, {"gt", ADD_GT},
+                 {"lt", ADD_LT}, {"ch", ADD_CH}, {"incr", ADD_INCR}};
+    if (word.n < 2 || (unsigned char)word.p[0] < 'A') return 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (slice_is(word, words[i].word)) return words[i].flag;
+    }
+    return 0;
+}
+
+static bool add_parse(struct ctx *c, struct add *a) {
+    unsigned flag, f;
+    for (a->first = 2; a->first < c->argc && (flag = add_flag(c->argv[a->first])); a->first++)
+        a->flags |= flag;
+    f = a->flags;
+    int words = c->argc - a->first;
+    if (!words || words % 2) {
+        reply_err(c->r, ERR_SYNTAX);
+    } else if (f & ADD_NX && f & ADD_XX) {
+        reply_error(c->r, "ERR XX and NX options at the same time are not compatible");
+    } else if ((f & ADD_NX && f & (ADD_GT | ADD_LT)) || (f & ADD_GT && f & ADD_LT)) {
+        reply_error(c->r, "ERR GT, LT, and/or NX options at the same time are not compatible");
+    } else if (f & ADD_INCR && words > 2) {
+        reply_error(c->r, "ERR INCR option supports a single increment-element pair");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* One member; false if the score would not be a number. */
+static bool add_member(struct zset_edit *e, struct add *a, struct slice member, double score) {
+    struct zset_place place;
+    zset_edit_find(e, member, &place);
+    if (!place.found) {
+        if (a->flags & ADD_XX) return true;
+        zset_edit_put(e, &place, member, score);
+        a->added++;
+    } else {
+        if (a->flags & ADD_NX) return true;
+        if (a->flags & ADD_INCR) score += place.score;
+        if (isnan(score)) return false;
+        if (a->flags & ADD_LT && score >= place.score) return true;
+        if (a->flags & ADD_GT && score <= place.score) return true;
+        if (score != place.score) {
+            zset_edit_put(e, &place, member, score);
+            a->updated++;
+        }
+    }
+    a->done = true;
+    a->score = score;
+    return true;
+}
+
+static void add_reply(struct ctx *c, const struct add *a, bool number) {
+    if (!number) {
+        reply_error(c->r, "ERR resulting score is not a number (NaN)");
+    } else if (!(a->flags & ADD_INCR)) {
+        reply_int(c->r, a->flags & ADD_CH ? a->added + a->updated : a->added);
+    } else if (a->done) {
+        reply_double(c->r, a->score);
+    } else {
+        reply_null(c->r);
+    }
+}
+
+#define ADD_SCORES_HERE 16
+
+static void add_members(struct ctx *c, unsigned flags) {
+    struct add a = {.flags = flags};
+    struct zset_write w;
+    double here[ADD_SCORES_HERE], *scores = here;
+    if (!add_parse(c, &a)) return;
+    int n = (c->argc - a.first) / 2;
+    if (n > ADD_SCORES_HERE) scores = mem_alloc((size_t)n * sizeof *scores);
+    bool number = true, ok = true;
+    for (int i = 0; ok && i < n; i++) ok = num_parse_double(c->argv[a.first + 2 * i], &scores[i]);
+    if (!ok) {
+        reply_err(c->r, ERR_NOT_FLOAT);
+    } else if (zset_write_open(c, ctx_key(c, 1), &w)) {
+        /* Redis looks at no more than this to find the form at once. */
+        if (w.exists || !(a.flags & ADD_XX))
+            zset_edit_expect(&w.edit, (size_t)n, w.exists ? 0 : c->argv[a.first + 1].n);
+        for (int i = 0; number && i < n; i++)
+            number = add_member(&w.edit, &a, c->argv[a.first + 2 * i + 1], scores[i]);
+        zset_write_close(c, &w);
+        add_reply(c, &a, number);
+        if (a.added + a.updated)
+            ctx_changed(c, w.key, FEED_ZSET, a.flags & ADD_INCR ? "zincr" : "zadd");
+    }
+    if (scores != here) mem_free(scores);
+}
+
+static void zset_add(struct ctx *c) { add_members(c, 0); }
+static void zset_incrby(struct ctx *c) { add_members(c, ADD_INCR); }
+
+static void zset_rem(struct ctx *c) {
+    struct zset_write w;
+    struct zset_place place;
+    int64_t removed = 0;
+    if (!zset_write_open(c, ctx_key(c, 1), &w)) return;
+    for (int i = 2; i < c->argc; i++) {
+        zset_edit_find(&w.edit, c->argv[i], &place);
+        if (!place.found) continue;
+        zset_edit_remove(&w.edit, &place, c->argv[i]);
+        removed++;
+    }
+    if (removed) ctx_changed(c, w.key, FEED_ZSET, "zrem");
+    zset_write_close(c, &w);
+    reply_int(c->r, removed);
+}
+
+/* -- asking -------------------------------------------------------------------------- */
+
+static void reply_score(struct ctx *c, struct zset_view v, struct slice member) {
+    double score;
+    if (zset_score(v, member, &score)) {
+        reply_double(c->r, score);
+    } else {
+        reply_null(c->r);
+    }
+}
+
+static void zset_score_of(struct ctx *c) {
+    struct zset_view v;
+    if (zset_read(c, 1, &v)) reply_score(c, v, c->argv[2]);
+}
+
+static void zset_scores_of(struct ctx *c) {
+    struct zset_view v;
+    if (!zset_read(c, 1, &v)) return;
+    reply_array(c->r, (size_t)c->argc - 2);
+    for (int i = 2; i < c->argc; i++) reply_score(c, v, c->argv[i]);
+}
+
+static void zset_card(struct ctx *c) {
+    struct zset_view v;
+    if (zset_read(c, 1, &v)) reply_int(c->r, (int64_t)zset_count(v));
+}
+
+static void rank_of(struct ctx *c, bool down) {
+    struct zset_view v;
+    uint64_t rank;
+    double score;
+    bool scored = c->argc == 4;
+    if (c->argc > 4) {
+        ctx_arity_error(c);
+        return;
+    }
+    if (scored && !slice_is(c->argv[3], "withscore")) {
+        reply_err(c->r, ERR_SYNTAX);
+        return;
+    }
+    if (!zset_read(c, 1, &v)) return;
+    if (!zset_rank(v, c->argv[2], &rank, &score)) {
+        if (scored) {
+            reply_null_array(c->r);
+        } else {
+            reply_null(c->r);
+        }
+        return;
+    }
+    if (scored) reply_array(c->r, 2);
+    reply_int(c->r, (int64_t)(down ? zset_count(v) - 1 - rank : rank));
+    if (scored) reply_double(c->r, score);
+}
+
+static void zset_rank_up(struct ctx *c) { rank_of(c, false); }
+static void zset_rank_down(struct ctx *c) { rank_of(c, true); }
+
+/* -- popping ------------------------------------------------------------------------- */
+
+/* Replies and removes n members from one end of w, which has as many. */
+static void pop_members(struct ctx *c, struct zset_write *w, bool max, uint64_t n, bool nested) {
+    struct zset_view v = zset_edit_view(&w->edit);
+    struct zset_iter it;
+    struct zset_item item;
+    uint64_t count = zset_count(v);
+    reply_array(c->r, nested ? n : 2 * n);
+    zset_iter_start(&it, v, max ? count - 1 : 0, max);
+    for (uint64_t i = 0; i < n && zset_iter_next(&it, &item); i++) {
+        if (nested) reply_array(c->r, 2);
+        reply_bulk(c->r, item.member);
+        reply_double(c->r, item.score);
+    }
+    ctx_changed(c, w->key, FEED_ZSET, max ? "zpopmax" : "zpopmin");
+    if (n < count) {
+        zset_edit_cut(&w->edit, max ? count - n : 0, max ? count : n);
+    } else {
+        db_delete(c->db, w->key); /* whole, which costs no walk */
+        ctx_changed(c, w->key, FEED_GENERIC, "del");
+    }
+}
+
+static void pop_one_key(struct ctx *c, bool max) {
+    struct zset_write w;
+    int64_t n = 1;
+    if (c->argc > 3) {
+        reply_err(c->r, ERR_SYNTAX);
+        return;
+    }
+    if (c->argc == 3 && !ctx_int_range(c, 2, 0, INT64_MAX, &n, err_text(ERR_RANGE_POSITIVE))) {
+        return;
+    }
+    if (!zset_write_open(c, ctx_key(c, 1), &w)) return;
+    uint64_t count = zset_count(zset_edit_view(&w.edit));
+    if ((uint64_t)n < count) count = (uint64_t)n;
+    if (count) {
+        pop_members(c, &w, max, count, c->r->proto == 3 && c->argc == 3);
+    } else {
+        reply_array(c->r, 0);
+    }
+    zset_write_close(c, &w);
+}
+
+static void zset_popmin(struct ctx *c) { pop_one_key(c, false); }
+static void zset_popmax(struct ctx *c) { pop_one_key(c, true); }
+
+struct mpop {
+    int keys; /* arguments 2 and on */
+    bool max;
+    int64_t count;
+};
+
+static bool mpop_parse(struct ctx *c, struct mpop *m) {
+    int64_t keys;
+    if (!ctx_int_range(c, 1, 1, INT64_MAX, &keys, "ERR numkeys should be greater than 0")) {
+        return false;
+    }
+    *m = (struct mpop){.count = -1};
+    if (keys > c->argc - 3) {
+        reply_err(c->r, ERR_SYNTAX);
+        return false;
+    }
+    m->keys = (int)keys;
+    int i = 2 + m->keys;
+    m->max = slice_is(c->argv[i], "max");
+    bool ok = m->max || slice_is(c->argv[i], "min");
+    for (i++; ok && i < c->argc; i += 2) {
+        ok = m->count < 0 && i + 1 < c->argc && slice_is(c->argv[i], "count");
+        if (ok && !ctx_int_range(c, i + 1, 1, INT64_MAX, &m->count,
+                                 "ERR count should be greater than 0")) {
+            return false;
+        }
+    }
+    if (!ok) reply_err(c->r, ERR_SYNTAX);
+    if (m->count < 0) m->count = 1;
+    return ok;
+}
+
+static void zset_mpop(struct ctx *c) {
+    struct mpop m;
+    struct zset_write w;
+    if (!mpop_parse(c, &m)) return;
+    for (int i = 2; i < 2 + m.keys; i++) {
+        if (!zset_write_open(c, ctx_key(c, i), &w)) return;
+        uint64_t count = zset_count(zset_edit_view(&w.edit));
+        if (count) {
+            reply_array(c->r, 2);
+            reply_bulk(c->r, c->argv[i]);
+            pop_members(c, &w, m.max, (uint64_t)m.count < count ? (uint64_t)m.count : count, true);
+        }
+        zset_write_close(c, &w);
+        if (count) return;
+    }
+    reply_null_array(c->r);
+}
+
+/* -- picking ------------------------------------------------------------------------- */
+
+static int compare_ranks(const void *a, const void *b) {
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* n different ranks below `count`, every choice as likely, rising: Floyd's sample, with a hash
+ * table of open addressing to know what was chosen. The caller frees. */
+static uint64_t *sample_ranks(uint64_t n, uint64_t count) {
+    size_t slots = 4;
+    while (slots < 2 * n) slots *= 2;
+    uint64_t *chosen = mem_calloc(slots * sizeof *chosen); /* ranks + 1 */
+    uint64_t *ranks = mem_alloc(n * sizeof *ranks);
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t top = count - n + i, pick = random_below(top + 1);
+        for (;;) {
+            size_t at = (pick * 0x9e3779b97f4a7c15u >> 32) & (slots - 1);
+            while (chosen[at] && chosen[at] != pick + 1) at = (at + 1) & (slots - 1);
+            if (!chosen[at]) {
+                chosen[at] = pick + 1;
+                break;
+            }
+            pick = top; /* which nobody could have chosen yet */
+        }
+        ranks[i] = pick;
+    }
+    mem_free(chosen);
+    qsort(ranks, n, sizeof *ranks, compare_ranks);
+    return ranks;
+}
+
+static bool item_at(struct zset_view v, uint64_t rank, struct zset_item *item) {
+    struct zset_iter it;
+    zset_iter_start(&it, v, rank, false);
+    return zset_iter_next(&it, item);
+}
+
+static void reply_sample(struct ctx *c, struct zset_view v, uint64_t n, bool scores) {
+    uint64_t *ranks = sample_ranks(n, zset_count(v));
+    struct zset_iter it;
+    struct zset_item item;
+    uint64_t rank = 0;
+    reply_array(c->r, scores && c->r->proto == 2 ? 2 * n : n);
+    zset_iter_start(&it, v, 0, false);
+    for (uint64_t i = 0; i < n; i++) {
+        if (v.packed) {
+            do zset_iter_next(&it, &item);
+            while (rank++ < ranks[i]);
+        } else {
+            item_at(v, ranks[i], &item);
+        }
+        reply_member(c, &item, scores);
+    }
+    mem_free(ranks);
+}
+
+static void reply_picks(struct ctx *c, struct zset_view v, uint64_t n, bool scores) {
+    struct zset_item item;
+    uint64_t count = zset_count(v);
+    reply_array(c->r, scores && c->r->proto == 2 ? 2 * n : n);
+    while (n--) {
+        item_at(v, random_below(count), &item);
+        reply_member(c, &item, scores);
+    }
+}
+
+static bool pick_parse(struct ctx *c, int64_t *n, bool *scores) {
+    if (!ctx_int(c, 2, n)) return false;
+    if (*n == INT64_MIN) {
+        reply_errorf(c->r, "ERR value is out of range, value must between %lld and %lld",
+                     -(long long)INT64_MAX, (long long)INT64_MAX);
+        return false;
+    }
+    *scores = c->argc == 4;
+    if (c->argc > 4 || (*scores && !slice_is(c->argv[3], "withscores"))) {
+        reply_err(c->r, ERR_SYNTAX);
+        return false;
+    }
+    if (*scores && (*n < -INT64_MAX / 2 || *n > INT64_MAX / 2)) {
+        reply_err(c->r, ERR_OUT_OF_RANGE);
+        return false;
+    }
+    return true;
+}
+
+static void zset_randmember(struct ctx *c) {
+    struct zset_view v;
+    struct zset_item item;
+    int64_t n = 1;
+    bool scores = false;
+    if (c->argc > 2 && !pick_parse(c, &n, &scores)) return;
+    if (!zset_read(c, 1, &v)) return;
+    uint64_t count = zset_count(v);
+    if (c->argc == 2) {
+        if (count && item_at(v, random_below(count), &item)) {
+            reply_bulk(c->r, item.member);
+        } else {
+            reply_null(c->r);
+        }
+    } else if (!count || !n) {
+        reply_array(c->r, 0);
+    } else if (n < 0) {
+        reply_picks(c, v, (uint64_t)-n, scores);
+    } else if ((uint64_t)n >= count) {
+        zset_reply_span(c, v, &(struct zset_span){0, count, true, scores});
+    } else {
+        reply_sample(c, v, (uint64_t)n, scores);
+    }
+}
+
+/* -- scanning ------------------------------------------------------------------------ */
+
+struct scan_found {
+    struct slice member;
+    double score;
+};
+
+struct scan_step {
+    const struct scan_options *options;
+    struct reply *r;
+    struct scan_found *found;
+    size_t count, room;
+};
+
+static void reply_found(struct scan_step *step, struct slice member, double score) {
+    char text[NUM_DOUBLE_BYTES_MAX];
+    reply_bulk(step->r, member);
+    reply_bulk(step->r, slice_of(text, num_format_double(text, score)));
+}
+
+/* A listpack is scanned in one step, so its members are replied as they come. */
+static void scan_packed(void *ctx, struct slice member, double score) {
+    struct scan_step *step = ctx;
+    if (!scan_matches(step->options, member)) return;
+    reply_found(step, member, score);
+    step->count++;
+}
+
+/* The cursor goes out before the members, which are kept until then. */
+static void scan_large(void *ctx, struct slice member, double score) {
+    struct scan_step *step = ctx;
+    if (!scan_matches(step->options, member)) return;
+    if (step->count == step->room) {
+        step->room = step->room ? 2 * step->room : 32;
+        step->found = mem_realloc(step->found, step->room * sizeof *step->found);
+    }
+    step->found[step->count++] = (struct scan_found){member, score};
+}
+
+static void zset_scan_members(struct ctx *c) {
+    struct zset_view v;
+    struct scan_options o;
+    struct scan_step step = {.options = &o, .r = c->r};
+    uint64_t cursor;
+    if (!scan_cursor_parse(c, 2, &cursor) || !zset_read(c, 1, &v)) return;
+    if (!zset_count(v)) { /* as in Redis, the options are not looked at then */
+        scan_reply_cursor(c, 0);
+        reply_array(c->r, 0);
+        return;
+    }
+    if (!scan_options_parse(c, 3, 0, &o)) return;
+    if (v.packed) {
+        scan_reply_cursor(c, 0);
+        struct reply_mark mark = reply_begin(c->r);
+        zset_scan(v, 0, (size_t)o.count, scan_packed, &step);
+        reply_end_array(c->r, mark, 2 * step.count);
+        return;
+    }
+    scan_reply_cursor(c, zset_scan(v, cursor, (size_t)o.count, scan_large, &step));
+    reply_array(c->r, 2 * step.count);
+    for (size_t i = 0; i < step.count; i++) {
+        reply_found(&step, step.found[i].member, step.found[i].score);
+    }
+    mem_free(step.found);
+}
+
+/* -- rows ---------------------------------------------------------------------------- */
+
+static const struct row_arg condition_words[] = {
+    {.name = "nx", .type = ARG_PURE_TOKEN, .token = "NX"},
+    {.name = "xx", .type = ARG_PURE_TOKEN, .token = "XX"},
+    {0},
+};
+static const struct row_arg comparison_words[] = {
+    {.name = "gt", .type = ARG_PURE_TOKEN, .token = "GT"},
+    {.name = "lt", .type = ARG_PURE_TOKEN, .token = "LT"},
+    {0},
+};
+static const struct row_arg score_member_parts[] = {
+    {.name = "score", .type = ARG_DOUBLE},
+    {.name = "member", .type = ARG_STRING},
+    {0},
+};
+static const struct row_arg zadd_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "condition",
+     .type = ARG_ONEOF,
+     .flags = ARG_OPTIONAL,
+     .since = "3.0.2",
+     .sub = condition_words},
+    {.name = "comparison",
+     .type = ARG_ONEOF,
+     .flags = ARG_OPTIONAL,
+     .since = "6.2.0",
+     .sub = comparison_words},
+    {.name = "change",
+     .type = ARG_PURE_TOKEN,
+     .flags = ARG_OPTIONAL,
+     .token = "CH",
+     .since = "3.0.2"},
+    {.name = "increment",
+     .type = ARG_PURE_TOKEN,
+     .flags = ARG_OPTIONAL,
+     .token = "INCR",
+     .since = "3.0.2"},
+    {.name = "score_member", .type = ARG_BLOCK, .flags = ARG_MULTIPLE, .sub = score_member_parts},
+    {0},
+};
+static const struct row_change zadd_history[] = {
+    {"2.4.0", "Takes several members."},
+    {"3.0.2", "Takes `XX`, `NX`, `CH` and `INCR`."},
+    {"6.2.0", "Takes `GT` and `LT`."},
+    {0},
+};
+static const struct row_arg zcard_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {0},
+};
+static const struct row_arg zincrby_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "increment", .type = ARG_INTEGER},
+    {.name = "member", .type = ARG_STRING},
+    {0},
+};
+static const struct row_arg where_words[] = {
+    {.name = "min", .type = ARG_PURE_TOKEN, .token = "MIN"},
+    {.name = "max", .type = ARG_PURE_TOKEN, .token = "MAX"},
+    {0},
+};
+static const struct row_arg zmpop_args[] = {
+    {.name = "numkeys", .type = ARG_INTEGER},
+    {.name = "key", .type = ARG_KEY, .flags = ARG_MULTIPLE},
+    {.name = "where", .type = ARG_ONEOF, .sub = where_words},
+    {.name = "count", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "COUNT"},
+    {0},
+};
+static const struct row_arg zmscore_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "member", .type = ARG_STRING, .flags = ARG_MULTIPLE},
+    {0},
+};
+static const struct row_arg zpopmax_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "count", .type = ARG_INTEGER, .flags = ARG_OPTIONAL},
+    {0},
+};
+static const struct row_arg options_parts[] = {
+    {.name = "count", .type = ARG_INTEGER},
+    {.name = "withscores", .type = ARG_PURE_TOKEN, .flags = ARG_OPTIONAL, .token = "WITHSCORES"},
+    {0},
+};
+static const struct row_arg zrandmember_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "options", .type = ARG_BLOCK, .flags = ARG_OPTIONAL, .sub = options_parts},
+    {0},
+};
+static const char *const random_tips[] = {"nondeterministic_output", NULL};
+static const struct row_arg zrank_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "member", .type = ARG_STRING},
+    {.name = "withscore", .type = ARG_PURE_TOKEN, .flags = ARG_OPTIONAL, .token = "WITHSCORE"},
+    {0},
+};
+static const struct row_change zrank_history[] = {
+    {"7.2.0", "Takes `WITHSCORE`."},
+    {0},
+};
+static const struct row_change zrem_history[] = {
+    {"2.4.0", "Takes several members."},
+    {0},
+};
+static const struct row_arg zscan_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "cursor", .type = ARG_INTEGER},
+    {.name = "pattern", .type = ARG_PATTERN, .flags = ARG_OPTIONAL, .token = "MATCH"},
+    {.name = "count", .type = ARG_INTEGER, .flags = ARG_OPTIONAL, .token = "COUNT"},
+    {0},
+};
+static const struct row_arg zscore_args[] = {
+    {.name = "key", .type = ARG_KEY},
+    {.name = "member", .type = ARG_STRING},
+    {0},
+};
+
+const struct row zset_rows[] = {
+    {
+        .name = "zadd",
+        .run = zset_add,
+        .arity = -4,
+        .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RW | KEY_UPDATE)},
+        .since = "1.2.0",
+        .summary =
+            "Adds members with their scores to a sorted set, or changes the scores of those there.",
+        .complexity = "O(log N) for each member, N being the size of the set",
+        .group = GROUP_SORTED_SET,
+        .args = zadd_args,
+        .history = zadd_history,
+    },
+    {
+        .name = "zcard",
+        .run = zset_card,
+        .arity = 2,
+        .flags = ROW_READONLY | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RO)},
+        .since = "1.2.0",
+        .summary = "Counts the members of a sorted set.",
+        .complexity = "O(1)",
+        .group = GROUP_SORTED_SET,
+        .args = zcard_args,
+    },
+    {
+        .name = "zincrby",
+        .run = zset_incrby,
+        .arity = 4,
+        .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
+        .since = "1.2.0",
+        .summary = "Adds to the score of a member, which begins at 0.",
+        .complexity = "O(log N), N being the size of the set",
+        .group = GROUP_SORTED_SET,
+        .args = zincrby_args,
+    },
+    {
+        .name = "zmpop",
+        .run = zset_mpop,
+        .arity = -4,
+        .flags = ROW_WRITE | ROW_MOVABLEKEYS,
+        .acl = ACL_SORTEDSET,
+        .keys = {ZSET_KEYS_COUNTED(1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
+        .since = "7.0.0",
+        .summary = "Removes and returns members from one end of the first sorted set that has any.",
+        .complexity =
+            "O(K + M log N), K being the keys, N the size of the set and M the members popped",
+        .group = GROUP_SORTED_SET,
+        .args = zmpop_args,
+    },
+    {
+        .name = "zmscore",
+        .run = zset_scores_of,
+        .arity = -3,
+        .flags = ROW_READONLY | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS)},
+        .since = "6.2.0",
+        .summary = "Tells the scores of several members.",
+        .complexity = "O(N) in the number of members asked for",
+        .group = GROUP_SORTED_SET,
+        .args = zmscore_args,
+    },
+    {
+        .name = "zpopmax",
+        .run = zset_popmax,
+        .arity = -2,
+        .flags = ROW_WRITE | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
+        .since = "5.0.0",
+        .summary = "Removes and returns the members with the highest scores.",
+        .complexity = "O(M log N), N being the size of the set and M the members popped",
+        .group = GROUP_SORTED_SET,
+        .args = zpopmax_args,
+    },
+    {
+        .name = "zpopmin",
+        .run = zset_popmin,
+        .arity = -2,
+        .flags = ROW_WRITE | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
+        .since = "5.0.0",
+        .summary = "Removes and returns the members with the lowest scores.",
+        .complexity = "O(M log N), N being the size of the set and M the members popped",
+        .group = GROUP_SORTED_SET,
+        .args = zpopmax_args,
+    },
+    {
+        .name = "zrandmember",
+        .run = zset_randmember,
+        .arity = -2,
+        .flags = ROW_READONLY,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS)},
+        .since = "6.2.0",
+        .summary = "Returns members picked by chance.",
+        .complexity = "O(N log S), N being the members returned and S the size of the set",
+        .group = GROUP_SORTED_SET,
+        .args = zrandmember_args,
+        .tips = random_tips,
+    },
+    {
+        .name = "zrank",
+        .run = zset_rank_up,
+        .arity = -3,
+        .flags = ROW_READONLY | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS)},
+        .since = "2.0.0",
+        .summary = "Tells how many members stand before a member, from the lowest score up.",
+        .complexity = "O(log N), N being the size of the set",
+        .group = GROUP_SORTED_SET,
+        .args = zrank_args,
+        .history = zrank_history,
+    },
+    {
+        .name = "zrem",
+        .run = zset_rem,
+        .arity = -3,
+        .flags = ROW_WRITE | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RW | KEY_DELETE)},
+        .since = "1.2.0",
+        .summary = "Removes members from a sorted set.",
+        .complexity = "O(M log N), N being the size of the set and M the members removed",
+        .group = GROUP_SORTED_SET,
+        .args = zmscore_args,
+        .history = zrem_history,
+    },
+    {
+        .name = "zrevrank",
+        .run = zset_rank_down,
+        .arity = -3,
+        .flags = ROW_READONLY | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS)},
+        .since = "2.0.0",
+        .summary = "Tells how many members stand before a member, from the highest score down.",
+        .complexity = "O(log N), N being the size of the set",
+        .group = GROUP_SORTED_SET,
+        .args = zrank_args,
+        .history = zrank_history,
+    },
+    {
+        .name = "zscan",
+        .run = zset_scan_members,
+        .arity = -3,
+        .flags = ROW_READONLY,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS)},
+        .since = "2.8.0",
+        .summary = "Lists members and scores, some at each call.",
+        .complexity =
+            "O(1) for a call; O(N) in the members for all calls until the cursor is 0 again",
+        .group = GROUP_SORTED_SET,
+        .args = zscan_args,
+        .tips = random_tips,
+    },
+    {
+        .name = "zscore",
+        .run = zset_score_of,
+        .arity = 3,
+        .flags = ROW_READONLY | ROW_FAST,
+        .acl = ACL_SORTEDSET,
+        .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS)},
+        .since = "1.2.0",
+        .summary = "Tells the score of a member.",
+        .complexity = "O(1)",
+        .group = GROUP_SORTED_SET,
+        .args = zscore_args,
+    },
+    {0},
+};
