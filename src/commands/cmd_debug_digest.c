@@ -11,9 +11,14 @@
 #include <arpa/inet.h>
 #include <openssl/evp.h>
 
+#include <stdio.h>
+
 #include "base/assert.h"
+#include "commands/cmd_hash_internal.h"
 #include "commands/cmd_list_internal.h"
 #include "commands/cmd_server_internal.h"
+#include "commands/cmd_zset_internal.h"
+#include "store/set_entry.h"
 
 #define SHA1_BYTES 20
 #define SCAN_STEP 1000
@@ -76,6 +81,41 @@ static void list_into(struct hasher *h, struct digest *d, const struct entry *e)
     }
 }
 
+struct unordered {
+    struct hasher *hasher;
+    struct digest *digest;
+};
+
+static void add_member(void *ctx, struct slice member) {
+    struct unordered *x = ctx;
+    add(x->hasher, x->digest, member.p, member.n);
+}
+
+/* Two texts that belong together: in order among themselves, in none among others. */
+static void add_pair(struct unordered *x, struct slice first, struct slice second) {
+    struct digest pair = {{0}};
+    mix(x->hasher, &pair, first.p, first.n);
+    mix(x->hasher, &pair, second.p, second.n);
+    add(x->hasher, x->digest, pair.bytes, SHA1_BYTES);
+}
+
+static void add_field(void *ctx, const struct lp_value *field, const struct lp_value *value) {
+    char digits[2][LP_INT_TEXT_BYTES];
+    add_pair(ctx, lp_text(field, digits[0]), lp_text(value, digits[1]));
+}
+
+static void zset_into(struct hasher *h, struct digest *d, const struct entry *e) {
+    struct unordered x = {h, d};
+    struct zset_iter it;
+    struct zset_item item;
+    zset_iter_start(&it, zset_view_of(e), 0, false);
+    while (zset_iter_next(&it, &item)) {
+        char score[128];
+        int n = snprintf(score, sizeof score, "%.17g", item.score);
+        add_pair(&x, item.member, slice_of(score, (size_t)n));
+    }
+}
+
 static void value_into(struct hasher *h, struct digest *d, const struct entry *e) {
     char digits[ENTRY_DIGITS_MAX];
     mix_number(h, d, type_number(entry_type(e)));
@@ -86,6 +126,9 @@ static void value_into(struct hasher *h, struct digest *d, const struct entry *e
         break;
     }
     case TYPE_LIST: list_into(h, d, e); break;
+    case TYPE_SET: set_each(set_view_of(e), add_member, &(struct unordered){h, d}); break;
+    case TYPE_ZSET: zset_into(h, d, e); break;
+    case TYPE_HASH: hash_view_each(hash_view_of(e), add_field, &(struct unordered){h, d}); break;
     default: panic(__FILE__, __LINE__, "no digest for type %d", (int)entry_type(e));
     }
     if (entry_has_ttl(e)) add(h, d, "!!expire!!", 10);
