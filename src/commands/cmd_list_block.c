@@ -58,7 +58,7 @@ static void list_brpoplpush(struct ctx *c) { move_or_wait(c, true, false); }
 static void list_blmpop(struct ctx *c) {
     int64_t until_ms;
     struct list_mpop m;
-    if (!blocked_parse_seconds(c, 1, &until_ms) || !list_mpop_parse(c, 2, &m)) return;
+    if (!list_mpop_parse(c, 2, &m) || !blocked_parse_seconds(c, 1, &until_ms)) return;
     if (!list_mpop_take(c, &m)) wait_for(c, m.first_key, m.key_count, until_ms);
 }
 

@@ -7,6 +7,7 @@
 /* NULL for what this server has no values of. */
 static const struct dump_type *const types[TYPE_COUNT] = {
     [TYPE_STRING] = &dump_string,
+    [TYPE_LIST] = &dump_list,
 };
 
 static const struct dump_type *type_of_kind(enum rdb_kind kind) {

@@ -44,6 +44,7 @@ struct dump_type {
     void (*fini)(struct dump_load *load); /* frees the state, on failure too; NULL: has none */
 };
 
+extern const struct dump_type dump_list;
 extern const struct dump_type dump_string;
 
 /* ---- saving ---- */
