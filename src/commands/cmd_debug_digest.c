@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "commands/cmd_list_internal.h"
 #include "commands/cmd_server_internal.h"
+#include "store/zset_entry.h"
 
 #define SHA1_BYTES 20
 #define SCAN_STEP 1000
@@ -76,6 +77,21 @@ static void list_into(struct hasher *h, struct digest *d, const struct entry *e)
     }
 }
 
+/* Redis' text of a score, here, has 17 digits. */
+static void zset_into(struct hasher *h, struct digest *d, const struct entry *e) {
+    struct zset_iter it;
+    struct zset_item item;
+    char text[NUM_DOUBLE_BYTES_MAX];
+    zset_iter_start(&it, zset_view_of(e), 0, false);
+    while (zset_iter_next(&it, &item)) {
+        struct digest part = {{0}};
+        int n = snprintf(text, sizeof text, "%.17g", item.score);
+        mix(h, &part, item.member.p, item.member.n);
+        mix(h, &part, text, (size_t)n);
+        add(h, d, part.bytes, SHA1_BYTES);
+    }
+}
+
 static void value_into(struct hasher *h, struct digest *d, const struct entry *e) {
     char digits[ENTRY_DIGITS_MAX];
     mix_number(h, d, type_number(entry_type(e)));
@@ -86,6 +102,7 @@ static void value_into(struct hasher *h, struct digest *d, const struct entry *e
         break;
     }
     case TYPE_LIST: list_into(h, d, e); break;
+    case TYPE_ZSET: zset_into(h, d, e); break;
     default: panic(__FILE__, __LINE__, "no digest for type %d", (int)entry_type(e));
     }
     if (entry_has_ttl(e)) add(h, d, "!!expire!!", 10);
