@@ -21,6 +21,8 @@ static const struct dump_type *type_of_kind(enum rdb_kind kind) {
 
 /* ---- saving ---- */
 
+bool dump_is_served(const struct entry *e) { return types[entry_type(e)]; }
+
 enum rdb_type dump_rdb_type(const struct entry *e, int version) {
     ASSERT(types[entry_type(e)]);
     return types[entry_type(e)]->rdb_type(e, version);

@@ -49,6 +49,9 @@ extern const struct dump_type dump_string;
 
 /* ---- saving ---- */
 
+/* Whether values of e's type can be written: hashes and sorted sets cannot yet. */
+bool dump_is_served(const struct entry *e);
+
 /* The RDB type in which e is written, and its body, which stands behind the type and, in files,
  * the key. */
 enum rdb_type dump_rdb_type(const struct entry *e, int version);
