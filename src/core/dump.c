@@ -8,6 +8,7 @@
 static const struct dump_type *const types[TYPE_COUNT] = {
     [TYPE_STRING] = &dump_string,
     [TYPE_LIST] = &dump_list,
+    [TYPE_SET] = &dump_set,
 };
 
 static const struct dump_type *type_of_kind(enum rdb_kind kind) {

@@ -45,6 +45,7 @@ struct dump_type {
 };
 
 extern const struct dump_type dump_list;
+extern const struct dump_type dump_set;
 extern const struct dump_type dump_string;
 
 /* ---- saving ---- */
