@@ -257,13 +257,15 @@ static void make_volatile(int i) {
     redisAppendCommand(c, "SET v:%d %b EX %d", i, value, sizeof value, 10000 + i);
 }
 
-/* Memory in use, once what is being given back in the background is back. */
+/* Memory in use, once what is being evicted (some every 100 ms) and given back in the background
+ * is gone: nothing waits to be freed, and the figure has stood still for 300 ms. */
 static long long settled_memory(void) {
     long long used = info_number("memory", "used_memory");
-    for (int i = 0; i < 40; i++) {
+    for (int still = 0, tries = 0; still < 6 && tries < 200; tries++) {
         server_sleep_ms(50);
         long long now = info_number("memory", "used_memory");
-        if (llabs(now - used) < (64 << 10)) return now;
+        bool waits = info_number("memory", "lazyfree_pending_objects") != 0;
+        still = waits || llabs(now - used) >= (64 << 10) ? 0 : still + 1;
         used = now;
     }
     return used;
