@@ -165,6 +165,10 @@ static void keep_reserve(struct core *core) {
 bool core_turn_end(struct core *core) {
     bool more = expire(core);
     if (blocked_expire(core)) more = true; /* replies are to be sent */
+    if (unlikely(core->evict_more)) {
+        core_evict(core);
+        more = more || core->evict_more;
+    }
     send_garbage(core);
     keep_reserve(core);
     return more;
@@ -193,6 +197,7 @@ bool core_evict(struct core *core) {
     const struct config *conf = core->config;
     uint64_t max = conf->maxmemory_bytes;
     /* As in Redis, nothing leaves during a pause. */
+    core->evict_more = false;
     if (!max || core->pause_until_ms || keyspace_fits(core->ks, max)) {
         core->over_memory = false;
         return true;
@@ -202,8 +207,10 @@ bool core_evict(struct core *core) {
     bool met = false;
     while (!met && keyspace_evict_one(core->ks, (enum evict_policy)conf->maxmemory_policy,
                                       conf->maxmemory_samples)) {
-        /* Out of time, but on the way: the command may run, the next one goes on. */
-        met = keyspace_fits(core->ks, max) || clock_ticks() - start > budget;
+        met = keyspace_fits(core->ks, max);
+        /* Out of time, but on the way: the command may run, and the next turn goes on. */
+        core->evict_more = !met && clock_ticks() - start > budget;
+        if (core->evict_more) met = true;
     }
     send_garbage(core);
     uint64_t us = clock_ticks_to_us(clock_ticks() - start);

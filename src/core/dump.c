@@ -2,13 +2,19 @@
 #include "core/dump.h"
 
 #include "base/assert.h"
+#include "base/err.h"
 #include "store/object.h"
+#include "types/listpack.h"
+#include "types/ziplist.h"
+#include "types/zipmap.h"
 
 /* NULL for what this server has no values of. */
 static const struct dump_type *const types[TYPE_COUNT] = {
     [TYPE_STRING] = &dump_string,
     [TYPE_LIST] = &dump_list,
     [TYPE_SET] = &dump_set,
+    [TYPE_ZSET] = &dump_zset,
+    [TYPE_HASH] = &dump_hash,
 };
 
 static const struct dump_type *type_of_kind(enum rdb_kind kind) {
@@ -21,8 +27,6 @@ static const struct dump_type *type_of_kind(enum rdb_kind kind) {
 }
 
 /* ---- saving ---- */
-
-bool dump_is_served(const struct entry *e) { return types[entry_type(e)]; }
 
 enum rdb_type dump_rdb_type(const struct entry *e, int version) {
     ASSERT(types[entry_type(e)]);
@@ -84,4 +88,31 @@ void dump_value_free(struct dump_value *value) {
     if (value->object) object_ops(value->type)->free(value->object);
     if (value->bytes) blob_unref_now(value->bytes);
     *value = (struct dump_value){0};
+}
+
+/* ---- for visitors ---- */
+
+int dump_take_bytes(struct dump_load *load, enum entry_encoding encoding, struct slice s) {
+    struct blob *b = blob_try(s.n);
+    if (!b) return ERR_NO_MEMORY;
+    if (s.n) memcpy(b->data, s.p, s.n);
+    b->len = s.n;
+    load->value->encoding = encoding;
+    load->value->bytes = b;
+    return 0;
+}
+
+static const uint8_t *listpack_of(enum rdb_form form, struct slice s, struct lp_buf *buf) {
+    switch (form) {
+    case RDB_FORM_LISTPACK: return lp_check(s.p, s.n, 2) ? (const uint8_t *)s.p : NULL;
+    case RDB_FORM_ZIPLIST: return ziplist_to_listpack(s.p, s.n, buf) ? buf->p : NULL;
+    case RDB_FORM_ZIPMAP: return zipmap_to_listpack(s.p, s.n, buf) ? buf->p : NULL;
+    default: return NULL;
+    }
+}
+
+const uint8_t *dump_pairs(enum rdb_form form, struct slice s, struct lp_buf *buf) {
+    const uint8_t *lp = listpack_of(form, s, buf);
+    size_t count = lp ? lp_count(lp) : 0;
+    return count && count % 2 == 0 && lp_unique(lp, 2) ? lp : NULL;
 }

@@ -20,6 +20,7 @@
 #include "wire/rdb_write.h"
 
 struct config;
+struct lp_buf;
 
 /* A value of its own. */
 struct dump_value {
@@ -44,14 +45,13 @@ struct dump_type {
     void (*fini)(struct dump_load *load); /* frees the state, on failure too; NULL: has none */
 };
 
+extern const struct dump_type dump_hash;
 extern const struct dump_type dump_list;
 extern const struct dump_type dump_set;
 extern const struct dump_type dump_string;
+extern const struct dump_type dump_zset;
 
 /* ---- saving ---- */
-
-/* Whether values of e's type can be written: hashes and sorted sets cannot yet. */
-bool dump_is_served(const struct entry *e);
 
 /* The RDB type in which e is written, and its body, which stands behind the type and, in files,
  * the key. */
@@ -72,5 +72,15 @@ int dump_read_payload(struct slice payload, const struct config *config, struct 
 void dump_put_value(struct db *db, struct key k, struct dump_value *value, int64_t expire_ms);
 
 void dump_value_free(struct dump_value *value);
+
+/* ---- for visitors ---- */
+
+/* Makes the value a copy of the bytes. 0; or ERR_NO_MEMORY, and it stays as it was. */
+int dump_take_bytes(struct dump_load *load, enum entry_encoding encoding, struct slice s);
+
+/* The listpack of one or more pairs, the first of each unique, that a packed form from outside is
+ * (then within these bytes) or becomes (in *buf, an empty heap buffer, which the caller frees in
+ * any case). NULL if it is not one, or there is no memory. Linear. */
+const uint8_t *dump_pairs(enum rdb_form form, struct slice s, struct lp_buf *buf);
 
 #endif

@@ -3,7 +3,6 @@
  * A list is written as it lies in memory: its listpacks, and the elements that are too long for
  * one. Loading pushes the elements one by one, so that every limit holds for what comes of it.
  */
-#include "base/err.h"
 #include "core/config.h"
 #include "core/dump.h"
 #include "types/list.h"
@@ -102,12 +101,10 @@ static int end_list(void *ctx) {
     if (!list_value_count(l)) return RDB_CORRUPT;
     const uint8_t *lp = only_listpack(l);
     if (!lp) return 0;
-    struct blob *b = blob_try(lp_bytes(lp));
-    if (!b) return ERR_NO_MEMORY;
-    b->len = lp_bytes(lp);
-    memcpy(b->data, lp, b->len);
+    int err = dump_take_bytes(load, ENC_LISTPACK, slice_of(lp, lp_bytes(lp)));
+    if (err) return err;
     list_value_free(l);
-    *load->value = (struct dump_value){TYPE_LIST, ENC_LISTPACK, b, NULL};
+    load->value->object = NULL;
     return 0;
 }
 

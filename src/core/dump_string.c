@@ -1,5 +1,4 @@
 /* dump_string.c - strings in bytes of RDB. See dump.h. */
-#include "base/err.h"
 #include "core/dump.h"
 
 static enum rdb_type string_type(const struct entry *e, int version) {
@@ -27,13 +26,7 @@ static int begin_string(void *ctx, const struct rdb_value *value) {
 }
 
 static int take_string(void *ctx, struct slice s) {
-    struct dump_load *load = ctx;
-    struct blob *b = blob_try(s.n);
-    if (!b) return ERR_NO_MEMORY;
-    memcpy(b->data, s.p, s.n);
-    b->len = s.n;
-    load->value->bytes = b;
-    return 0;
+    return dump_take_bytes(ctx, ENC_RAW, s);
 }
 
 static int end_string(void *ctx) {
