@@ -48,6 +48,8 @@ _Static_assert(RUN_BYTES / 4 <= UINT16_MAX + 1, "a block's place fits into 16 bi
 static pthread_mutex_t chunk_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct slab_run *free_runs;    /* of all chunks, linked both ways */
 static _Atomic size_t free_run_count; /* written under the lock */
+static struct slab_run *leaving;      /* first runs of chunks to be unmapped, by next */
+static _Atomic bool any_leaving;
 static _Atomic size_t mapped_bytes;
 
 /* ---- lists of runs ------------------------------------------------------------------ */
@@ -130,32 +132,51 @@ static size_t reserve_chunks(void) {
     return n < 1 ? 1 : n < RESERVE_CHUNKS_MAX ? n : RESERVE_CHUNKS_MAX;
 }
 
-bool slab_reserve_low(void) {
+static bool reserve_is_low(void) {
     return atomic_load_explicit(&free_run_count, memory_order_relaxed) <
            reserve_chunks() * CHUNK_RUNS;
 }
 
-void slab_reserve_fill(void) {
-    while (slab_reserve_low()) {
-        struct slab_run *first = chunk_map();
-        madvise(first, CHUNK_BYTES, MADV_HUGEPAGE);
-        for (size_t i = 0; i < CHUNK_BYTES; i += PAGE_BYTES) ((volatile char *)first)[i] = 0;
-        chunk_add(first);
-    }
-}
-
 static void run_give(struct slab_run *r) {
-    struct slab_run *first = chunk_first(r), *unmap = NULL;
+    struct slab_run *first = chunk_first(r);
     pthread_mutex_lock(&chunk_lock);
     run_link(&free_runs, r);
     free_run_count++;
     if (--first->chunk_used == 0 && free_run_count >= (reserve_chunks() + 1) * CHUNK_RUNS) {
         for (size_t i = 0; i < CHUNK_RUNS; i++) run_unlink(&free_runs, run_at(first, i));
         free_run_count -= CHUNK_RUNS;
-        unmap = first;
+        first->next = leaving;
+        leaving = first;
+        atomic_store_explicit(&any_leaving, true, memory_order_relaxed);
     }
     pthread_mutex_unlock(&chunk_lock);
-    if (unmap) chunk_unmap(unmap);
+}
+
+/* Unmapping a chunk takes long, so it is not done where a block is freed. */
+static void unmap_leaving(void) {
+    pthread_mutex_lock(&chunk_lock);
+    struct slab_run *first = leaving, *next;
+    leaving = NULL;
+    atomic_store_explicit(&any_leaving, false, memory_order_relaxed);
+    pthread_mutex_unlock(&chunk_lock);
+    for (; first; first = next) {
+        next = first->next;
+        chunk_unmap(first);
+    }
+}
+
+bool slab_reserve_due(void) {
+    return reserve_is_low() || atomic_load_explicit(&any_leaving, memory_order_relaxed);
+}
+
+void slab_reserve_keep(void) {
+    unmap_leaving();
+    while (reserve_is_low()) {
+        struct slab_run *first = chunk_map();
+        madvise(first, CHUNK_BYTES, MADV_HUGEPAGE);
+        for (size_t i = 0; i < CHUNK_BYTES; i += PAGE_BYTES) ((volatile char *)first)[i] = 0;
+        chunk_add(first);
+    }
 }
 
 size_t slab_mapped(void) { return atomic_load_explicit(&mapped_bytes, memory_order_relaxed); }
@@ -201,6 +222,7 @@ void slab_fini(struct slab *s) {
     runs_give(s->full);
     account(s, -(int64_t)s->runs);
     slab_init(s);
+    unmap_leaving();
 }
 
 static struct slab_run *run_new(struct slab *s, uint8_t cls) {

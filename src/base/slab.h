@@ -55,9 +55,10 @@ void slab_free(struct slab *s, void *p, uint8_t cls);
 size_t slab_mapped(void);
 
 /* True when few free runs are left, so that the owner of a growing slab would soon have to wait
- * for memory that nobody has touched: milliseconds for a huge page. slab_reserve_fill, on
- * another thread, maps and touches chunks ahead. Any thread; the first costs two loads. */
-bool slab_reserve_low(void);
-void slab_reserve_fill(void);
+ * for memory that nobody has touched (milliseconds for a huge page), or when whole chunks are
+ * free and too many. slab_reserve_keep, on another thread, maps and touches chunks ahead and unmaps
+ * those. Any thread; the first costs a few loads. */
+bool slab_reserve_due(void);
+void slab_reserve_keep(void);
 
 #endif

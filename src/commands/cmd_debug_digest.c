@@ -17,8 +17,8 @@
 #include "commands/cmd_hash_internal.h"
 #include "commands/cmd_list_internal.h"
 #include "commands/cmd_server_internal.h"
-#include "commands/cmd_zset_internal.h"
 #include "store/set_entry.h"
+#include "store/zset_entry.h"
 
 #define SHA1_BYTES 20
 #define SCAN_STEP 1000

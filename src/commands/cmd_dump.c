@@ -19,6 +19,10 @@ static void dump_key(struct ctx *c) {
         reply_null(c->r);
         return;
     }
+    if (!dump_is_served(e)) {
+        reply_error(c->r, "ERR DUMP of a value of this type is not available in this version");
+        return;
+    }
     enum rdb_type as = dump_rdb_type(e, config->rdb_write_version);
     int version = rdb_version_of(as);
     rdb_writer_init(&w, NULL, NULL);

@@ -19,11 +19,6 @@
 
 /* -- what the family shares ---------------------------------------------------------- */
 
-struct zset_view zset_view_of(const struct entry *e) {
-    if (entry_encoding(e) == ENC_OBJECT) return (struct zset_view){NULL, entry_object(e)};
-    return (struct zset_view){(const uint8_t *)entry_packed(e).p, NULL};
-}
-
 bool zset_read(struct ctx *c, int i, struct zset_view *v) {
     const struct entry *e = db_read(c->db, ctx_key(c, i));
     *v = zset_view_none;

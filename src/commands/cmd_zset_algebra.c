@@ -18,6 +18,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_zset_internal.h"
 #include "commands/families.h"
+#include "store/set_entry.h"
 
 /* -- sources ------------------------------------------------------------------------- */
 
@@ -43,7 +44,30 @@ static void sorted_each(const struct entry *e, member_visit *visit, void *ctx) {
     while (zset_iter_next(&it, &item)) visit(ctx, item.member, item.score);
 }
 
+static size_t plain_count(const struct entry *e) { return set_count(set_view_of(e)); }
+
+static bool plain_score(const struct entry *e, struct slice member, double *score) {
+    *score = 1;
+    return set_has(set_view_of(e), member);
+}
+
+/* A visit of a set's members, passed on as one of scored ones. */
+struct plain_visit {
+    member_visit *visit;
+    void *ctx;
+};
+
+static void pass_on(void *ctx, struct slice member) {
+    const struct plain_visit *p = ctx;
+    p->visit(p->ctx, member, 1);
+}
+
+static void plain_each(const struct entry *e, member_visit *visit, void *ctx) {
+    set_each(set_view_of(e), pass_on, &(struct plain_visit){visit, ctx});
+}
+
 static const struct source_ops source_ops[TYPE_COUNT] = {
+    [TYPE_SET] = {plain_count, plain_score, plain_each},
     [TYPE_ZSET] = {sorted_count, sorted_score, sorted_each},
 };
 

@@ -9,15 +9,13 @@
 #define COMMANDS_CMD_ZSET_INTERNAL_H
 
 #include "core/exec.h"
+#include "store/zset_entry.h"
 #include "types/zset_edit.h"
 
 /* Listpacks up to this size are edited on the stack. */
 #define ZSET_ROOM_BYTES 4096
 
 /* ---- reading ---- */
-
-/* The set in an entry of TYPE_ZSET. */
-struct zset_view zset_view_of(const struct entry *e);
 
 /* The set in the key of argument i for a command that reads; none, if there is no key. False: it is
  * of another type, and the error is replied. */

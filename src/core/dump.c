@@ -12,6 +12,7 @@
 static const struct dump_type *const types[TYPE_COUNT] = {
     [TYPE_STRING] = &dump_string,
     [TYPE_LIST] = &dump_list,
+    [TYPE_SET] = &dump_set,
     [TYPE_ZSET] = &dump_zset,
     [TYPE_HASH] = &dump_hash,
 };
@@ -26,6 +27,8 @@ static const struct dump_type *type_of_kind(enum rdb_kind kind) {
 }
 
 /* ---- saving ---- */
+
+bool dump_is_served(const struct entry *e) { return types[entry_type(e)]; }
 
 enum rdb_type dump_rdb_type(const struct entry *e, int version) {
     ASSERT(types[entry_type(e)]);

@@ -47,10 +47,14 @@ struct dump_type {
 
 extern const struct dump_type dump_hash;
 extern const struct dump_type dump_list;
+extern const struct dump_type dump_set;
 extern const struct dump_type dump_string;
 extern const struct dump_type dump_zset;
 
 /* ---- saving ---- */
+
+/* Whether values of e's type can be written: hashes and sorted sets cannot yet. */
+bool dump_is_served(const struct entry *e);
 
 /* The RDB type in which e is written, and its body, which stands behind the type and, in files,
  * the key. */

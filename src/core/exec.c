@@ -55,7 +55,8 @@ static __attribute__((noinline)) void note_reply(struct core *core, struct sessi
     }
 }
 
-static void account(struct core *core, struct session *s, const struct request *req) {
+static inline __attribute__((always_inline)) void account(struct core *core, struct session *s,
+                                                          const struct request *req) {
     uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
     struct row_stats *stats = row_stats(req->row);
     core->tick_mark = now;
@@ -66,7 +67,16 @@ static void account(struct core *core, struct session *s, const struct request *
     if (unlikely(ticks >= core->note_ticks)) note_slow(core, s, req, ticks);
 }
 
-static inline void run(struct core *core, struct session *s, struct request *req) {
+/* The end of a command that waits (it is accounted for when that is over), or that others waited
+ * for. */
+static __attribute__((noinline)) void run_end(struct core *core, struct session *s,
+                                              struct request *req) {
+    if (!(s->state & SESSION_BLOCKED)) account(core, s, req);
+    if (blocked_is_due(core)) blocked_serve(core);
+}
+
+static inline __attribute__((always_inline)) void run(struct core *core, struct session *s,
+                                                      struct request *req) {
     struct ctx c = {
         .core = core,
         .s = s,
@@ -83,11 +93,17 @@ static inline void run(struct core *core, struct session *s, struct request *req
     core->running = req;
     req->row->run(&c);
     core->running = NULL;
-    if (likely(!(s->state & SESSION_BLOCKED))) account(core, s, req); /* else when it is over */
-    if (unlikely(blocked_is_due(core))) blocked_serve(core);
+    if (unlikely(s->state & SESSION_BLOCKED || blocked_is_due(core))) {
+        run_end(core, s, req);
+    } else {
+        account(core, s, req);
+    }
 }
 
-void exec_again(struct core *core, struct session *s, struct request *req) { run(core, s, req); }
+__attribute__((noinline)) void exec_again(struct core *core, struct session *s,
+                                          struct request *req) {
+    run(core, s, req);
+}
 
 /* ---- refusals ----------------------------------------------------------------------- */
 
