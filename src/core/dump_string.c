@@ -25,9 +25,7 @@ static int begin_string(void *ctx, const struct rdb_value *value) {
     return 0;
 }
 
-static int take_string(void *ctx, struct slice s) {
-    return dump_take_bytes(ctx, ENC_RAW, s);
-}
+static int take_string(void *ctx, struct slice s) { return dump_take_bytes(ctx, ENC_RAW, s); }
 
 static int end_string(void *ctx) {
     (void)ctx;

@@ -1,12 +1,13 @@
 /* dump_zset.c - sorted sets in bytes of RDB. See dump.h.
  *
  * A large one is written from the highest score down, as Redis does it; read in this order, each
- * member goes to the near end of the tree. Any other order is taken too.
+ * member goes to the near end of the tree. Any other order is taken too. One that comes in members
+ * is large until it is whole, so that a score of -0 stays one unless the set becomes a listpack.
  */
 #include <math.h>
 
 #include "base/err.h"
-#include "base/mem.h"
+#include "base/hash.h"
 #include "core/config.h"
 #include "core/dump.h"
 #include "types/zset_edit.h"
@@ -35,12 +36,6 @@ static void put_zset(struct rdb_writer *w, const struct entry *e, enum rdb_type 
 
 /* ---- loading ---- */
 
-/* The state of one that comes in single members. */
-struct loading {
-    struct zset_edit edit;
-    uint8_t room[ROOM_BYTES];
-};
-
 static struct zset_limits limits_of(const struct dump_load *load) {
     return (struct zset_limits){load->config->zset_listpack_entries,
                                 load->config->zset_listpack_bytes};
@@ -49,18 +44,11 @@ static struct zset_limits limits_of(const struct dump_load *load) {
 static int begin_zset(void *ctx, const struct rdb_value *value) {
     struct dump_load *load = ctx;
     load->value->type = TYPE_ZSET;
-    load->value->encoding = ENC_LISTPACK;
-    if (value->type != RDB_ZSET && value->type != RDB_ZSET_TEXT) return 0;
-    struct loading *g = load->state = mem_alloc(sizeof *g);
-    zset_edit_new(&g->edit, limits_of(load), g->room, sizeof g->room);
-    zset_edit_expect(&g->edit, value->count > INT64_MAX ? INT64_MAX : value->count, 0);
+    if (value->type == RDB_ZSET || value->type == RDB_ZSET_TEXT) {
+        load->value->encoding = ENC_OBJECT;
+        load->value->object = zset_value_new();
+    }
     return 0;
-}
-
-static void end_state(struct dump_load *load) {
-    struct loading *g = load->state;
-    if (g) zset_edit_drop(&g->edit);
-    mem_free(g);
 }
 
 /* Whether all that is there comes behind this member. */
@@ -75,15 +63,14 @@ static bool is_lowest(struct zset_view v, struct slice member, double score) {
 
 static int take_member(void *ctx, struct slice member, double score) {
     struct dump_load *load = ctx;
-    struct loading *g = load->state;
-    struct zset_place place;
+    struct zset_value *z = load->value->object;
+    uint64_t hash = hash_bytes(member.p, member.n);
     if (member.n > UINT32_MAX) return ERR_STRING_LIMIT;
-    zset_edit_find(&g->edit, member, &place);
-    if (place.found) return RDB_CORRUPT;
-    if (is_lowest(zset_edit_view(&g->edit), member, score)) {
-        zset_edit_push(&g->edit, RANK_FIRST, member, score);
+    if (zset_value_find(z, member, hash)) return RDB_CORRUPT;
+    if (is_lowest((struct zset_view){NULL, z}, member, score)) {
+        zset_value_push(z, RANK_FIRST, member, score);
     } else {
-        zset_edit_put(&g->edit, &place, member, score);
+        zset_value_add(z, member, hash, score);
     }
     return 0;
 }
@@ -139,10 +126,36 @@ static int take_packed(void *ctx, enum rdb_form form, struct slice bytes) {
     return err;
 }
 
+/* Makes the large set that was loaded a listpack, if the limits let it be one. */
+static int pack(struct dump_load *load, struct zset_value *z) {
+    struct zset_edit edit;
+    struct zset_iter it;
+    struct zset_item item;
+    uint8_t room[ROOM_BYTES];
+    int err = 0;
+    zset_edit_new(&edit, limits_of(load), room, sizeof room);
+    zset_iter_start(&it, (struct zset_view){NULL, z}, 0, false);
+    while (!edit.value && zset_iter_next(&it, &item)) {
+        zset_edit_push(&edit, RANK_LAST, item.member, item.score);
+    }
+    if (!edit.value) {
+        err = take_set(load, &edit);
+        if (!err) {
+            load->value->object = NULL;
+            zset_value_free(z);
+        }
+    }
+    zset_edit_drop(&edit);
+    return err;
+}
+
 static int end_zset(void *ctx) {
     struct dump_load *load = ctx;
-    struct loading *g = load->state;
-    return g ? take_set(load, &g->edit) : 0;
+    struct zset_value *z = load->value->object;
+    /* A packed form is what it has to be. */
+    if (load->value->bytes) return 0;
+    bool few = zset_value_count(z) <= (uint64_t)load->config->zset_listpack_entries;
+    return few ? pack(load, z) : 0;
 }
 
 static const struct rdb_visitor visitor = {
@@ -152,4 +165,4 @@ static const struct rdb_visitor visitor = {
     .end = end_zset,
 };
 
-const struct dump_type dump_zset = {zset_type, put_zset, &visitor, end_state};
+const struct dump_type dump_zset = {zset_type, put_zset, &visitor, NULL};
