@@ -64,7 +64,7 @@ struct core_rate {
     int next;
 };
 
-/* The job that keeps memory ready for growth; see base/slab.h. */
+/* The job that keeps memory ready for growth; see base/chunk.h. */
 struct core_reserve {
     struct work_job job; /* first: the job is the struct */
     _Atomic bool running;
