@@ -34,6 +34,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct region regions[REGIONS_MAX];
 static size_t region_count;
 static struct idle *ready, *leaving;
+static _Atomic bool expected = true; /* the first is */
 static _Atomic size_t ready_count, leaving_count, taken_count; /* written under the lock */
 
 /* ---- regions: all under the lock ---------------------------------------------------- */
@@ -82,7 +83,8 @@ static size_t count_of(const _Atomic size_t *n) {
 /* Chunks to be kept ready: the more are in use, the faster they may go. */
 static size_t ready_wanted(void) {
     size_t n = count_of(&taken_count) / 16;
-    return n < 1 ? 1 : n < READY_MAX ? n : READY_MAX;
+    if (n == 0) return atomic_load_explicit(&expected, memory_order_relaxed);
+    return n < READY_MAX ? n : READY_MAX;
 }
 
 static bool ready_is_low(void) { return count_of(&ready_count) < ready_wanted(); }
@@ -102,7 +104,10 @@ static void *idle_pop(struct idle **list, _Atomic size_t *count) {
     return i;
 }
 
+void chunk_expect(void) { atomic_store_explicit(&expected, true, memory_order_relaxed); }
+
 void *chunk_take(void) {
+    atomic_store_explicit(&expected, false, memory_order_relaxed);
     pthread_mutex_lock(&lock);
     void *chunk = idle_pop(&ready, &ready_count);
     if (!chunk) chunk = idle_pop(&leaving, &leaving_count);

@@ -25,6 +25,9 @@
 void *chunk_take(void);
 void chunk_give(void *chunk);
 
+/* Somebody will soon take one: a small server keeps none ready without that. */
+void chunk_expect(void);
+
 /* True when few chunks are ready, or many are leaving; then chunk_reserve_keep puts it right, which
  * takes milliseconds. The first costs a few loads. */
 bool chunk_reserve_due(void);

@@ -1,6 +1,6 @@
 /* slab.h - many small blocks without a header: the memory of entries.
  *
- * A slab gives blocks of up to SLAB_BYTES_MAX bytes, in steps of 4 (to 40) and 8 bytes;
+ * A slab gives blocks of up to SLAB_BYTES_MAX bytes, in steps of 2 (to 64) and 8 bytes;
  * larger ones come from mem.h, so that the caller needs one call for any size. Blocks of one class
  * lie in runs of 64 KiB, cut from chunks (base/chunk).
  *
@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #define SLAB_BYTES_MAX 256
-#define SLAB_CLASSES 38 /* 1.. ; 0 stands for a block of the allocator */
+#define SLAB_CLASSES 54 /* 1.. ; 0 stands for a block of the allocator */
 
 struct slab_run;
 
@@ -45,7 +45,7 @@ void slab_account(struct slab *s);
  * them first). Callable on a worker when no other thread uses the slab. */
 void slab_fini(struct slab *s);
 
-/* A block of n bytes, its class in *cls. Never NULL. 4-byte aligned. */
+/* A block of n bytes, its class in *cls. Never NULL, at an even address. */
 void *slab_alloc(struct slab *s, size_t n, uint8_t *cls);
 
 /* A block of `cls` (its class) of this slab. */
