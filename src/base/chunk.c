@@ -34,7 +34,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct region regions[REGIONS_MAX];
 static size_t region_count;
 static struct idle *ready, *leaving;
-static _Atomic bool expected = true; /* the first is */
+static _Atomic bool expected = true;                           /* the first is */
 static _Atomic size_t ready_count, leaving_count, taken_count; /* written under the lock */
 
 /* ---- regions: all under the lock ---------------------------------------------------- */
