@@ -363,6 +363,14 @@ static void client_no_touch(struct ctx *c) {
     reply_ok(c->r);
 }
 
+static void client_lane_timeout(struct ctx *c) {
+    int64_t ms;
+    if (!ctx_int_range(c, 2, 0, INT64_MAX, &ms, "ERR timeout is not an integer or out of range"))
+        return;
+    c->s->lane_timeout_ms = ms;
+    reply_ok(c->r);
+}
+
 /* OFF and SKIP have no reply themselves. */
 static void client_reply(struct ctx *c) {
     uint32_t *gates = &c->s->gates;
@@ -558,6 +566,10 @@ static const struct row_arg pause_modes[] = {
     {.name = "all", .type = ARG_PURE_TOKEN, .token = "ALL"},
     {0},
 };
+static const struct row_arg lane_timeout_args[] = {
+    {.name = "milliseconds", .type = ARG_INTEGER},
+    {0},
+};
 static const struct row_arg pause_args[] = {
     {.name = "timeout", .type = ARG_INTEGER},
     {.name = "mode",
@@ -712,6 +724,18 @@ static const struct row client_subs[] = {
         .group = GROUP_CONNECTION,
         .args = kill_args,
         .history = kill_history,
+    },
+    {
+        .name = "lane-timeout",
+        .run = client_lane_timeout,
+        .arity = 3,
+        .flags = OWN,
+        .acl = ACL_CONNECTION,
+        .since = "7.2.4",
+        .summary = "Bounds the time that the connection's commands wait for keys in lanes.",
+        .complexity = "O(1)",
+        .group = GROUP_CONNECTION,
+        .args = lane_timeout_args,
     },
     {
         .name = "list",

@@ -23,14 +23,18 @@ struct set_view set_view_or_empty(const struct entry *e) {
     return e ? set_view_of(e) : (struct set_view){.form = SET_INTSET, .packed = empty_intset};
 }
 
-void set_open(struct ctx *c, const struct entry *e, struct set_edit *edit,
-              char room[SET_ROOM_BYTES]) {
+struct set_limits set_limits_of(const struct ctx *c) {
     const struct config *conf = c->core->config;
-    struct set_limits limits = {
+    return (struct set_limits){
         .intset_entries = (size_t)conf->set_intset_entries,
         .listpack_entries = (size_t)conf->set_listpack_entries,
         .listpack_bytes = (size_t)conf->set_listpack_bytes,
     };
+}
+
+void set_open(struct ctx *c, const struct entry *e, struct set_edit *edit,
+              char room[SET_ROOM_BYTES]) {
+    struct set_limits limits = set_limits_of(c);
     if (e) {
         set_edit_open(edit, &limits, set_view_of(e), room, SET_ROOM_BYTES);
     } else {

@@ -16,6 +16,7 @@ extern const struct row dump_rows[];
 extern const struct row expire_rows[];
 extern const struct row generic_rows[];
 extern const struct row hll_rows[];
+extern const struct row lane_rows[];
 extern const struct row list_rows[];
 extern const struct row list_block_rows[];
 extern const struct row hash_rows[];

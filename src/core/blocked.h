@@ -64,10 +64,12 @@ bool blocked_end(struct session *s, bool with_error);
 
 /* -- for whoever runs the core ------------------------------------------------------------ */
 
-/* Whether the session of the command waits from now on, or some key is ready: to be asked after
- * every command; then blocked_serve. */
-static inline bool blocked_is_due(const struct core *core) { return core->after_due; }
+/* Runs the commands whose keys are ready: to be called after a command when core->after_due says
+ * so. */
 void blocked_serve(struct core *core);
+
+/* Keys have left their lanes: commands that could not run for that may be able to. */
+void blocked_retry(struct core *core);
 
 /* Replies to those whose time is over; true if there were any. */
 bool blocked_expire(struct core *core);

@@ -136,6 +136,10 @@ struct config {
     int list_listpack_size, list_compress_depth;
     int64_t stream_node_bytes, stream_node_entries, hll_sparse_bytes;
 
+    /* Work beside the loop. */
+    int worker_threads;
+    unsigned lane_max_waiting;
+
     /* Scripts. */
     int64_t busy_reply_ms;
 

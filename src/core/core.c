@@ -11,6 +11,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/latency.h"
+#include "core/offload.h"
 #include "core/row.h"
 #include "core/session.h"
 #include "core/slowlog.h"
@@ -27,6 +28,7 @@ void core_update_gates(struct core *core) {
     const struct config *conf = core->config;
     core->gates = ROW_PROTECTED | ROW_CONTAINER;
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
+    if (core->lanes_busy) core->gates |= ROW_WRITE;
     if (core->pause_until_ms || !list_empty(&core->monitors)) core->gates = ~(uint32_t)0;
     int64_t us = conf->slowlog_slower_than_us;
     int64_t latency_us = conf->latency_threshold_ms * 1000;
@@ -87,6 +89,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
     list_init(&core->held);
     core_turn_begin(core);
     core->blocked = blocked_new(&core->feed, core->now_ms);
+    core->offloads = offloads_new();
     core->started_ms = core->now_ms;
     random_hex(core->run_id, sizeof core->run_id - 1);
     watch_config(core);
@@ -95,6 +98,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
 
 void core_free(struct core *core) {
     blocked_free(core->blocked);
+    offloads_free(core->offloads);
     keyspace_free(core->ks);
     blob_free_unused(blob_take_unused());
     row_table_free(core->rows);
@@ -166,6 +170,10 @@ static void keep_reserve(struct core *core) {
 bool core_turn_end(struct core *core) {
     bool more = expire(core);
     if (blocked_expire(core)) more = true; /* replies are to be sent */
+    if (unlikely(core->after_due)) {
+        exec_after(core);
+        more = true;
+    }
     if (unlikely(core->evict_more)) {
         core_evict(core);
         more = more || core->evict_more;
@@ -263,5 +271,6 @@ void core_cron(struct core *core) {
     if (used > core->stats.memory_peak) core->stats.memory_peak = used;
     stats_sample(core);
     core_evict(core);
+    offload_expire(core);
     if (core->pause_until_ms && core->now_ms >= core->pause_until_ms) core_unpause(core);
 }

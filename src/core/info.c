@@ -16,6 +16,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/memory_report.h"
+#include "core/offload.h"
 #include "core/process.h"
 #include "core/session.h"
 #include "core/stats.h"
@@ -471,6 +472,22 @@ static void put_keyspace(struct core *core, FILE *out) {
     }
 }
 
+static void put_lanes(struct core *core, FILE *out) {
+    struct lane_counts lanes = lane_counts(offload_lanes(core));
+    struct offload_counts jobs = offload_counts(core);
+    fprintf(out,
+            "lanes_held:%zu\r\n"
+            "lane_tickets:%zu\r\n"
+            "lane_tickets_waiting:%zu\r\n"
+            "lane_tickets_refused:%" PRIu64 "\r\n"
+            "lane_wait_ms_total:%" PRId64 "\r\n"
+            "lane_wait_ms_max:%" PRId64 "\r\n"
+            "offloaded_commands_running:%zu\r\n"
+            "offloaded_commands:%" PRIu64 "\r\n",
+            lanes.lanes, lanes.tickets, lanes.waiting, lanes.refused, lanes.wait_ms,
+            lanes.wait_ms_max, jobs.running, jobs.done);
+}
+
 static void put_debug(struct core *core, FILE *out) {
     fprintf(out, "eventloop_duration_max:%" PRIu64 "\r\n", core->stats.loop_us_max);
 }
@@ -498,6 +515,7 @@ static const struct section {
     {"latencystats", "Latencystats", IN_ALL | IN_EVERYTHING, put_latencystats},
     {"cluster", "Cluster", EVERYWHERE, put_cluster},
     {"keyspace", "Keyspace", EVERYWHERE, put_keyspace},
+    {"lanes", "Lanes", IN_EVERYTHING, put_lanes},
     {"debug", "Debug", 0, put_debug},
 };
 #define SECTION_COUNT (sizeof sections / sizeof *sections)

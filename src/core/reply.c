@@ -29,8 +29,8 @@ struct reply_chunk {
 
 #define CHUNK_CAP (REPLY_CHUNK_BYTES - sizeof(struct reply_chunk))
 
-static struct reply_chunk *pool;
-static int pool_count;
+static _Thread_local struct reply_chunk *pool;
+static _Thread_local int pool_count;
 
 static struct reply_chunk *chunk_new(size_t cap) {
     struct reply_chunk *c;
@@ -92,6 +92,27 @@ static void chain(struct reply *r, struct reply_chunk *c) {
         r->first = c;
     }
     r->last = c;
+}
+
+void reply_take(struct reply *r, struct reply *from) {
+    r->noted |= from->noted;
+    if (from->noted & REPLY_HAS_ERROR)
+        memcpy(r->error_prefix, from->error_prefix, sizeof r->error_prefix);
+    seal(from);
+    if (!from->first) return;
+    seal(r);
+    if (r->last) {
+        r->last->next = from->first;
+    } else {
+        r->first = from->first;
+    }
+    r->last = from->last;
+    r->chunks += from->chunks;
+    r->held_bytes += from->held_bytes;
+    grow(r, from->sealed_bytes);
+    uint8_t proto = from->proto;
+    reply_init(from);
+    from->proto = proto;
 }
 
 /* Gives up a chunk that is sealed and out of the chain. */

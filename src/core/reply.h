@@ -7,7 +7,7 @@
  * R1  r->at..r->end is the free part of the last chunk, both NULL when there is none.
  * R2  What has been written is sent in order; nothing moves once it is in the chain, so a
  *     place (reply_here) stays good until it is sent.
- * Threads: the loop.
+ * Threads: a reply is its owner's; spare chunks are kept by each thread.
  * Specification: RESP2 and RESP3 (redis.io, "Redis serialization protocol").
  */
 #ifndef CORE_REPLY_H
@@ -92,6 +92,9 @@ static inline int reply_chunks(const struct reply *r) { return r->chunks; }
 /* Up to max pieces that are next to be sent; reply_sent takes n bytes of them off. */
 int reply_pieces(struct reply *r, struct iovec *pieces, int max);
 void reply_sent(struct reply *r, size_t n);
+
+/* Moves all that is in `from` behind what is in r, notes included; from is empty then. */
+void reply_take(struct reply *r, struct reply *from);
 
 /* -- pieces and places ----------------------------------------------------------------- */
 

@@ -174,6 +174,7 @@ struct row {
 #define ROW_HISTOGRAM_BUCKETS 64
 struct row_stats {
     uint64_t calls, ticks, rejected, failed;
+    double unit_ns; /* what a unit of work takes, 0 until known: see core/offload.h */
     /* Calls of 2^i to 2^(i+1)-1 ns; NULL until called with latency-tracking on. */
     uint32_t *histogram;
 };

@@ -14,6 +14,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/core.h"
+#include "core/offload.h"
 
 #define CHAINS_MIN 64 /* power of two */
 
@@ -113,6 +114,7 @@ void session_fini(struct session *s) {
     leave_class(s);
     list_unlink(&s->in_held);
     blocked_leave(s);
+    offload_leave(s);
     leave_ids(s);
     s->core->session_count--;
     mem_free(s->name);
@@ -139,6 +141,7 @@ void session_reset(struct session *s) {
     leave_class(s);
     s->gates = first_gates(s->core);
     s->state &= ~(uint32_t)SESSION_NO_EVICT;
+    s->lane_timeout_ms = 0;
     s->db = &s->core->ks->dbs[0];
     session_set_proto(s, 2);
     session_set_text(&s->name, slice_of(NULL, 0));

@@ -45,6 +45,9 @@ struct session {
     struct list_link in_all;   /* core->sessions */
     struct list_link in_class; /* core->monitors */
     struct list_link in_held;  /* core->held */
+    struct park *park;         /* core/offload.c: the lanes that its next command waits for, or */
+    struct offload_job *job;   /* what its command has become, or NULL */
+    int64_t lane_timeout_ms;   /* CLIENT LANE-TIMEOUT; 0: none */
     struct waiter *waiter;     /* core/blocked.c: what it waits for, or NULL */
     struct session_ids *ids;   /* session_by_id's table */
     struct session *next_in_chain;

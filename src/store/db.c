@@ -90,7 +90,7 @@ void db_set_lfu(struct db *db, struct entry *e, int counter) {
 static __attribute__((noinline)) void expire_now(struct db *db, uint64_t hash,
                                                  struct table_place place, struct entry *e) {
     struct keyspace *ks = db->ks;
-    if (ks->expire_paused) return;
+    if (ks->expire_paused || (ks->pinned && ks->pinned(ks->pinned_ctx, hash))) return;
     ks->expired++;
     if (ks->on_leave) ks->on_leave(ks->on_leave_ctx, db, e, LEAVE_EXPIRED);
     db_drop(db, hash, place, e);
@@ -310,7 +310,8 @@ static inline __attribute__((always_inline)) struct entry *put(struct db *db, co
         touch(db->ks, e);
         return e;
     }
-    if (unlikely(db->ks->expire_paused)) vacate(db, k); /* find hides it, the table has it */
+    if (unlikely(db->ks->expire_paused || db->ks->pinned))
+        vacate(db, k); /* find hides it, the table has it */
     if (sh.expire_ms == DB_KEEP_TTL) sh.expire_ms = DB_NO_TTL;
     e = entry_new(db, key_slice(*k), sh);
     lru_begin(db->ks, e);

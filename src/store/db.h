@@ -67,6 +67,9 @@ struct keyspace {
     uint32_t lru_clock; /* seconds, 24 bits (LRU) */
     bool lfu;           /* the lru field holds minutes and a counter */
     bool no_touch;      /* the running command leaves access times alone */
+    /* Whether a key may not leave by itself now; NULL: none is so. */
+    bool (*pinned)(void *ctx, uint64_t hash);
+    void *pinned_ctx;
     bool expire_paused; /* CLIENT PAUSE, or a test: keys past their time stay, hidden */
     int lfu_log_factor;
     int lfu_decay_minutes;
