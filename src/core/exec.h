@@ -22,11 +22,11 @@
 struct request {
     const struct slice *argv;
     int argc;
+    bool at_once;            /* a part of something larger: it may not wait */
     const struct row *row;   /* NULL: unknown command */
     uint64_t key_hash;       /* of argv[1], if row_has_first_key */
     struct blob **blobs;     /* blobs[i] backs argv[i], or NULL; NULL: no argument is a blob */
     struct offload_job *job; /* that the command has become, see core/offload.h; mostly NULL */
-    bool at_once;            /* a part of something larger: it may not wait */
 };
 
 /* What a handler gets. */
