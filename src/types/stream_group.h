@@ -27,7 +27,7 @@
 /* Nacks in an order, by ID or by time. */
 struct stream_pel {
     struct count_tree tree;
-    bool by_time; /* by time, and by ID among equal times */
+    bool by_time; /* by time; among equal times in the order in which they came to have it */
 };
 
 static inline uint64_t stream_pel_count(const struct stream_pel *pel) { return pel->tree.weight; }
@@ -54,6 +54,7 @@ struct stream_nack {
     int64_t delivered_ms; /* 0 when given back */
     uint64_t deliveries;
     struct stream_consumer *consumer; /* NULL: given back */
+    uint64_t turn; /* orders nacks of one time: the later put there, the higher */
 };
 
 struct slice stream_group_name(const struct stream_group *g);
@@ -135,6 +136,10 @@ struct stream_nack *stream_pel_last(const struct stream_pel *pel);
 
 /* The nack, stepping over it; NULL at the end. O(1). */
 struct stream_nack *stream_pel_next(struct stream_pel_iter *it);
+
+/* The nack behind one of this pel, NULL at the end: for a walk that moves or removes the nacks that
+ * it visits, and asks before it does. */
+struct stream_nack *stream_pel_after(const struct stream_pel *pel, const struct stream_nack *nack);
 
 /* ---- references: Redis 8.2 ---- */
 
