@@ -109,8 +109,10 @@ static void notes_errors(void) {
     reply_errorf(&r, "%050d", 0);
     CU_ASSERT_EQUAL(strlen(r.error_prefix), REPLY_ERROR_PREFIX_MAX - 1);
     CU_ASSERT_EQUAL(r.noted, REPLY_HAS_ERROR);
-    char want[200];
-    snprintf(want, sizeof want, "-WRONGTYPE no\r\n-ERR a b  c\r\n-%050d\r\n", 0);
+    reply_errorf(&r, "ERR %05000d\n", 0); /* longer than most */
+    char want[5200];
+    snprintf(want, sizeof want, "-WRONGTYPE no\r\n-ERR a b  c\r\n-%050d\r\n-ERR %05000d\r\n", 0,
+             0);
     expect(&r, want);
     r.noted = 0;
     reply_err(&r, ERR_SYNTAX);
