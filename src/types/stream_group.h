@@ -18,6 +18,7 @@
 #define TYPES_STREAM_GROUP_H
 
 #include "types/count_tree.h"
+#include "types/member_heap.h"
 #include "types/rank_tree.h"
 #include "types/stream.h"
 
@@ -33,20 +34,22 @@ struct stream_pel {
 static inline uint64_t stream_pel_count(const struct stream_pel *pel) { return pel->tree.weight; }
 
 struct stream_consumer {
-    char *name;        /* see stream_consumer_name */
+    struct slice name; /* its own; the first member of both: see stream_group.c */
     int64_t seen_ms;   /* when it last tried to read or claim */
     int64_t active_ms; /* when it last got something, or STREAM_NEVER_ACTIVE */
     struct stream_pel pel;
 };
 
 struct stream_group {
-    char *name;            /* see stream_group_name */
+    struct slice name;
     struct stream_id last; /* delivered */
     int64_t entries_read;  /* or STREAM_READ_UNKNOWN */
     uint64_t nacked;       /* pending of no consumer */
     struct stream_pel pel;
     struct stream_pel times;
     struct rank_tree consumers;
+    uint64_t turns; /* given out so far */
+    struct member_heap nacks;
 };
 
 struct stream_nack {
@@ -56,9 +59,6 @@ struct stream_nack {
     struct stream_consumer *consumer; /* NULL: given back */
     uint64_t turn; /* orders nacks of one time: the later put there, the higher */
 };
-
-struct slice stream_group_name(const struct stream_group *g);
-struct slice stream_consumer_name(const struct stream_consumer *c);
 
 /* ---- groups ---- */
 
@@ -72,8 +72,9 @@ struct stream_group *stream_group_at(const struct stream *s, uint64_t index);
 struct stream_group *stream_group_add(struct stream *s, struct slice name, struct stream_id last,
                                       int64_t entries_read);
 
-/* Frees a group and all of it. Linear in what it has pending. */
-void stream_group_remove(struct stream *s, struct stream_group *g);
+/* Takes a group out: into a stream that has nothing else, for the caller to free (stream_free_cost
+ * tells where). O(log n). */
+struct stream *stream_group_take(struct stream *s, struct stream_group *g);
 
 /* XGROUP SETID. */
 void stream_group_set(struct stream_group *g, struct stream_id last, int64_t entries_read);
@@ -101,8 +102,7 @@ void stream_consumer_seen(struct stream_consumer *c, int64_t now_ms);
 void stream_consumer_active(struct stream_consumer *c, int64_t now_ms);
 
 /* Removes a consumer with what it has pending; returns how many entries that were. */
-uint64_t stream_consumer_remove(struct stream *s, struct stream_group *g,
-                                struct stream_consumer *c);
+uint64_t stream_consumer_remove(struct stream_group *g, struct stream_consumer *c);
 
 /* ---- pending entries ---- */
 
@@ -110,9 +110,8 @@ uint64_t stream_consumer_remove(struct stream *s, struct stream_group *g,
 struct stream_nack *stream_nack_find(const struct stream_group *g, struct stream_id id);
 
 /* Makes an ID pending, which must not be so yet. The consumer may be NULL. */
-struct stream_nack *stream_nack_add(struct stream *s, struct stream_group *g,
-                                    struct stream_consumer *c, struct stream_id id,
-                                    int64_t delivered_ms, uint64_t deliveries);
+struct stream_nack *stream_nack_add(struct stream_group *g, struct stream_consumer *c,
+                                    struct stream_id id, int64_t delivered_ms, uint64_t deliveries);
 
 /* Gives a nack to a consumer, its own or another, or, NULL, to none; with a time of delivery. */
 void stream_nack_assign(struct stream_group *g, struct stream_nack *nack, struct stream_consumer *c,
@@ -120,7 +119,7 @@ void stream_nack_assign(struct stream_group *g, struct stream_nack *nack, struct
 void stream_nack_set_deliveries(struct stream_nack *nack, uint64_t deliveries);
 
 /* XACK: the entry is pending no more, and the nack is freed. */
-void stream_nack_remove(struct stream *s, struct stream_group *g, struct stream_nack *nack);
+void stream_nack_remove(struct stream_group *g, struct stream_nack *nack);
 
 /* The nacks of a pel, of a group or of a consumer. */
 struct stream_pel_iter {
