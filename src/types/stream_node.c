@@ -169,8 +169,8 @@ static void put_entry(struct batch *batch, const uint64_t id[2], const struct sl
 
 bool stream_node_append(struct lp_buf *b, struct stream_id base, struct stream_id id,
                         const struct slice *texts, size_t pairs, size_t text_bytes) {
-    size_t pieces_max = 3 * pairs + 2 * FIXED_PIECES + 3;
-    size_t bytes_max = 2 * text_bytes + pieces_max * PIECE_BYTES_MAX;
+    size_t pieces_max = 2 * pairs + 2 * FIXED_PIECES + 2;
+    size_t bytes_max = text_bytes + pieces_max * PIECE_BYTES_MAX;
     uint64_t delta[2] = {id.ms - base.ms, id.seq - base.seq};
     bool is_new = !b->len, small = pieces_max <= BATCH, same = true;
     struct stream_head head;
