@@ -21,6 +21,7 @@
 #include "types/stream_id.h"
 
 struct stream;
+struct count_node;
 
 /* How large nodes become: the directives stream-node-max-bytes and -entries; 0: no such limit. */
 struct stream_limits {
@@ -92,16 +93,20 @@ bool stream_edge(const struct stream *s, bool last, struct stream_entry *e);
  * read a copy to read it twice. */
 bool stream_field_next(struct stream_entry *e, struct lp_value *field, struct lp_value *value);
 
+/* A node of the stream, none if leaf is NULL. */
+struct stream_node_iter {
+    struct count_node *leaf;
+    unsigned slot;
+};
+
 struct stream_iter {
-    const struct stream *s;
     struct stream_id from, to; /* both included */
     bool backward;
-    const void *leaf; /* the rest is stream.c's own */
-    unsigned slot;
-    const uint8_t *lp;
+    struct stream_node_iter node; /* of the next node; the rest is about the one that is read */
+    const uint8_t *lp;            /* NULL: none */
     struct stream_id base;
-    size_t at, names_at;
-    uint64_t names;
+    uint64_t names, skip;
+    size_t names_at, at;
 };
 
 /* The entries from `from` to `to`, both included, or backward from `to` to `from`. Nothing if from
@@ -137,22 +142,21 @@ uint64_t stream_trim(struct stream *s, const struct stream_trim *trim);
 
 /* ---- nodes, for saving and loading ---- */
 
-struct stream_node_iter {
-    const void *leaf;
-    unsigned slot;
-};
-
 /* Each node in order: the ID that its entries' are written relative to, and its listpack. */
-void stream_node_iter_start(struct stream_node_iter *it, const struct stream *s);
+struct stream_node_iter stream_nodes(const struct stream *s);
 bool stream_node_iter_next(struct stream_node_iter *it, struct stream_id *base, struct slice *lp);
 
-/* Adds a node from outside, which is copied. False, and nothing changed, if the bytes are no node,
- * have no entry left, or IDs do not rise beyond the nodes before. Linear. Unlike stream_append this
- * leaves the state alone: stream_load_end sets it. */
-bool stream_load_node(struct stream *s, struct stream_id base, struct slice lp);
+/* Adds a node from outside, which is copied; nothing changed unless it is. Linear. Unlike
+ * stream_append this leaves the state to stream_load_end. */
+enum stream_loaded {
+    STREAM_LOADED,
+    STREAM_LOAD_BAD, /* the bytes are no node, or IDs do not rise beyond the nodes before */
+    STREAM_LOAD_NO_MEMORY,
+};
+enum stream_loaded stream_load_node(struct stream *s, struct stream_id base, struct slice lp);
 
-/* Ends loading nodes. False if the state and the nodes do not agree: length, or an entry above
- * `last`. A `first` of 0-0 is made the first entry's. */
+/* Ends loading nodes, to be called once in any case. False if the state and the nodes do not agree:
+ * in length, or about the last ID. The first ID is found anew. */
 bool stream_load_end(struct stream *s, const struct stream_state *state);
 
 #endif

@@ -17,48 +17,32 @@
 #ifndef TYPES_STREAM_GROUP_H
 #define TYPES_STREAM_GROUP_H
 
-#include "types/count_tree.h"
+#include "types/member_heap.h"
 #include "types/rank_tree.h"
 #include "types/stream.h"
+#include "types/stream_pel.h"
 
 #define STREAM_READ_UNKNOWN (-1) /* entries_read that nobody can tell */
 #define STREAM_NEVER_ACTIVE (-1) /* active_ms of a consumer that got nothing yet */
 
-/* Nacks in an order, by ID or by time. */
-struct stream_pel {
-    struct count_tree tree;
-    bool by_time; /* by time; among equal times in the order in which they came to have it */
-};
-
-static inline uint64_t stream_pel_count(const struct stream_pel *pel) { return pel->tree.weight; }
-
 struct stream_consumer {
-    char *name;        /* see stream_consumer_name */
+    struct slice name; /* its own; the first member of both: see stream_group.c */
     int64_t seen_ms;   /* when it last tried to read or claim */
     int64_t active_ms; /* when it last got something, or STREAM_NEVER_ACTIVE */
     struct stream_pel pel;
 };
 
 struct stream_group {
-    char *name;            /* see stream_group_name */
-    struct stream_id last; /* delivered */
-    int64_t entries_read;  /* or STREAM_READ_UNKNOWN */
-    uint64_t nacked;       /* pending of no consumer */
-    struct stream_pel pel;
-    struct stream_pel times;
+    struct slice name;
+    struct stream_id last;   /* delivered */
+    int64_t entries_read;    /* or STREAM_READ_UNKNOWN */
+    uint64_t nacked;         /* pending of no consumer */
+    struct stream_pel pel;   /* by ID */
+    struct stream_pel times; /* by time */
     struct rank_tree consumers;
+    uint64_t turns; /* given out so far */
+    struct member_heap nacks;
 };
-
-struct stream_nack {
-    struct stream_id id;
-    int64_t delivered_ms; /* 0 when given back */
-    uint64_t deliveries;
-    struct stream_consumer *consumer; /* NULL: given back */
-    uint64_t turn; /* orders nacks of one time: the later put there, the higher */
-};
-
-struct slice stream_group_name(const struct stream_group *g);
-struct slice stream_consumer_name(const struct stream_consumer *c);
 
 /* ---- groups ---- */
 
@@ -72,8 +56,9 @@ struct stream_group *stream_group_at(const struct stream *s, uint64_t index);
 struct stream_group *stream_group_add(struct stream *s, struct slice name, struct stream_id last,
                                       int64_t entries_read);
 
-/* Frees a group and all of it. Linear in what it has pending. */
-void stream_group_remove(struct stream *s, struct stream_group *g);
+/* Takes a group out: into a stream that has nothing else, for the caller to free (stream_free_cost
+ * tells where). O(log n). */
+struct stream *stream_group_take(struct stream *s, struct stream_group *g);
 
 /* XGROUP SETID. */
 void stream_group_set(struct stream_group *g, struct stream_id last, int64_t entries_read);
@@ -83,7 +68,7 @@ void stream_group_set(struct stream_group *g, struct stream_id last, int64_t ent
 void stream_group_advance(const struct stream *s, struct stream_group *g, struct stream_id id);
 
 /* Entries that a group has not read yet; false if this cannot be known. */
-bool stream_group_lag(const struct stream *s, const struct stream_group *g, uint64_t *lag);
+bool stream_group_lag(const struct stream *s, const struct stream_group *g, int64_t *lag);
 
 /* How many entries were ever added up to an ID, STREAM_READ_UNKNOWN if nobody can tell. */
 int64_t stream_added_until(const struct stream *s, struct stream_id id);
@@ -100,9 +85,9 @@ struct stream_consumer *stream_consumer_add(struct stream_group *g, struct slice
 void stream_consumer_seen(struct stream_consumer *c, int64_t now_ms);
 void stream_consumer_active(struct stream_consumer *c, int64_t now_ms);
 
-/* Removes a consumer with what it has pending; returns how many entries that were. */
-uint64_t stream_consumer_remove(struct stream *s, struct stream_group *g,
-                                struct stream_consumer *c);
+/* Removes a consumer with what it has pending; returns how many entries that were. Cost: O(log n)
+ * for each of these, but not above O(n). */
+uint64_t stream_consumer_remove(struct stream_group *g, struct stream_consumer *c);
 
 /* ---- pending entries ---- */
 
@@ -110,36 +95,20 @@ uint64_t stream_consumer_remove(struct stream *s, struct stream_group *g,
 struct stream_nack *stream_nack_find(const struct stream_group *g, struct stream_id id);
 
 /* Makes an ID pending, which must not be so yet. The consumer may be NULL. */
-struct stream_nack *stream_nack_add(struct stream *s, struct stream_group *g,
-                                    struct stream_consumer *c, struct stream_id id,
-                                    int64_t delivered_ms, uint64_t deliveries);
+struct stream_nack *stream_nack_add(struct stream_group *g, struct stream_consumer *c,
+                                    struct stream_id id, int64_t delivered_ms, uint64_t deliveries);
 
-/* Gives a nack to a consumer, its own or another, or, NULL, to none; with a time of delivery. */
+/* Gives a nack to a consumer, its own or another, or, NULL, to none; with a time of delivery, among
+ * equal ones the latest. */
 void stream_nack_assign(struct stream_group *g, struct stream_nack *nack, struct stream_consumer *c,
                         int64_t delivered_ms);
 void stream_nack_set_deliveries(struct stream_nack *nack, uint64_t deliveries);
 
+/* Gives a nack of no consumer to one, and nothing else changes: for loading. */
+void stream_nack_own(struct stream_group *g, struct stream_nack *nack, struct stream_consumer *c);
+
 /* XACK: the entry is pending no more, and the nack is freed. */
-void stream_nack_remove(struct stream *s, struct stream_group *g, struct stream_nack *nack);
-
-/* The nacks of a pel, of a group or of a consumer. */
-struct stream_pel_iter {
-    const struct count_node *leaf;
-    unsigned slot;
-};
-
-/* From the first whose ID is at least this, in a pel by ID. */
-struct stream_pel_iter stream_pel_from(const struct stream_pel *pel, struct stream_id id);
-/* From the first in order; the last alone. */
-struct stream_pel_iter stream_pel_start(const struct stream_pel *pel);
-struct stream_nack *stream_pel_last(const struct stream_pel *pel);
-
-/* The nack, stepping over it; NULL at the end. O(1). */
-struct stream_nack *stream_pel_next(struct stream_pel_iter *it);
-
-/* The nack behind one of this pel, NULL at the end: for a walk that moves or removes the nacks that
- * it visits, and asks before it does. */
-struct stream_nack *stream_pel_after(const struct stream_pel *pel, const struct stream_nack *nack);
+void stream_nack_remove(struct stream_group *g, struct stream_nack *nack);
 
 /* ---- references: Redis 8.2 ---- */
 
