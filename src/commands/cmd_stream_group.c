@@ -7,6 +7,8 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
+#include "store/garbage.h"
+#include "store/object.h"
 
 /* -- arguments ------------------------------------------------------------------------- */
 
@@ -124,7 +126,12 @@ static void group_destroy(struct ctx *c) {
     struct stream_at at;
     if (!look(c, &at, false)) return;
     if (at.g) {
-        stream_group_remove(at.s, at.g);
+        struct stream *gone = stream_group_take(at.s, at.g);
+        if (stream_free_cost(gone) < OBJECT_FREE_COST_MAX) {
+            stream_free(gone);
+        } else {
+            garbage_add_object(c->db->ks, TYPE_STREAM, gone);
+        }
         ctx_changed(c, at.key, FEED_STREAM, "xgroup-destroy");
     }
     reply_int(c->r, at.g != NULL);
@@ -146,7 +153,7 @@ static void group_delconsumer(struct ctx *c) {
     if (!look_for_group(c, &at)) return;
     struct stream_consumer *consumer = stream_consumer_find(at.g, c->argv[4]);
     if (consumer) {
-        pending = stream_consumer_remove(at.s, at.g, consumer);
+        pending = stream_consumer_remove(at.g, consumer);
         ctx_changed_calmly(c, at.key, FEED_STREAM, "xgroup-delconsumer");
     }
     reply_int(c->r, (int64_t)pending);

@@ -57,7 +57,7 @@ static void info_groups(struct ctx *c) {
     for (uint64_t i = 0; i < stream_group_count(s); i++) {
         const struct stream_group *g = stream_group_at(s, i);
         reply_map(c->r, 6);
-        field_text(c->r, "name", stream_group_name(g));
+        field_text(c->r, "name", g->name);
         field_int(c->r, "consumers", (int64_t)stream_consumer_count(g));
         field_int(c->r, "pending", (int64_t)stream_pel_count(&g->pel));
         field_id(c->r, "last-delivered-id", g->last);
@@ -81,7 +81,7 @@ static void info_consumers(struct ctx *c) {
         int64_t idle_ms = now_ms - consumer->seen_ms, inactive_ms = STREAM_NEVER_ACTIVE;
         if (consumer->active_ms != STREAM_NEVER_ACTIVE) inactive_ms = now_ms - consumer->active_ms;
         reply_map(c->r, 4);
-        field_text(c->r, "name", stream_consumer_name(consumer));
+        field_text(c->r, "name", consumer->name);
         field_int(c->r, "pending", (int64_t)stream_pel_count(&consumer->pel));
         field_int(c->r, "idle", idle_ms < 0 ? 0 : idle_ms);
         field_int(c->r, "inactive", inactive_ms);
@@ -118,8 +118,7 @@ static void reply_pel(struct reply *r, const struct stream_pel *pel, uint64_t ma
         reply_array(r, of_group ? 4 : 3);
         stream_reply_id(r, nack->id);
         if (of_group) {
-            reply_bulk(r,
-                       nack->consumer ? stream_consumer_name(nack->consumer) : slice_of(NULL, 0));
+            reply_bulk(r, nack->consumer ? nack->consumer->name : slice_of(NULL, 0));
         }
         reply_int(r, nack->delivered_ms);
         reply_int(r, (int64_t)nack->deliveries);
@@ -128,7 +127,7 @@ static void reply_pel(struct reply *r, const struct stream_pel *pel, uint64_t ma
 
 static void reply_consumer(struct reply *r, const struct stream_consumer *consumer, uint64_t max) {
     reply_map(r, 5);
-    field_text(r, "name", stream_consumer_name(consumer));
+    field_text(r, "name", consumer->name);
     field_int(r, "seen-time", consumer->seen_ms);
     field_int(r, "active-time", consumer->active_ms);
     field_int(r, "pel-count", (int64_t)stream_pel_count(&consumer->pel));
@@ -139,7 +138,7 @@ static void reply_consumer(struct reply *r, const struct stream_consumer *consum
 static void reply_group(struct reply *r, const struct stream *s, const struct stream_group *g,
                         uint64_t max) {
     reply_map(r, g->nacked ? 8 : 7);
-    field_text(r, "name", stream_group_name(g));
+    field_text(r, "name", g->name);
     field_id(r, "last-delivered-id", g->last);
     reply_progress(r, s, g);
     field_int(r, "pel-count", (int64_t)stream_pel_count(&g->pel));

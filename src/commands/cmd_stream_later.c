@@ -116,7 +116,7 @@ static void stream_xackdel(struct ctx *c) {
         enum outcome outcome = OUTCOME_NONE;
         if (nack) {
             bool existed;
-            stream_nack_remove(at.s, at.g, nack);
+            stream_nack_remove(at.g, nack);
             outcome = delete_entry(at.s, ids.id[i], o.refs, &existed);
             acked++;
             deleted += existed;
@@ -212,7 +212,7 @@ static bool give_back(struct stream_at at, const struct giving_back *o, struct s
     if (nack) {
         stream_nack_assign(at.g, nack, NULL, 0);
     } else if (o->force && stream_find(at.s, id, &e)) {
-        nack = stream_nack_add(at.s, at.g, NULL, id, 0, 0);
+        nack = stream_nack_add(at.g, NULL, id, 0, 0);
     } else {
         return false;
     }

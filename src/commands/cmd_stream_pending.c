@@ -25,7 +25,7 @@ static void stream_xack(struct ctx *c) {
     for (size_t i = 0; i < ids.count; i++) {
         struct stream_nack *nack = stream_nack_find(at.g, ids.id[i]);
         if (!nack) continue;
-        stream_nack_remove(at.s, at.g, nack);
+        stream_nack_remove(at.g, nack);
         acked++;
     }
     stream_ids_free(&ids);
@@ -79,7 +79,7 @@ static void show_summary(struct ctx *c, const struct stream_group *g) {
         uint64_t its = stream_pel_count(&consumer->pel);
         if (!its) continue;
         reply_array(c->r, 2);
-        reply_bulk(c->r, stream_consumer_name(consumer));
+        reply_bulk(c->r, consumer->name);
         reply_bulk_int(c->r, (int64_t)its);
         consumers++;
     }
@@ -105,7 +105,7 @@ static void show_pending(struct ctx *c, const struct stream_pel *pel, const stru
         int64_t idle_ms = idle_of(c, nack) < 0 ? 0 : idle_of(c, nack);
         reply_array(c->r, 4);
         stream_reply_id(c->r, nack->id);
-        reply_bulk(c->r, nack->consumer ? stream_consumer_name(nack->consumer) : slice_of(NULL, 0));
+        reply_bulk(c->r, nack->consumer ? nack->consumer->name : slice_of(NULL, 0));
         reply_int(c->r, nack->consumer ? idle_ms : -1);
         reply_int(c->r, (int64_t)nack->deliveries);
         count++;
@@ -226,12 +226,12 @@ static struct stream_nack *claimable(struct ctx *c, const struct claiming *o, st
                                      struct stream_id id, struct stream_entry *e, bool *changed) {
     struct stream_nack *nack = stream_nack_find(at.g, id);
     if (!stream_find(at.s, id, e)) {
-        if (nack) stream_nack_remove(at.s, at.g, nack);
+        if (nack) stream_nack_remove(at.g, nack);
         if (nack) *changed = true;
         return NULL;
     }
     if (nack) return is_young(c, nack, o->idle_ms_min) ? NULL : nack;
-    return o->force ? stream_nack_add(at.s, at.g, NULL, id, c->core->now_ms, 1) : NULL;
+    return o->force ? stream_nack_add(at.g, NULL, id, c->core->now_ms, 1) : NULL;
 }
 
 static void stream_xclaim(struct ctx *c) {
@@ -319,7 +319,7 @@ static struct stream_id claim_from(struct ctx *c, struct autoclaim *o, struct st
         struct stream_id id = nack->id;
         struct stream_entry e;
         if (!stream_find(at.s, id, &e)) {
-            stream_nack_remove(at.s, at.g, nack);
+            stream_nack_remove(at.g, nack);
             note_deleted(o, id);
             left--;
         } else if (!is_young(c, nack, o->how.idle_ms_min)) {

@@ -264,7 +264,7 @@ static void deliver(struct ctx *c, struct stream_at at, struct stream_consumer *
         stream_nack_assign(at.g, nack, consumer, c->core->now_ms);
         stream_nack_set_deliveries(nack, 1);
     } else {
-        stream_nack_add(at.s, at.g, consumer, id, c->core->now_ms, 1);
+        stream_nack_add(at.g, consumer, id, c->core->now_ms, 1);
     }
     stream_consumer_active(consumer, c->core->now_ms);
 }
