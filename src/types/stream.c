@@ -471,7 +471,8 @@ enum stream_loaded stream_load_node(struct stream *s, struct stream_id base, str
 }
 
 bool stream_load_end(struct stream *s, const struct stream_state *state) {
-    bool agree = state->length == s->state.length && stream_id_cmp(state->last, s->state.last) >= 0;
+    bool agree = state->length == s->state.length && state->added >= state->length &&
+                 stream_id_cmp(state->last, s->state.last) >= 0;
     s->state = *state;
     find_first(s);
     return agree;

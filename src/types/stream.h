@@ -156,7 +156,7 @@ enum stream_loaded {
 enum stream_loaded stream_load_node(struct stream *s, struct stream_id base, struct slice lp);
 
 /* Ends loading nodes, to be called once in any case. False if the state and the nodes do not agree:
- * in length, or about the last ID. The first ID is found anew. */
+ * in length, or about the last ID, or fewer were ever added. The first ID is found anew. */
 bool stream_load_end(struct stream *s, const struct stream_state *state);
 
 #endif
