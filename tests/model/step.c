@@ -11,7 +11,7 @@ static const struct {
 } modes[STEP_MODES] = {
     [STEP_EXACT] = {"exact", false},    [STEP_UNORDERED] = {"unordered", false},
     [STEP_PAIRS] = {"pairs", false},    [STEP_NEAR] = {"near", false},
-    [STEP_NUMBER] = {"number", false},  [STEP_SCAN] = {"scan", true},
+    [STEP_TIMED] = {"timed", false},    [STEP_NUMBER] = {"number", false},  [STEP_SCAN] = {"scan", true},
     [STEP_MEMBER] = {"member", true},   [STEP_RAW] = {"raw", true},
     [STEP_CLOSE] = {"close", true},     [STEP_SETTLE] = {"settle", true},
     [STEP_CHECK] = {"check", true},     [STEP_SIZE] = {"size", true},

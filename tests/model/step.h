@@ -19,6 +19,7 @@ enum step_mode {
     STEP_UNORDERED, /* same elements; at all depths with parameter 1 */
     STEP_PAIRS,     /* same pairs of neighbours, at the top */
     STEP_NEAR,      /* integers up to the parameter, or the time of the exchanges, apart (ms) */
+    STEP_TIMED,     /* streams: the same but for times, and what 7.2 changed: see resp_timed_equal */
     STEP_NUMBER,    /* any two integers that are not negative */
     STEP_SCAN,      /* word [parameter] is a cursor: whole iterations, same elements */
     STEP_MEMBER,    /* nil on both, or our reply is a key that both have */
