@@ -64,8 +64,8 @@ void mem_allocator_stats(struct mem_stats *out);
  * elsewhere): for workers, never for the loop. */
 void mem_allocator_refresh(void);
 
-/* Lets the allocator give pages back from threads of its own instead of from whoever
- * frees, or no more. Not before the process has become a daemon. */
+/* Lets the allocator give pages back from threads of its own, of the caller's priority, instead of
+ * from whoever frees, or no more. Not before the process has become a daemon. */
 void mem_background(bool on);
 
 /* Gives free pages back to the kernel now. Slow; for MEMORY PURGE, on a worker. */

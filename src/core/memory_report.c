@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/chunk.h"
 #include "base/mem.h"
 #include "core/session.h"
 #include "core/stats.h"
@@ -28,7 +29,7 @@ static void add_allocator(struct memory_report *m, size_t slabs_live) {
     mem_allocator_stats(&stats);
     m->allocated = stats.allocated + slabs_live;
     m->active = stats.active + slab_mapped();
-    m->resident = stats.resident + slab_mapped();
+    m->resident = stats.resident + slab_mapped() + chunk_idle_bytes();
     m->frag_ratio = ratio(m->active, m->allocated);
     m->frag_bytes = (int64_t)(m->active - m->allocated);
     m->allocator_rss_ratio = ratio(m->resident, m->active);

@@ -15,7 +15,7 @@ static void classes_fit(void) {
         uint8_t cls = slab_class(n);
         CU_ASSERT_TRUE(cls > 0 && cls < SLAB_CLASSES);
         CU_ASSERT_TRUE(slab_class_bytes(cls) >= n);
-        CU_ASSERT_TRUE(slab_class_bytes(cls) - n < (n <= 8 ? 8 : n <= 40 ? 4 : 8));
+        CU_ASSERT_TRUE(slab_class_bytes(cls) - n < (n <= 8 ? 8 : n <= 64 ? 2 : 8));
         CU_ASSERT_EQUAL(slab_class(slab_class_bytes(cls)), cls);
     }
     CU_ASSERT_EQUAL(slab_class(SLAB_BYTES_MAX + 1), 0);
