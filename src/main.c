@@ -30,6 +30,7 @@
 #include "store/db.h"
 #include "work/pool.h"
 
+#define WORKERS 2         /* so that memory is readied while something big is freed */
 #define SPARE_FDS 32      /* listeners, log, epoll ... beside the clients */
 #define DRAIN_MS_MAX 1000 /* how long clients have to take their last replies */
 
@@ -156,10 +157,24 @@ static bool follow_title(void *ctx, char why[CONFIG_WHY_BYTES]) {
     return true;
 }
 
+struct allocator_job {
+    struct work_job job; /* first: the job is the struct */
+    bool background;
+};
+
+static void set_allocator(struct work_job *job) {
+    mem_background(((struct allocator_job *)job)->background);
+    mem_free(job);
+}
+
+/* On a worker, whose low priority the allocator's threads inherit. */
 static bool follow_allocator(void *ctx, char why[CONFIG_WHY_BYTES]) {
     (void)why;
-    const struct server *sv = ctx;
-    mem_background(sv->config->jemalloc_bg_thread);
+    struct server *sv = ctx;
+    struct allocator_job *job = mem_calloc(sizeof *job);
+    job->job.run = set_allocator;
+    job->background = sv->config->jemalloc_bg_thread;
+    work_pool_submit(sv->work, &job->job);
     return true;
 }
 
@@ -309,8 +324,8 @@ static bool start(struct server *sv) {
     char why[CONFIG_WHY_BYTES];
     start_crash_log(sv);
     if (!fit_maxclients(conf) || !start_loop(sv)) return false;
-    mem_background(conf->jemalloc_bg_thread);
-    sv->work = work_pool_new(1);
+    sv->work = work_pool_new(WORKERS);
+    follow_allocator(sv, why);
     sv->core = core_new(conf, all_families, sv->work);
     crash_core = sv->core;
     if (!rename_commands(sv->core)) return false;

@@ -61,6 +61,9 @@
 
 #endif
 
+/* A worker works so long before it lets others go first for an instant (base/nap). */
+#define NAP_AFTER_US 100
+
 /* Arguments of one batch of commands that are cut out of a buffer (wire/resp). */
 #define RESP_CUT_ARGS_MAX 256
 

@@ -36,6 +36,7 @@ void mem_thread_fini(void);
 
 /* Memory held outside the allocator: positive when taken, negative when given back. */
 void mem_account(int64_t bytes);
+size_t mem_accounted(void);
 
 /* Bytes in use, over all threads. Cost: a few loads per thread; exact up to what other
  * threads are doing at the moment. */
@@ -64,8 +65,8 @@ void mem_allocator_stats(struct mem_stats *out);
  * elsewhere): for workers, never for the loop. */
 void mem_allocator_refresh(void);
 
-/* Lets the allocator give pages back from threads of its own instead of from whoever
- * frees, or no more. Not before the process has become a daemon. */
+/* Lets the allocator give pages back from threads of its own, of the caller's priority, instead of
+ * from whoever frees, or no more. Not before the process has become a daemon. */
 void mem_background(bool on);
 
 /* Gives free pages back to the kernel now. Slow; for MEMORY PURGE, on a worker. */

@@ -1,15 +1,15 @@
 /* slab.h - many small blocks without a header: the memory of entries.
  *
- * A slab gives blocks of up to SLAB_BYTES_MAX bytes, in steps of 4 (to 40) and 8 bytes;
+ * A slab gives blocks of up to SLAB_BYTES_MAX bytes, in steps of 2 (to 64) and 8 bytes;
  * larger ones come from mem.h, so that the caller needs one call for any size. Blocks of one class
- * lie in runs of 64 KiB, cut from 2 MiB chunks that ask for huge pages.
+ * lie in runs of 64 KiB, cut from chunks (base/chunk).
  *
  * B1  A run belongs to one slab and one class; its header says which, so that slab_free
  *     finds it by masking the address.
  * B2  slab->live is the sum of the class sizes of the blocks in use, of this slab.
  * B3  Giving back a whole slab costs per run, not per block.
  * Threads: a slab belongs to one thread at a time; the chunks behind it are shared, under
- * a lock that is taken per run and never while memory is mapped or unmapped.
+ * a lock that is taken per run.
  */
 #ifndef BASE_SLAB_H
 #define BASE_SLAB_H
@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #define SLAB_BYTES_MAX 256
-#define SLAB_CLASSES 38 /* 1.. ; 0 stands for a block of the allocator */
+#define SLAB_CLASSES 54 /* 1.. ; 0 stands for a block of the allocator */
 
 struct slab_run;
 
@@ -45,20 +45,22 @@ void slab_account(struct slab *s);
  * them first). Callable on a worker when no other thread uses the slab. */
 void slab_fini(struct slab *s);
 
-/* A block of n bytes, its class in *cls. Never NULL. 4-byte aligned. */
+/* A block of n bytes, its class in *cls. Never NULL, at an even address. */
 void *slab_alloc(struct slab *s, size_t n, uint8_t *cls);
 
 /* A block of `cls` (its class) of this slab. */
 void slab_free(struct slab *s, void *p, uint8_t cls);
 
-/* Bytes mapped for chunks, in use or not, by all slabs. Any thread. */
-size_t slab_mapped(void);
+/* ---- spans: runs for what is no block ---- */
 
-/* True when few free runs are left, so that the owner of a growing slab would soon have to wait
- * for memory that nobody has touched (milliseconds for a huge page), or when whole chunks are
- * free and too many. slab_reserve_keep, on another thread, maps and touches chunks ahead and unmaps
- * those. Any thread; the first costs a few loads. */
-bool slab_reserve_due(void);
-void slab_reserve_keep(void);
+/* SLAB_SPAN_BYTES bytes at a multiple of 64, counted in mem_used. Never NULL. Whoever has an
+ * address within one finds it by slab_span_of. Any thread. */
+#define SLAB_SPAN_BYTES (64 * 1024 - 64)
+void *slab_span_take(void);
+void slab_span_give(void *span);
+void *slab_span_of(const void *p);
+
+/* Bytes of the chunks that all slabs have taken, in use or not. Any thread. */
+size_t slab_mapped(void);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/nap.h"
 
 #define BUCKETS_FULL 64 /* of a segment, before and after a split */
 #define BUCKETS_STRETCHED 128
@@ -420,6 +421,7 @@ static void seg_each(const struct table *t, void (*visit)(void *ctx, struct tabl
         struct table_seg *s = seg_of(t, hash);
         hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
         visit(ctx, s);
+        nap_point();
     } while (hash);
 }
 

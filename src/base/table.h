@@ -5,7 +5,7 @@
  * segment is a page of 1, 2, 4 ... 64, 80, 96, 112 or 128 buckets of 64 bytes; a full one grows,
  * and one of 128 splits in two of 64 or 80. Within a segment the home bucket follows from the next
  * 16 bits, rising with the hash, so the whole table is ordered by hash and a place in a scan is
- * a hash value. An item that finds its home full goes to one of the next five buckets.
+ * a hash value. An item that finds its home full goes to one of the next seven buckets.
  *
  * T1  An item lies in its home bucket or in one of the following TABLE_PROBES - 1 (cyclic
  *     within its segment); in the latter case its `foreign` bit is set and its home's
@@ -34,7 +34,7 @@
 #endif
 
 #define TABLE_SLOTS 8
-#define TABLE_PROBES 6
+#define TABLE_PROBES 8
 #define TABLE_LEAF_SLOTS (1 << TABLE_LEAF_BITS)
 #define TABLE_DEPTH_MAX 32
 

@@ -85,7 +85,7 @@ static void set_chain_count(struct blocked *b, size_t chain_count) {
 static void mark_ready(struct blocked *b, struct blocked_key *k) {
     if (list_linked(&k->in_ready)) return;
     list_push_back(&b->ready, &k->in_ready);
-    b->core->keys_ready = true;
+    b->core->after_due = true;
 }
 
 /* Another key of the same hash is looked at for nothing. */
@@ -209,6 +209,7 @@ static void set_again(struct blocked *b, struct waiter *w, int64_t again_ms) {
 void blocked_wait(struct ctx *c, const struct blocked_on *on) {
     struct blocked *b = c->core->blocked;
     c->s->state |= SESSION_BLOCKED;
+    c->core->after_due = true;
     if (c->s->waiter) { /* it was run again, and stays where it is */
         set_again(b, c->s->waiter, on->again_ms);
         return;
@@ -298,7 +299,7 @@ void blocked_serve(struct core *core) {
         serve_key(core, LIST_MEMBER(l, struct blocked_key, in_ready));
     }
     b->serving = false;
-    core->keys_ready = false;
+    core->after_due = false;
 }
 
 void blocked_touch_db(struct blocked *b, int db) {

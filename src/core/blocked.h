@@ -66,8 +66,9 @@ bool blocked_end(struct session *s, bool with_error);
 
 /* -- for whoever runs the core ------------------------------------------------------------ */
 
-/* Whether some key is ready: to be asked after every command. */
-static inline bool blocked_is_due(const struct core *core) { return core->keys_ready; }
+/* Whether the session of the command waits from now on, or some key is ready: to be asked after
+ * every command; then blocked_serve. */
+static inline bool blocked_is_due(const struct core *core) { return core->after_due; }
 void blocked_serve(struct core *core);
 
 /* Replies to those whose time is over, true if there were any; and makes the keys ready of those

@@ -2,6 +2,7 @@
 #include "core/core.h"
 
 #include "base/assert.h"
+#include "base/chunk.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -161,13 +162,13 @@ static bool expire(struct core *core) {
 
 static void fill_reserve(struct work_job *job) {
     struct core_reserve *r = (struct core_reserve *)job;
-    slab_reserve_keep();
+    chunk_reserve_keep();
     atomic_store(&r->running, false);
 }
 
 /* Growth finds memory that a worker has touched. */
 static void keep_reserve(struct core *core) {
-    if (likely(!slab_reserve_due()) || atomic_load(&core->reserve.running)) return;
+    if (likely(!chunk_reserve_due()) || atomic_load(&core->reserve.running)) return;
     atomic_store(&core->reserve.running, true);
     core->reserve.job.run = fill_reserve;
     work_pool_submit(core->work, &core->reserve.job);

@@ -64,7 +64,7 @@ struct core_rate {
     int next;
 };
 
-/* The job that keeps memory ready for growth; see base/slab.h. */
+/* The job that keeps memory ready for growth; see base/chunk.h. */
 struct core_reserve {
     struct work_job job; /* first: the job is the struct */
     _Atomic bool running;
@@ -104,7 +104,7 @@ struct core {
     uint64_t tick_mark;      /* clock_ticks when the last command ended */
     uint64_t note_ticks;     /* commands that take this long go to slowlog or latency */
     bool histograms;         /* latency-tracking */
-    bool keys_ready;         /* keys that sessions wait for have changed: see blocked.h */
+    bool after_due;          /* a session waits, or what it waits for is there: see blocked.h */
     bool evict_more;         /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;        /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;

@@ -72,7 +72,7 @@ static inline __attribute__((always_inline)) void account(struct core *core, str
 static __attribute__((noinline)) void run_end(struct core *core, struct session *s,
                                               struct request *req) {
     if (!(s->state & SESSION_BLOCKED)) account(core, s, req);
-    if (blocked_is_due(core)) blocked_serve(core);
+    blocked_serve(core);
 }
 
 static inline __attribute__((always_inline)) void run(struct core *core, struct session *s,
@@ -93,7 +93,7 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
     core->running = req;
     req->row->run(&c);
     core->running = NULL;
-    if (unlikely(s->state & SESSION_BLOCKED || blocked_is_due(core))) {
+    if (unlikely(blocked_is_due(core))) {
         run_end(core, s, req);
     } else {
         account(core, s, req);

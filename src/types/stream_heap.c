@@ -7,17 +7,12 @@
 #include "base/mem.h"
 
 #define IN_PACK ((uint64_t)1)
-#define BACK_BYTES sizeof(uint32_t)
+_Static_assert(STREAM_PACK_BYTES / 8 < UINT16_MAX, "a pack's nodes can be counted");
 
-/* What a node takes of a pack: places are even, for the bit of a reference, and more. */
-static size_t place_bytes(size_t n) { return (BACK_BYTES + n + 3) & ~(size_t)3; }
+/* What a node takes of a pack. */
+static size_t place_bytes(size_t n) { return (n + 1) & ~(size_t)1; }
 
-static struct stream_pack *pack_of(uint64_t ref) {
-    uint8_t *lp = stream_ref_lp(ref);
-    uint32_t back;
-    memcpy(&back, lp - BACK_BYTES, BACK_BYTES);
-    return (struct stream_pack *)(void *)(lp - back);
-}
+static struct stream_pack *pack_of(uint64_t ref) { return slab_span_of(stream_ref_lp(ref)); }
 
 bool stream_pack_has(const struct stream_pack *pack, uint64_t ref) {
     return (ref & IN_PACK) && pack_of(ref) == pack;
@@ -32,31 +27,20 @@ static uint64_t block_keep(struct stream_heap *h, const uint8_t *lp, size_t n) {
     return (uintptr_t)block;
 }
 
-static void pack_free(struct stream_heap *h, struct stream_pack *pack) {
-    if (pack == h->open) h->open = NULL;
-    h->bytes -= pack->bytes;
-    h->blocks--;
-    mem_free(pack);
-}
-
 /* A pack with room for a node; NULL if it is to be a block. */
 static struct stream_pack *pack_for(struct stream_heap *h, size_t n) {
-    size_t need = place_bytes(n), bytes = STREAM_PACK_BYTES_MAX;
-    if (h->open && h->open->bytes - h->open->used >= need) return h->open;
-    while (bytes > h->bytes / STREAM_PACK_SHARE) bytes /= 2;
-    if (bytes < STREAM_PACK_BYTES_MIN || need > bytes / STREAM_PACK_NODES_MIN) return NULL;
-    struct stream_pack *pack = mem_alloc(bytes);
-    *pack = (struct stream_pack){.bytes = (uint32_t)bytes, .used = sizeof *pack};
-    h->bytes += bytes;
+    if (n > STREAM_PACK_NODE_BYTES_MAX) return NULL;
+    if (h->open && STREAM_PACK_BYTES - h->open->used >= place_bytes(n)) return h->open;
+    if (h->bytes < STREAM_PACKS_FROM_BYTES) return NULL;
+    h->open = slab_span_take();
+    *h->open = (struct stream_pack){.used = sizeof *h->open};
+    h->bytes += SLAB_SPAN_BYTES;
     h->blocks++;
-    h->open = pack;
-    return pack;
+    return h->open;
 }
 
 static uint64_t pack_keep(struct stream_pack *pack, const uint8_t *lp, size_t n) {
-    uint32_t back = pack->used + (uint32_t)BACK_BYTES;
-    uint8_t *to = (uint8_t *)pack + back;
-    memcpy(to - BACK_BYTES, &back, BACK_BYTES);
+    uint8_t *to = (uint8_t *)pack + pack->used;
     memcpy(to, lp, n);
     pack->used += (uint32_t)place_bytes(n);
     pack->nodes++;
@@ -93,7 +77,10 @@ struct stream_pack *stream_heap_free(struct stream_heap *h, uint64_t ref, size_t
     }
     struct stream_pack *pack = pack_of(ref);
     if (!--pack->nodes) {
-        pack_free(h, pack);
+        if (pack == h->open) h->open = NULL;
+        h->bytes -= SLAB_SPAN_BYTES;
+        h->blocks--;
+        slab_span_give(pack);
         return NULL;
     }
     return pack != h->open && pack->nodes < pack->nodes_ever / 2 ? pack : NULL;

@@ -1,36 +1,35 @@
 /* stream_heap.h - the memory of a stream's finished nodes, which hardly change any more.
  *
  * Nodes of a stream that is small lie in blocks of the allocator each, whose sizes are up to a
- * fifth too large. Of one that is not, new nodes lie one behind the other in packs:
- *
- *     struct stream_pack | [back, 4] node | [back, 4] node | ...       back: to the pack's
- * beginning
+ * fifth too large. Of one that is not, new nodes lie one behind the other in packs, which are spans
+ * (base/slab): little is lost, a worker has touched their pages, and what is trimmed goes back by
+ * the span.
  *
  * M1  A node keeps its place until it is freed. A pack is freed with its last node; the place of
  *     one that went is not used again before.
- * M2  A reference is a node's address, the lowest bit being set in packs.
+ * M2  A reference is a node's address, which is even, the lowest bit being set in packs.
  * Threads: the stream's. Cost: O(1) and a copy of the node.
  */
 #ifndef TYPES_STREAM_HEAP_H
 #define TYPES_STREAM_HEAP_H
 
+#include "base/slab.h"
 #include "types/lp_buf.h"
 
+/* What is used of a span, and how much a stream has before it gets the first: some eight times. */
 #ifdef STRESS
-#define STREAM_PACK_BYTES_MIN 256
-#define STREAM_PACK_BYTES_MAX 1024
+#define STREAM_PACK_BYTES 1000
+#define STREAM_PACKS_FROM_BYTES 2000
 #else
-#define STREAM_PACK_BYTES_MIN 8192
-#define STREAM_PACK_BYTES_MAX 65536
+#define STREAM_PACK_BYTES SLAB_SPAN_BYTES
+#define STREAM_PACKS_FROM_BYTES ((size_t)512 * 1024)
 #endif
-/* Packs are at most this part of what is there when they begin; nodes, of a pack. */
-#define STREAM_PACK_SHARE 8
-#define STREAM_PACK_NODES_MIN 4
+#define STREAM_PACK_NODE_BYTES_MAX (STREAM_PACK_BYTES / 4) /* larger ones have blocks */
 
 struct stream_pack {
-    uint32_t bytes, used;
-    uint32_t nodes;      /* that are there */
-    uint32_t nodes_ever; /* that were put there */
+    uint32_t used;       /* bytes, from the pack's beginning */
+    uint16_t nodes;      /* that are there */
+    uint16_t nodes_ever; /* that were put there */
 };
 
 struct stream_heap {

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/nap.h"
 
 #define WORKER_NICE 10
 
@@ -36,6 +37,7 @@ static struct work_job *take(struct work_pool *pool) {
 
 static void *worker(void *arg) {
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), WORKER_NICE);
+    nap_enable();
     mem_thread_init();
     for (struct work_job *job; (job = take(arg));) job->run(job);
     mem_thread_fini();

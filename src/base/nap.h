@@ -1,0 +1,32 @@
+/* nap.h - short rests of a worker, so that a loop on the same processor goes on.
+ *
+ * A thread of low priority that never rests still keeps a processor for a whole tick of the
+ * scheduler (4 ms) whenever its turn comes, and what else runs there waits. One that sleeps for an
+ * instant every NAP_AFTER_US is overtaken at that moment: the longest wait of the loop falls from
+ * 4 ms to 0.3 ms, for some percent of the worker's time.
+ * Long work therefore calls nap_point every few microseconds of its own; elsewhere than on a worker
+ * it does nothing.
+ * Threads: any; nap_enable is called by a worker, for itself.
+ */
+#ifndef BASE_NAP_H
+#define BASE_NAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/assert.h"
+
+/* From now on nap_point may sleep on this thread. */
+void nap_enable(void);
+
+/* The clock_ticks at which this thread rests next; UINT64_MAX where it never does. */
+extern _Thread_local uint64_t nap_at_ticks;
+
+void nap_take(void);
+
+static inline void nap_point(void) {
+    if (likely(nap_at_ticks == UINT64_MAX)) return;
+    nap_take();
+}
+
+#endif
