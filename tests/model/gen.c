@@ -194,10 +194,9 @@ struct gen {
 };
 
 static const struct gen gens[] = {
-    {"int", make_int},     {"notint", make_notint}, {"float", make_float},
-    {"bytes", make_bytes}, {"edge", make_edge},     {"text", make_text},
-    {"glob", make_glob},   {"field", make_field},   {"junk", make_junk},
-    {"serial", make_serial},
+    {"int", make_int},   {"notint", make_notint}, {"float", make_float}, {"bytes", make_bytes},
+    {"edge", make_edge}, {"text", make_text},     {"glob", make_glob},   {"field", make_field},
+    {"junk", make_junk}, {"serial", make_serial},
 };
 
 const struct gen *gen_find(struct span name) {

@@ -221,7 +221,8 @@ static bool has_nothing_pending(struct span consumer) {
 
 /* A field, and its value, that is not compared. */
 static bool is_passed_over(struct span name, struct span value) {
-    static const char *const names[] = {"inactive", "active-time", "idle", "seen-time", "consumers"};
+    static const char *const names[] = {"inactive", "active-time", "idle", "seen-time",
+                                        "consumers"};
     for (size_t i = 0; is_int(value) && i < sizeof names / sizeof *names; i++)
         if (is_word(name, names[i])) return true;
     return false;
