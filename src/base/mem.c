@@ -221,6 +221,11 @@ char *mem_dup(const void *p, size_t n) {
     return copy;
 }
 
+size_t mem_accounted(void) {
+    int64_t n = atomic_load_explicit(&accounted_bytes, memory_order_relaxed);
+    return n > 0 ? (size_t)n : 0;
+}
+
 void mem_account(int64_t bytes) {
     atomic_fetch_add_explicit(&accounted_bytes, bytes, memory_order_relaxed);
 }

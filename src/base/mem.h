@@ -36,6 +36,7 @@ void mem_thread_fini(void);
 
 /* Memory held outside the allocator: positive when taken, negative when given back. */
 void mem_account(int64_t bytes);
+size_t mem_accounted(void);
 
 /* Bytes in use, over all threads. Cost: a few loads per thread; exact up to what other
  * threads are doing at the moment. */

@@ -74,6 +74,10 @@ static struct slab_run *chunk_first(struct slab_run *r) {
     return (struct slab_run *)((uintptr_t)r & ~(CHUNK_BYTES - 1));
 }
 
+static struct slab_run *run_of(const void *p) {
+    return (struct slab_run *)((uintptr_t)p & ~(RUN_BYTES - 1));
+}
+
 static struct slab_run *run_at(struct slab_run *first, size_t i) {
     return (struct slab_run *)((char *)first + i * RUN_BYTES);
 }
@@ -208,7 +212,7 @@ void slab_free(struct slab *s, void *p, uint8_t cls) {
         mem_free(p);
         return;
     }
-    struct slab_run *r = (struct slab_run *)((uintptr_t)p & ~(RUN_BYTES - 1));
+    struct slab_run *r = run_of(p);
     DASSERT(r->cls == cls && r->used > 0);
     if (unlikely(!r->free && !r->fresh)) {
         run_unlink(&s->full, r);
@@ -225,3 +229,21 @@ void slab_free(struct slab *s, void *p, uint8_t cls) {
         run_give(r);
     }
 }
+
+/* ---- spans -------------------------------------------------------------------------- */
+
+_Static_assert(SLAB_SPAN_BYTES == RUN_BYTES - RUN_HEADER_BYTES, "a run's header stays the slabs'");
+
+void *slab_span_take(void) {
+    char *r = (char *)run_take();
+    ASAN_UNPOISON_MEMORY_REGION(r + RUN_HEADER_BYTES, SLAB_SPAN_BYTES);
+    mem_account((int64_t)RUN_BYTES);
+    return r + RUN_HEADER_BYTES;
+}
+
+void slab_span_give(void *span) {
+    run_give(run_of(span));
+    mem_account(-(int64_t)RUN_BYTES);
+}
+
+void *slab_span_of(const void *p) { return (char *)run_of(p) + RUN_HEADER_BYTES; }

@@ -51,6 +51,15 @@ void *slab_alloc(struct slab *s, size_t n, uint8_t *cls);
 /* A block of `cls` (its class) of this slab. */
 void slab_free(struct slab *s, void *p, uint8_t cls);
 
+/* ---- spans: runs for what is no block ---- */
+
+/* SLAB_SPAN_BYTES bytes at a multiple of 64, counted in mem_used. Never NULL. Whoever has an
+ * address within one finds it by slab_span_of. Any thread. */
+#define SLAB_SPAN_BYTES (64 * 1024 - 64)
+void *slab_span_take(void);
+void slab_span_give(void *span);
+void *slab_span_of(const void *p);
+
 /* Bytes of the chunks that all slabs have taken, in use or not. Any thread. */
 size_t slab_mapped(void);
 

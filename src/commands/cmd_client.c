@@ -16,12 +16,6 @@
 #include "commands/families.h"
 #include "core/blocked.h"
 
-static void too_many_arguments(struct ctx *c) {
-    reply_errorf(c->r,
-                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP.",
-                 (int)c->argv[1].n, c->argv[1].p);
-}
-
 /* -- CLIENT LIST and INFO -------------------------------------------------------------- */
 
 /* Lines being collected. */
@@ -251,7 +245,7 @@ static void client_kill(struct ctx *c) {
 static void client_unblock(struct ctx *c) {
     int64_t id;
     if (c->argc > 4) {
-        too_many_arguments(c);
+        ctx_subcommand_error(c);
         return;
     }
     if (c->argc == 4 && !slice_is(c->argv[3], "timeout") && !slice_is(c->argv[3], "error")) {
@@ -269,7 +263,7 @@ static void client_pause(struct ctx *c) {
     int64_t wait_ms, until_ms;
     bool all = true;
     if (c->argc > 4) {
-        too_many_arguments(c);
+        ctx_subcommand_error(c);
         return;
     }
     if (c->argc == 4 && slice_is(c->argv[3], "write")) {

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <openssl/evp.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -19,6 +20,7 @@
 #include "commands/cmd_server_internal.h"
 #include "store/set_entry.h"
 #include "store/zset_entry.h"
+#include "types/stream.h"
 
 #define SHA1_BYTES 20
 #define SCAN_STEP 1000
@@ -116,6 +118,23 @@ static void zset_into(struct hasher *h, struct digest *d, const struct entry *e)
     }
 }
 
+static void stream_into(struct hasher *h, struct digest *d, const struct stream *s) {
+    struct stream_iter it;
+    struct stream_entry entry;
+    stream_iter_start(&it, s, STREAM_ID_MIN, STREAM_ID_MAX, false);
+    while (stream_iter_next(&it, &entry)) {
+        char id[STREAM_ID_TEXT_BYTES + 1], digits[LP_INT_TEXT_BYTES];
+        int n = snprintf(id, sizeof id, "%" PRIu64 ".%" PRIu64, entry.id.ms, entry.id.seq);
+        mix(h, d, id, (size_t)n);
+        for (struct lp_value field, value; stream_field_next(&entry, &field, &value);) {
+            struct slice text = lp_text(&field, digits);
+            mix(h, d, text.p, text.n);
+            text = lp_text(&value, digits);
+            mix(h, d, text.p, text.n);
+        }
+    }
+}
+
 static void value_into(struct hasher *h, struct digest *d, const struct entry *e) {
     char digits[ENTRY_DIGITS_MAX];
     mix_number(h, d, type_number(entry_type(e)));
@@ -129,6 +148,7 @@ static void value_into(struct hasher *h, struct digest *d, const struct entry *e
     case TYPE_SET: set_each(set_view_of(e), add_member, &(struct unordered){h, d}); break;
     case TYPE_ZSET: zset_into(h, d, e); break;
     case TYPE_HASH: hash_view_each(hash_view_of(e), add_field, &(struct unordered){h, d}); break;
+    case TYPE_STREAM: stream_into(h, d, entry_object(e)); break;
     default: panic(__FILE__, __LINE__, "no digest for type %d", (int)entry_type(e));
     }
     if (entry_has_ttl(e)) add(h, d, "!!expire!!", 10);

@@ -38,7 +38,8 @@ struct place {
 
 struct waiter {
     struct session *s;
-    struct wheel_node node;
+    struct wheel_node node;  /* its timeout's */
+    struct wheel_node again; /* when it is to be run again */
     enum entry_type type;
     bool any_change;
     bool silent; /* CLIENT REPLY swallows the reply */
@@ -53,6 +54,8 @@ struct blocked {
     size_t mask, key_count, any_key_count, waiter_count, timed_count;
     struct list ready; /* in_ready */
     struct wheel wheel;
+    struct wheel again;
+    size_t again_count;
     struct feed *feed;
     struct core *core; /* known from the first who waits */
     bool serving;
@@ -156,6 +159,7 @@ struct blocked *blocked_new(struct feed *feed, int64_t now_ms) {
     b->feed = feed;
     list_init(&b->ready);
     wheel_init(&b->wheel, now_ms);
+    wheel_init(&b->again, now_ms);
     set_chain_count(b, CHAINS_MIN);
     return b;
 }
@@ -182,11 +186,25 @@ static struct waiter *waiter_new(struct ctx *c, const struct blocked_on *on) {
     return w;
 }
 
+/* Changes when the waiter is to be run again. */
+static void set_again(struct blocked *b, struct waiter *w, int64_t again_ms) {
+    if (wheel_has(&w->again)) {
+        wheel_drop(&b->again, &w->again);
+        b->again_count--;
+    }
+    if (again_ms == BLOCKED_FOREVER) return;
+    wheel_set(&b->again, &w->again, again_ms);
+    b->again_count++;
+}
+
 void blocked_wait(struct ctx *c, const struct blocked_on *on) {
     struct blocked *b = c->core->blocked;
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
-    if (c->s->waiter) return; /* it was run again, and stays where it is */
+    if (c->s->waiter) { /* it was run again, and stays where it is */
+        set_again(b, c->s->waiter, on->again_ms);
+        return;
+    }
     struct waiter *w = waiter_new(c, on);
     b->core = c->core;
     for (int i = 0; i < on->key_count; i++) {
@@ -198,6 +216,7 @@ void blocked_wait(struct ctx *c, const struct blocked_on *on) {
         w->timed = true;
         b->timed_count++;
     }
+    set_again(b, w, on->again_ms);
     c->s->waiter = w;
 }
 
@@ -210,6 +229,7 @@ void blocked_leave(struct session *s) {
         if (wheel_has(&w->node)) wheel_drop(&b->wheel, &w->node);
         b->timed_count--;
     }
+    set_again(b, w, BLOCKED_FOREVER);
     b->waiter_count--;
     s->waiter = NULL;
     s->state &= ~(uint32_t)SESSION_BLOCKED;
@@ -294,9 +314,23 @@ void blocked_touch_db(struct blocked *b, int db) {
 
 /* ---- time ---------------------------------------------------------------------------- */
 
+/* Who is to be run again takes its turn among the others of its keys. */
+static void mark_due_again(struct blocked *b, int64_t now_ms) {
+    while (b->again_count) {
+        struct wheel_node *node = wheel_due(&b->again, now_ms);
+        if (!node) return;
+        struct waiter *w = LIST_MEMBER(node, struct waiter, again);
+        b->again_count--;
+        for (int i = 0; i < w->place_count; i++) {
+            if (w->places[i].key) mark_ready(b, w->places[i].key);
+        }
+    }
+}
+
 bool blocked_expire(struct core *core) {
     struct blocked *b = core->blocked;
     bool any = false;
+    mark_due_again(b, core->now_ms);
     if (!b->timed_count) return false;
     for (struct wheel_node *node; (node = wheel_due(&b->wheel, core->now_ms)); any = true) {
         struct session *s = LIST_MEMBER(node, struct waiter, node)->s;
@@ -306,7 +340,9 @@ bool blocked_expire(struct core *core) {
 }
 
 int64_t blocked_next_ms(const struct blocked *b) {
-    return b->timed_count ? wheel_next(&b->wheel) : INT64_MAX;
+    int64_t end_ms = b->timed_count ? wheel_next(&b->wheel) : INT64_MAX;
+    int64_t again_ms = b->again_count ? wheel_next(&b->again) : INT64_MAX;
+    return again_ms < end_ms ? again_ms : end_ms;
 }
 
 /* Adds the moment to a length of time. */

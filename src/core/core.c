@@ -74,6 +74,15 @@ static void watch_config(struct core *core) {
     follow_config(core, why);
 }
 
+/* XREADGROUP minds a key that goes. */
+static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave_reason why) {
+    struct core *core = ctx;
+    (void)why;
+    if (likely(!core->feed.on_key)) return;
+    struct slice name = entry_key(e);
+    feed_wake(&core->feed, db->id, hash_bytes(name.p, name.n));
+}
+
 struct core *core_new(struct config *config, const struct row *const *families,
                       struct work_pool *work) {
     struct core *core = mem_calloc(sizeof *core);
@@ -81,6 +90,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core->work = work;
     core->active_expire = true;
     core->ks = keyspace_new(config->databases);
+    core->ks->on_leave = on_leave;
+    core->ks->on_leave_ctx = core;
     core->rows = row_table_new(families);
     core->slowlog = slowlog_new(config);
     core->latency = latency_new(config);
@@ -177,6 +188,10 @@ bool core_turn_end(struct core *core) {
     if (unlikely(core->evict_more)) {
         core_evict(core);
         more = more || core->evict_more;
+    }
+    if (unlikely(blocked_is_due(core))) { /* by time, or by keys that left by themselves */
+        blocked_serve(core);
+        more = true;
     }
     send_garbage(core);
     keep_reserve(core);

@@ -11,7 +11,7 @@
 /* NULL for what this server has no values of. */
 static const struct dump_type *const types[TYPE_COUNT] = {
     [TYPE_STRING] = &dump_string, [TYPE_LIST] = &dump_list, [TYPE_SET] = &dump_set,
-    [TYPE_ZSET] = &dump_zset,     [TYPE_HASH] = &dump_hash,
+    [TYPE_ZSET] = &dump_zset,     [TYPE_HASH] = &dump_hash, [TYPE_STREAM] = &dump_stream,
 };
 
 static const struct dump_type *type_of_kind(enum rdb_kind kind) {

@@ -48,6 +48,7 @@ struct dump_type {
 extern const struct dump_type dump_hash;
 extern const struct dump_type dump_list;
 extern const struct dump_type dump_set;
+extern const struct dump_type dump_stream;
 extern const struct dump_type dump_string;
 extern const struct dump_type dump_zset;
 

@@ -338,13 +338,27 @@ void ctx_arity_error(struct ctx *c) {
                  row_full_name(c->core->rows, c->row, name));
 }
 
-void ctx_help(struct ctx *c, const char *const *lines) {
-    size_t n = 0;
-    while (lines[n]) n++;
-    char name[64], title[256];
+/* The name of the row of c, or of its container, in capitals. */
+static const char *container_name(struct ctx *c, char name[ROW_FULL_NAME_BYTES_MAX]) {
     const struct row *parent = row_parent(c->core->rows, c->row);
     row_full_name(c->core->rows, parent ? parent : c->row, name);
     for (char *p = name; *p; p++) *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+    return name;
+}
+
+void ctx_subcommand_error(struct ctx *c) {
+    char name[ROW_FULL_NAME_BYTES_MAX];
+    int n = c->argv[1].n < ARGS_SHOWN_BYTES ? (int)c->argv[1].n : ARGS_SHOWN_BYTES;
+    reply_errorf(c->r,
+                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.", n,
+                 c->argv[1].p, container_name(c, name));
+}
+
+void ctx_help(struct ctx *c, const char *const *lines) {
+    size_t n = 0;
+    while (lines[n]) n++;
+    char name[ROW_FULL_NAME_BYTES_MAX], title[256];
+    container_name(c, name);
     snprintf(title, sizeof title,
              "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
     reply_array(c->r, n + 3);

@@ -91,8 +91,18 @@ static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class clas
     feed_key(&c->core->feed, c->db->id, class, event, k.hash);
 }
 
+/* The same of a change that leaves those who wait for the key waiting, since it gives them nothing:
+ * a place in a consumer group moved, say. */
+static inline void ctx_changed_calmly(struct ctx *c, struct key k, enum feed_class class,
+                                      const char *event) {
+    feed_key_calmly(&c->core->feed, c->db->id, class, event, k.hash);
+}
+
 /* "ERR wrong number of arguments for 'x' command" for the row of c. */
 void ctx_arity_error(struct ctx *c);
+/* "ERR unknown subcommand or wrong number of arguments for 'sub'. Try X HELP.", where Redis does
+ * not tell these apart. */
+void ctx_subcommand_error(struct ctx *c);
 /* HELP of a container: lines end with NULL; the two lines at the ends that every command has are
  * added. */
 void ctx_help(struct ctx *c, const char *const *lines);

@@ -27,7 +27,7 @@ static double ratio(size_t a, size_t b) { return b ? (double)a / (double)b : 0; 
 static void add_allocator(struct memory_report *m, size_t slabs_live) {
     struct mem_stats stats;
     mem_allocator_stats(&stats);
-    m->allocated = stats.allocated + slabs_live;
+    m->allocated = stats.allocated + slabs_live + mem_accounted();
     m->active = stats.active + slab_mapped();
     m->resident = stats.resident + slab_mapped() + chunk_idle_bytes();
     m->frag_ratio = ratio(m->active, m->allocated);

@@ -17,7 +17,7 @@
 #include "base/num.h"
 #include "wire/resp.h"
 
-#define HEADER_CHUNK_BYTES 32
+#define HEADER_CHUNK_BYTES (REPLY_LATE_TEXT_BYTES_MAX + 16)
 
 struct reply_chunk {
     struct reply_chunk *next;
@@ -434,18 +434,24 @@ void reply_err(struct reply *r, int err) { reply_error(r, err_text(err)); }
 static bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
 void reply_errorf(struct reply *r, const char *fmt, ...) {
-    char buf[2048];
-    va_list ap;
+    char few[2048], *buf = few;
+    va_list ap, again;
     va_start(ap, fmt);
-    int n = vsnprintf(buf, sizeof buf, fmt, ap);
+    va_copy(again, ap);
+    int n = vsnprintf(few, sizeof few, fmt, ap);
     va_end(ap);
     ASSERT(n >= 0);
-    if ((size_t)n >= sizeof buf) n = sizeof buf - 1;
+    if ((size_t)n >= sizeof few) {
+        buf = mem_alloc((size_t)n + 1);
+        vsnprintf(buf, (size_t)n + 1, fmt, again);
+    }
+    va_end(again);
     while (n > 0 && is_line_end(buf[n - 1])) n--;
     for (int i = 0; i < n; i++) {
         if (is_line_end(buf[i])) buf[i] = ' ';
     }
     error_text(r, buf, (size_t)n);
+    if (buf != few) mem_free(buf);
 }
 
 /* ---- lengths that come late --------------------------------------------------------- */
@@ -457,6 +463,15 @@ struct reply_mark reply_begin(struct reply *r) {
 
 static void end_with(struct reply *r, struct reply_mark m, char type, size_t n) {
     m.chunk->used = (size_t)(resp_put_header(m.chunk->data, type, n) - m.chunk->data);
+    r->sealed_bytes += m.chunk->used;
+}
+
+void reply_end_bulk(struct reply *r, struct reply_mark m, struct slice text) {
+    ASSERT(text.n <= REPLY_LATE_TEXT_BYTES_MAX);
+    char *p = resp_put_header(m.chunk->data, '$', text.n);
+    memcpy(p, text.p, text.n);
+    memcpy(p + text.n, "\r\n", 2);
+    m.chunk->used = (size_t)(p + text.n + 2 - m.chunk->data);
     r->sealed_bytes += m.chunk->used;
 }
 

@@ -82,6 +82,10 @@ void reply_end_array(struct reply *r, struct reply_mark m, size_t n);
 void reply_end_map(struct reply *r, struct reply_mark m, size_t pairs);
 void reply_end_set(struct reply *r, struct reply_mark m, size_t n);
 
+/* A bulk string likewise, which stands before what its text follows from. */
+#define REPLY_LATE_TEXT_BYTES_MAX 48
+void reply_end_bulk(struct reply *r, struct reply_mark m, struct slice text);
+
 /* -- for the door ---------------------------------------------------------------------- */
 
 /* Bytes queued, and the memory that queueing them holds (chunks whole, shared blobs too). */

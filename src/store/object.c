@@ -5,6 +5,7 @@
 #include "types/hash.h"
 #include "types/list.h"
 #include "types/set.h"
+#include "types/stream.h"
 #include "types/zset.h"
 
 static void list_free(void *object) { list_value_free(object); }
@@ -27,6 +28,11 @@ static size_t hash_free_cost(const void *object) { return hash_value_free_cost(o
 static size_t hash_memory(const void *object) { return hash_value_memory(object); }
 static void *hash_copy(const void *object) { return hash_value_copy(object); }
 
+static void free_stream(void *object) { stream_free(object); }
+static size_t free_stream_cost(const void *object) { return stream_free_cost(object); }
+static size_t memory_of_stream(const void *object) { return stream_memory(object); }
+static void *copy_stream(const void *object) { return stream_copy(object); }
+
 /* A row a type; a type's functions take their own struct, hence the thin ones above. */
 const struct object_ops *object_ops(enum entry_type type) {
     static const struct object_ops ops[TYPE_COUNT] = {
@@ -34,6 +40,7 @@ const struct object_ops *object_ops(enum entry_type type) {
         [TYPE_SET] = {"hashtable", set_free, set_free_cost, set_memory, set_copy},
         [TYPE_ZSET] = {"skiplist", zset_free, zset_free_cost, zset_memory, zset_copy},
         [TYPE_HASH] = {"hashtable", hash_free, hash_free_cost, hash_memory, hash_copy},
+        [TYPE_STREAM] = {"stream", free_stream, free_stream_cost, memory_of_stream, copy_stream},
     };
     ASSERT(type < TYPE_COUNT && ops[type].free);
     return &ops[type];

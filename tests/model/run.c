@@ -135,6 +135,7 @@ static bool same_by_mode(const struct run *r, const struct step *s, struct span 
     int64_t x;
     int64_t y;
     if (s->mode == STEP_NEAR) return near_enough(r, s, a, b);
+    if (s->mode == STEP_TIMED) return resp_timed_equal(a, b, slack_ms(r));
     return s->mode == STEP_NUMBER && resp_integer(a, &x) && resp_integer(b, &y) && x >= 0 && y >= 0;
 }
 

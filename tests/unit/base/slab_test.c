@@ -79,10 +79,40 @@ static void whole_slabs_come_back_from_threads(void) {
     CU_ASSERT_TRUE(slab_mapped() <= before + ((size_t)8 << 20));
 }
 
+/* Among runs of blocks, and of any content. */
+static void spans_keep_their_bytes(void) {
+    enum { SPANS = 200 };
+    static char *spans[SPANS];
+    struct slab s;
+    uint8_t cls;
+    size_t used = mem_used();
+    slab_init(&s);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < SPANS; i++) {
+            spans[i] = slab_span_take();
+            CU_ASSERT_EQUAL((uintptr_t)spans[i] % 64, 0);
+            CU_ASSERT_PTR_EQUAL(slab_span_of(spans[i]), spans[i]);
+            CU_ASSERT_PTR_EQUAL(slab_span_of(spans[i] + SLAB_SPAN_BYTES - 1), spans[i]);
+            memset(spans[i], i, SLAB_SPAN_BYTES);
+            for (int n = 0; n < 1000; n++) memset(slab_alloc(&s, 64, &cls), 0xff, 64);
+        }
+        CU_ASSERT_TRUE(mem_used() >= used + SPANS * SLAB_SPAN_BYTES);
+        for (int i = 0; i < SPANS; i++) {
+            bool same = true;
+            for (size_t n = 0; n < SLAB_SPAN_BYTES; n++) same &= spans[i][n] == (char)i;
+            CU_ASSERT_TRUE(same);
+            slab_span_give(spans[i]);
+        }
+        slab_fini(&s);
+    }
+    CU_ASSERT_EQUAL(mem_used(), used);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"classes_fit", classes_fit},
         {"blocks_keep_their_bytes", blocks_keep_their_bytes},
+        {"spans_keep_their_bytes", spans_keep_their_bytes},
         {"whole_slabs_come_back_from_threads", whole_slabs_come_back_from_threads},
         {NULL, NULL},
     };

@@ -1,0 +1,106 @@
+/* stream_heap.c - see stream_heap.h. */
+#include "types/stream_heap.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#define IN_PACK ((uint64_t)1)
+_Static_assert(STREAM_PACK_BYTES / 8 < UINT16_MAX, "a pack's nodes can be counted");
+
+/* What a node takes of a pack. */
+static size_t place_bytes(size_t n) { return (n + 1) & ~(size_t)1; }
+
+static struct stream_pack *pack_of(uint64_t ref) { return slab_span_of(stream_ref_lp(ref)); }
+
+bool stream_pack_has(const struct stream_pack *pack, uint64_t ref) {
+    return (ref & IN_PACK) && pack_of(ref) == pack;
+}
+
+static uint64_t block_keep(struct stream_heap *h, const uint8_t *lp, size_t n) {
+    size_t bytes = lp_buf_heap_bytes(n);
+    uint8_t *block = mem_alloc(bytes);
+    memcpy(block, lp, n);
+    h->bytes += bytes;
+    h->blocks++;
+    return (uintptr_t)block;
+}
+
+/* A pack with room for a node; NULL if it is to be a block. */
+static struct stream_pack *pack_for(struct stream_heap *h, size_t n) {
+    if (n > STREAM_PACK_NODE_BYTES_MAX) return NULL;
+    if (h->open && STREAM_PACK_BYTES - h->open->used >= place_bytes(n)) return h->open;
+    if (h->bytes < STREAM_PACKS_FROM_BYTES) return NULL;
+    h->open = slab_span_take();
+    *h->open = (struct stream_pack){.used = sizeof *h->open};
+    h->bytes += SLAB_SPAN_BYTES;
+    h->blocks++;
+    return h->open;
+}
+
+static uint64_t pack_keep(struct stream_pack *pack, const uint8_t *lp, size_t n) {
+    uint8_t *to = (uint8_t *)pack + pack->used;
+    memcpy(to, lp, n);
+    pack->used += (uint32_t)place_bytes(n);
+    pack->nodes++;
+    pack->nodes_ever++;
+    return (uintptr_t)to | IN_PACK;
+}
+
+uint64_t stream_heap_copy(struct stream_heap *h, const uint8_t *lp, size_t n) {
+    struct stream_pack *pack = pack_for(h, n);
+    return pack ? pack_keep(pack, lp, n) : block_keep(h, lp, n);
+}
+
+uint64_t stream_heap_keep(struct stream_heap *h, struct lp_buf *b) {
+    struct stream_pack *pack = pack_for(h, b->len);
+    if (pack) {
+        uint64_t ref = pack_keep(pack, b->p, b->len);
+        b->len = 0;
+        return ref;
+    }
+    lp_buf_trim(b);
+    h->bytes += b->cap;
+    h->blocks++;
+    uint64_t ref = (uintptr_t)b->p;
+    *b = lp_buf_heap();
+    return ref;
+}
+
+struct stream_pack *stream_heap_free(struct stream_heap *h, uint64_t ref, size_t n) {
+    if (!(ref & IN_PACK)) {
+        h->bytes -= lp_buf_heap_bytes(n);
+        h->blocks--;
+        mem_free(stream_ref_lp(ref));
+        return NULL;
+    }
+    struct stream_pack *pack = pack_of(ref);
+    if (!--pack->nodes) {
+        if (pack == h->open) h->open = NULL;
+        h->bytes -= SLAB_SPAN_BYTES;
+        h->blocks--;
+        slab_span_give(pack);
+        return NULL;
+    }
+    return pack != h->open && pack->nodes < pack->nodes_ever / 2 ? pack : NULL;
+}
+
+uint64_t stream_heap_move(struct stream_heap *h, uint64_t ref, size_t n) {
+    ASSERT(ref & IN_PACK);
+    uint64_t moved = block_keep(h, stream_ref_lp(ref), n);
+    stream_heap_free(h, ref, n);
+    return moved;
+}
+
+struct lp_buf stream_heap_open(uint64_t ref, size_t n) {
+    if (ref & IN_PACK) return lp_buf_fixed(stream_ref_lp(ref), n, n);
+    return lp_buf_take(stream_ref_lp(ref), n, lp_buf_heap_bytes(n));
+}
+
+uint64_t stream_heap_close(struct stream_heap *h, uint64_t ref, size_t n_old, struct lp_buf b) {
+    if (ref & IN_PACK) return ref;
+    lp_buf_trim(&b);
+    h->bytes += lp_buf_heap_bytes(b.len) - lp_buf_heap_bytes(n_old);
+    return (uintptr_t)b.p;
+}

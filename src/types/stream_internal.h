@@ -1,0 +1,29 @@
+/* stream_internal.h - what a stream is made of. Private to types/.
+ *
+ * I1  The last node lies in `tail`, which has room to grow; all others in `heap`.
+ */
+#ifndef TYPES_STREAM_INTERNAL_H
+#define TYPES_STREAM_INTERNAL_H
+
+#include "types/rank_tree.h"
+#include "types/stream.h"
+#include "types/stream_heap.h"
+
+struct stream {
+    struct stream_state state;
+    struct count_tree nodes; /* stream_tree.h */
+    struct stream_heap heap;
+    struct lp_buf tail;
+    struct rank_tree groups;  /* stream_group.h */
+    struct stream_idmp *idmp; /* stream_idmp.h; NULL: never used */
+};
+
+/* ---- of stream_group.c ---- */
+
+void stream_groups_init(struct stream *s);
+void stream_groups_free(struct stream *s);
+void stream_groups_copy(struct stream *to, const struct stream *from);
+size_t stream_groups_memory(const struct stream *s);
+size_t stream_groups_free_cost(const struct stream *s);
+
+#endif
