@@ -15,6 +15,7 @@ extern const struct row connection_rows[];
 extern const struct row dump_rows[];
 extern const struct row expire_rows[];
 extern const struct row generic_rows[];
+extern const struct row geo_rows[];
 extern const struct row hll_rows[];
 extern const struct row list_rows[];
 extern const struct row list_block_rows[];
