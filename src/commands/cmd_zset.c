@@ -3,7 +3,7 @@
  * N1  A command looks its key up once; if it changes nothing it copies nothing.
  * Threads: the loop.
  * To add a command: a handler, a row at the end of this file.
- * Specification: Redis 7.2's replies, errors and events. The blocking forms are not here.
+ * Specification: Redis 7.2's replies, errors and events.
  */
 #include <math.h>
 #include <stdlib.h>

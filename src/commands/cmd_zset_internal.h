@@ -1,8 +1,9 @@
 /* cmd_zset_internal.h - what the files of the sorted set family share.
  *
  * cmd_zset.c is about members: adding, asking, popping, picking. cmd_zset_range.c is about runs of
- * them, by rank, score or text; cmd_zset_algebra.c joins several sets. Other families that keep
- * their values in sorted sets (geo) use these functions too.
+ * them, by rank, score or text; cmd_zset_algebra.c joins several sets; cmd_zset_block.c waits for
+ * what is not there yet. Other families that keep their values in sorted sets (geo) use these
+ * functions too.
  * Threads: the loop.
  */
 #ifndef COMMANDS_CMD_ZSET_INTERNAL_H

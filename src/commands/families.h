@@ -27,6 +27,7 @@ extern const struct row set_algebra_rows[];
 extern const struct row set_rows[];
 extern const struct row string_rows[];
 extern const struct row zset_algebra_rows[];
+extern const struct row zset_block_rows[];
 extern const struct row zset_range_rows[];
 extern const struct row zset_rows[];
 
