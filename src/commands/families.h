@@ -25,6 +25,7 @@ extern const struct row scan_rows[];
 extern const struct row server_rows[];
 extern const struct row set_algebra_rows[];
 extern const struct row set_rows[];
+extern const struct row sort_rows[];
 extern const struct row string_rows[];
 extern const struct row zset_algebra_rows[];
 extern const struct row zset_block_rows[];

@@ -90,6 +90,10 @@ static void keys_may_come_by_any_way(void) {
     expect_int(c, 1, "RPUSH o 1");
     expect_int(c, 1, "COPY o k");
     expect_raw(a, "", got);
+    expect_raw(a, "BLPOP k 0\r\n", "");
+    await(1);
+    expect_int(c, 1, "SORT o STORE k");
+    expect_raw(a, "", got);
     expect_raw(a, "SELECT 2\r\nBLPOP k 0\r\n", "+OK\r\n");
     await(1);
     expect_int(c, 1, "RPUSH k 1");
