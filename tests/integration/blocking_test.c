@@ -108,6 +108,52 @@ static void keys_may_come_by_any_way(void) {
     close(a);
 }
 
+/* Redis 8.10's BLMOVEM: growth of a list wakes who waits for so many elements. */
+static void several_elements_at_once(void) {
+    static const struct {
+        const char *grow, *got;
+    } ways[] = {
+        {"RPUSH s 3", "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"},
+        {"LINSERT s BEFORE 1 0", "*3\r\n$1\r\n0\r\n$1\r\n1\r\n$1\r\n2\r\n"},
+        {"LMOVE f s LEFT RIGHT", "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n9\r\n"},
+        {"SORT f STORE s", "*3\r\n$1\r\n7\r\n$1\r\n8\r\n$1\r\n9\r\n"},
+        {"RENAME f s", "*3\r\n$1\r\n9\r\n$1\r\n8\r\n$1\r\n7\r\n"},
+    };
+    fresh();
+    int a = client_open_raw(server), b = client_open_raw(server);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        expect_int(c, 3, "RPUSH f 9 8 7");
+        expect_raw(a, "BLMOVEM s d LEFT RIGHT 0 EXACTLY 3 BULK\r\n", "");
+        await(1);
+        expect_int(c, 2, "RPUSH s 1 2");
+        await(1);
+        expect_int(c, 0, "EXISTS d");
+        freeReplyObject(cmd(c, ways[i].grow));
+        expect_raw(a, "", ways[i].got);
+        expect_int(c, 0, "EXISTS s");
+        expect_int(c, 3, "LLEN d");
+        freeReplyObject(cmd(c, "DEL d f"));
+    }
+    /* Who needs less does not wait for who needs more, and takes what there is. */
+    expect_raw(a, "BLMOVEM s d LEFT LEFT 0 EXACTLY 4 OBO\r\n", "");
+    await(1);
+    expect_raw(b, "BLMOVEM s d RIGHT RIGHT 0 COUNT 5 OBO\r\n", "");
+    await(2);
+    expect_int(c, 2, "RPUSH s 1 2");
+    expect_raw(b, "", "*2\r\n$1\r\n2\r\n$1\r\n1\r\n");
+    expect_raw(b, "BLMOVEM s d LEFT LEFT 0.001 EXACTLY 2 BULK\r\nBLMOVEM s d LEFT LEFT 0.001\r\n",
+               "*-1\r\n*-1\r\n");
+    expect_raw(b, "BLMOVEM d e LEFT LEFT 0\r\n", "*1\r\n$1\r\n2\r\n");
+    expect_raw(b, "BLMOVEM d e LEFT LEFT x\r\n", "-ERR timeout is not a float or out of range\r\n");
+    expect_raw(b, "BLMOVEM d e LEFT LEFT 0 COUNT 1\r\n", "-ERR syntax error\r\n");
+    expect_raw(b, "BLMOVEM d e LEFT LEFT 0 COUNT 0 OBO\r\n",
+               "-ERR count should be greater than 0\r\n");
+    expect_int(c, 4, "RPUSH s 1 2 3 4");
+    expect_raw(a, "", "*4\r\n$1\r\n4\r\n$1\r\n3\r\n$1\r\n2\r\n$1\r\n1\r\n");
+    close(a);
+    close(b);
+}
+
 static void sorted_sets_in_turn(void) {
     fresh();
     int a = waiter("BZPOPMIN k 0\r\n", 1), b = waiter("BZPOPMAX j k 0\r\nPING\r\n", 2);
@@ -269,6 +315,7 @@ int main(void) {
         {"first_come_first_served", first_come_first_served},
         {"elements_are_passed_on", elements_are_passed_on},
         {"keys_may_come_by_any_way", keys_may_come_by_any_way},
+        {"several_elements_at_once", several_elements_at_once},
         {"sorted_sets_in_turn", sorted_sets_in_turn},
         {"sorted_sets_in_resp3", sorted_sets_in_resp3},
         {"sorted_sets_may_come_by_any_way", sorted_sets_may_come_by_any_way},
