@@ -44,6 +44,11 @@ unsigned num_digits_u64(uint64_t v);
 bool num_parse_double(struct slice s, double *out);
 bool num_parse_ld(struct slice s, long double *out);
 
+/* What the C library makes of a C string, as SORT weighs: only what stands before a zero byte
+ * counts, all of which must be the number; spaces may lead, and no bytes at all are 0. Neither NaN
+ * nor what overflows or is too small to be exact. Of any length. */
+bool num_parse_double_c(struct slice s, double *out);
+
 /* Writes the text and a zero, NUM_DOUBLE_BYTES_MAX bytes at most; returns the length
  * without the zero. */
 size_t num_format_double(char *buf, double v);

@@ -13,6 +13,7 @@
 #include "base/num.h"
 
 #include "base/assert.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <math.h>
@@ -268,6 +269,22 @@ bool num_parse_double(struct slice s, double *out) {
     if (errno == ERANGE && (isinf(v) || v == 0)) return false;
     *out = v;
     return true;
+}
+
+bool num_parse_double_c(struct slice s, double *out) {
+    char here[NUM_FLOAT_BYTES_MAX], *buf = here, *end;
+    const char *zero = s.n ? memchr(s.p, 0, s.n) : NULL;
+    size_t n = zero ? (size_t)(zero - s.p) : s.n;
+    *out = 0;
+    if (n == 0 || parse_short_decimal(slice_of(s.p, n), out)) return true;
+    if (n >= sizeof here) buf = mem_alloc(n + 1);
+    memcpy(buf, s.p, n);
+    buf[n] = 0;
+    errno = 0;
+    *out = strtod(buf, &end);
+    bool ok = end == buf + n && errno != ERANGE && !isnan(*out);
+    if (buf != here) mem_free(buf);
+    return ok;
 }
 
 bool num_parse_ld(struct slice s, long double *out) {

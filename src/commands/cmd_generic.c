@@ -1,7 +1,6 @@
 /* cmd_generic.c - keys of any type: copied, removed, renamed, moved, asked for.
  *
- * Specification: Redis 7.2's replies, errors and events. DUMP, RESTORE, MIGRATE, SORT and
- * WAIT are not here yet.
+ * Specification: Redis 7.2's replies, errors and events. MIGRATE and WAIT are not here yet.
  * To add a command: its handler and its row at the bottom.
  */
 #include "base/err.h"

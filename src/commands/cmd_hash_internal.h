@@ -1,7 +1,7 @@
 /* cmd_hash_internal.h - what the files of the hash family share.
  *
  * cmd_hash.c reads and has the rows, cmd_hash_write.c changes, cmd_hash_pick.c gives a part:
- * HSCAN, HRANDFIELD.
+ * HSCAN, HRANDFIELD; cmd_hash_import.c is HIMPORT.
  * Threads: the loop.
  */
 #ifndef COMMANDS_CMD_HASH_INTERNAL_H
@@ -53,6 +53,10 @@ static inline void hash_reply_field(struct reply *r, struct hash_view v, struct 
         reply_null(r);
     }
 }
+
+/* Makes k a hash of n pairs, whose fields differ, and of nothing else, without an expiry; tells it.
+ * False: an error is replied. */
+bool hash_replace(struct ctx *c, struct key k, const struct slice *pairs, size_t n);
 
 void hash_del(struct ctx *c);
 void hash_getdel(struct ctx *c);

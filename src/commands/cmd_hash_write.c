@@ -232,6 +232,12 @@ void hash_setnx(struct ctx *c) {
     }
 }
 
+bool hash_replace(struct ctx *c, struct key k, const struct slice *pairs, size_t n) {
+    if (set_pairs(c, k, NULL, (struct texts){pairs, 2 * n}, "hset") < 0) return false;
+    db_set_expire(c->db, k, DB_NO_TTL);
+    return true;
+}
+
 /* -- numbers ------------------------------------------------------------------------- */
 
 /* Sets the field in argument 2 to a number as text. False: an error was replied. */

@@ -8,7 +8,7 @@
  * Threads: the loop. Cost: the members of all sources of a union, of the smallest of an
  * intersection, of the first of a difference, each looked up in the others.
  * To add a type of source: a row in source_ops.
- * Specification: Redis 7.2's replies, errors and events.
+ * Specification: Redis 7.2's replies, errors and events; AGGREGATE COUNT as Redis 8.8 has it.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ struct source {
 /* -- arguments ----------------------------------------------------------------------- */
 
 enum join_op { JOIN_UNION, JOIN_INTER, JOIN_DIFF };
-enum aggregate { AGGREGATE_SUM, AGGREGATE_MIN, AGGREGATE_MAX };
+enum aggregate { AGGREGATE_SUM, AGGREGATE_MIN, AGGREGATE_MAX, AGGREGATE_COUNT };
 
 struct join {
     enum join_op op;
@@ -150,6 +150,8 @@ static bool parse_aggregate(struct slice word, enum aggregate *a) {
         *a = AGGREGATE_MIN;
     } else if (slice_is(word, "max")) {
         *a = AGGREGATE_MAX;
+    } else if (slice_is(word, "count")) {
+        *a = AGGREGATE_COUNT;
     } else {
         return false;
     }
@@ -205,16 +207,19 @@ static bool join_parse(struct ctx *c, struct join *j) {
 /* inf times 0, and inf - inf, count as 0. */
 static double number(double v) { return isnan(v) ? 0 : v; }
 
+/* What a source adds for a member of that score: to a COUNT its weight alone. */
+static double weighted(const struct join *j, const struct source *s, double score) {
+    return j->aggregate == AGGREGATE_COUNT ? s->weight : score * s->weight;
+}
+
 static double aggregated(enum aggregate a, double x, double y) {
-    if (a == AGGREGATE_SUM) return number(x + y);
     if (a == AGGREGATE_MIN) return y < x ? y : x;
-    return y > x ? y : x;
+    if (a == AGGREGATE_MAX) return y > x ? y : x;
+    return number(x + y);
 }
 
 static bool source_score(const struct source *s, struct slice member, double *score) {
-    if (!s->e || !s->ops->score(s->e, member, score)) return false;
-    *score = *score * s->weight;
-    return true;
+    return s->e && s->ops->score(s->e, member, score);
 }
 
 /* Puts a member into the result, and returns its blob. */
@@ -233,7 +238,7 @@ struct walk {
 static void add_to_union(void *ctx, struct slice member, double score) {
     struct walk *w = ctx;
     bool added;
-    score = number(score * w->s->weight);
+    score = number(weighted(w->j, w->s, score));
     void *blob = gather(w->j, member, score, &added);
     if (added) return;
     zset_value_rescore(blob, aggregated(w->j->aggregate, zset_blob_score(blob), score));
@@ -244,11 +249,11 @@ static void keep_common(void *ctx, struct slice member, double score) {
     struct join *j = w->j;
     bool added;
     if (j->limit && j->card == j->limit) return;
-    score = number(score * w->s->weight);
+    score = number(weighted(j, w->s, score));
     for (int i = 1; i < j->n; i++) {
         double other;
         if (!source_score(&j->src[i], member, &other)) return;
-        score = aggregated(j->aggregate, score, other);
+        score = aggregated(j->aggregate, score, weighted(j, &j->src[i], other));
     }
     j->card++;
     if (!j->only_card) gather(j, member, score, &added);
@@ -335,6 +340,11 @@ static const struct row_arg aggregate_words[] = {
     {.name = "sum", .type = ARG_PURE_TOKEN, .token = "SUM"},
     {.name = "min", .type = ARG_PURE_TOKEN, .token = "MIN"},
     {.name = "max", .type = ARG_PURE_TOKEN, .token = "MAX"},
+    {.name = "count", .type = ARG_PURE_TOKEN, .token = "COUNT", .since = "8.8.0"},
+    {0},
+};
+static const struct row_change aggregate_history[] = {
+    {"8.8.0", "Takes `COUNT` as an aggregate."},
     {0},
 };
 static const struct row_arg zinter_args[] = {
@@ -416,6 +426,7 @@ const struct row zset_algebra_rows[] = {
             "O(N*K + M log M), N being the members of the smallest set, K the keys and M the result's",
         .group = GROUP_SORTED_SET,
         .args = zinter_args,
+        .history = aggregate_history,
     },
     {
         .name = "zintercard",
@@ -443,6 +454,7 @@ const struct row zset_algebra_rows[] = {
             "O(N*K + M log M), N being the members of the smallest set, K the keys and M the result's",
         .group = GROUP_SORTED_SET,
         .args = zinterstore_args,
+        .history = aggregate_history,
     },
     {
         .name = "zunion",
@@ -456,6 +468,7 @@ const struct row zset_algebra_rows[] = {
         .complexity = "O(N + M log M), N being the members of all sets and M the result's",
         .group = GROUP_SORTED_SET,
         .args = zinter_args,
+        .history = aggregate_history,
     },
     {
         .name = "zunionstore",
@@ -469,6 +482,7 @@ const struct row zset_algebra_rows[] = {
         .complexity = "O(N + M log M), N being the members of all sets and M the result's",
         .group = GROUP_SORTED_SET,
         .args = zinterstore_args,
+        .history = aggregate_history,
     },
     {0},
 };

@@ -376,16 +376,24 @@ void reply_bool(struct reply *r, bool v) {
     }
 }
 
-void reply_double(struct reply *r, double v) {
-    char digits[NUM_DOUBLE_BYTES_MAX];
-    size_t n = num_format_double(digits, v);
+static void double_text(struct reply *r, struct slice text) {
     if (r->proto == 2) {
-        reply_bulk(r, slice_of(digits, n));
+        reply_bulk(r, text);
         return;
     }
     literal(r, ",", 1);
-    reply_raw(r, digits, n);
+    reply_raw(r, text.p, text.n);
     line_end(r);
+}
+
+void reply_double(struct reply *r, double v) {
+    char digits[NUM_DOUBLE_BYTES_MAX];
+    double_text(r, slice_of(digits, num_format_double(digits, v)));
+}
+
+void reply_long_double(struct reply *r, long double v) {
+    char digits[NUM_FLOAT_BYTES_MAX];
+    double_text(r, slice_of(digits, num_format_ld_human(digits, v)));
 }
 
 void reply_verbatim(struct reply *r, struct slice s, const char ext[3]) {

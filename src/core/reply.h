@@ -58,6 +58,7 @@ void reply_null(struct reply *r);       /* $-1 or _ */
 void reply_null_array(struct reply *r); /* *-1 or _ */
 void reply_bool(struct reply *r, bool v);
 void reply_double(struct reply *r, double v);
+void reply_long_double(struct reply *r, long double v); /* as num_format_ld_human prints it */
 void reply_verbatim(struct reply *r, struct slice s, const char ext[3]);
 void reply_array(struct reply *r, size_t n);
 void reply_map(struct reply *r, size_t pairs);

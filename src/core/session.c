@@ -117,6 +117,7 @@ void session_fini(struct session *s) {
     offload_leave(s);
     leave_ids(s);
     s->core->session_count--;
+    fieldsets_discard_all(&s->fieldsets);
     mem_free(s->name);
     mem_free(s->lib_name);
     mem_free(s->lib_ver);
@@ -145,11 +146,13 @@ void session_reset(struct session *s) {
     s->db = &s->core->ks->dbs[0];
     session_set_proto(s, 2);
     session_set_text(&s->name, slice_of(NULL, 0));
+    fieldsets_discard_all(&s->fieldsets);
 }
 
 size_t session_memory(const struct session *s) {
     const char *const texts[] = {s->name, s->lib_name, s->lib_ver};
     size_t n = sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply);
+    n += s->fieldsets.bytes;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i]) n += strlen(texts[i]) + 1;
     }

@@ -13,6 +13,7 @@
 #define CORE_SESSION_H
 
 #include "base/list.h"
+#include "core/fieldsets.h"
 #include "core/reply.h"
 #include "net/addr.h"
 #include "store/db.h"
@@ -56,6 +57,7 @@ struct session {
     uint64_t id;
     uint32_t gates, state;
     struct reply reply;
+    struct fieldsets fieldsets;
     char *name, *lib_name, *lib_ver;                            /* NULL if unset */
     char addr[NET_ADDR_TEXT_BYTES], laddr[NET_ADDR_TEXT_BYTES]; /* as CLIENT LIST shows them */
     int fd;
