@@ -71,6 +71,13 @@ static void watch_config(struct core *core) {
     follow_config(core, why);
 }
 
+static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all) {
+    struct core *core = ctx;
+    uint64_t hash = key_of(entry_key(e)).hash;
+    feed_key(&core->feed, db->id, FEED_HASH, "hexpired", hash);
+    if (all) feed_key(&core->feed, db->id, FEED_GENERIC, "del", hash);
+}
+
 struct core *core_new(struct config *config, const struct row *const *families,
                       struct work_pool *work) {
     struct core *core = mem_calloc(sizeof *core);
@@ -78,6 +85,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core->work = work;
     core->active_expire = true;
     core->ks = keyspace_new(config->databases);
+    core->ks->on_fields = on_fields;
+    core->ks->on_fields_ctx = core;
     core->rows = row_table_new(families);
     core->slowlog = slowlog_new(config);
     core->latency = latency_new(config);
