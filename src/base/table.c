@@ -230,26 +230,22 @@ static void seg_never_due(struct table *t, struct table_seg *s) {
     s->node.due_ms = INT64_MAX;
 }
 
-/* Marks an item at a place as one without a time, or one that ends or stays at it. */
-static void mark(const struct table *t, struct table_bucket *b, unsigned slot, const void *item,
-                 int64_t ms) {
+/* Marks an item as one without a time, or one that has an end itself, or has not. */
+static inline void mark(struct table_bucket *b, unsigned slot, int64_t ms, bool ends) {
     uint8_t bit = (uint8_t)(1u << slot);
-    b->ttl &= (uint8_t)~bit;
-    b->stays &= (uint8_t)~bit;
-    if (ms < 0) return;
-    b->ttl |= bit;
-    if (!t->ops->ends(item)) b->stays |= bit;
+    b->ttl = (uint8_t)(ms < 0 ? b->ttl & ~bit : b->ttl | bit);
+    b->stays = (uint8_t)(ms < 0 || ends ? b->stays & ~bit : b->stays | bit);
 }
 
 /* Keeps T3 for an item at a place. */
-static void expiry_note(struct table *t, struct table_seg *s, struct table_place at,
-                        const void *item, int64_t ms) {
+static void expiry_note(struct table *t, struct table_seg *s, struct table_place at, int64_t ms,
+                        bool ends) {
     if (ms >= 0) {
         uint16_t units = expiry_units(s, ms);
         if (!at.bucket->ttl || units < at.bucket->minexp) at.bucket->minexp = units;
         seg_due_by(t, s, due_after(ms));
     }
-    mark(t, at.bucket, at.slot, item, ms);
+    mark(at.bucket, at.slot, ms, ends);
 }
 
 /* ---- segments ----------------------------------------------------------------------- */
@@ -325,7 +321,10 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
             s->buckets = old_buckets;
             return false;
         }
-        if (items[i].ttl) expiry_note(t, s, at, items[i].item, t->ops->due_ms(items[i].item));
+        if (!items[i].ttl) continue;
+        bool ends;
+        int64_t ms = t->ops->due_ms(items[i].item, &ends);
+        expiry_note(t, s, at, ms, ends);
     }
     s->count = (uint16_t)n;
     return true;
@@ -499,8 +498,9 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
                 page_place(s->page, s->buckets, slot_home(slot, hash), (uint8_t)hash, item, &at))) {
             s->count++;
             t->count++;
-            int64_t ms = t->ops->due_ms(item);
-            if (ms >= 0) expiry_note(t, s, at, item, ms);
+            bool ends;
+            int64_t ms = t->ops->due_ms(item, &ends);
+            if (ms >= 0) expiry_note(t, s, at, ms, ends);
             return;
         }
         seg_grow(t, s);
@@ -509,9 +509,10 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
 
 void table_replace(struct table *t, uint64_t hash, struct table_place place, void *item) {
     item_put(place.bucket, place.slot, item);
-    int64_t ms = t->ops->due_ms(item);
+    bool ends;
+    int64_t ms = t->ops->due_ms(item, &ends);
     if (ms >= 0 || place.bucket->ttl >> place.slot & 1)
-        expiry_note(t, seg_of(t, hash), place, item, ms);
+        expiry_note(t, seg_of(t, hash), place, ms, ends);
 }
 
 /* Empties a slot; `hash` matters only for an item away from home. */
@@ -699,13 +700,14 @@ static void bucket_expire(struct expiring *x, struct table_bucket *b) {
     for (unsigned m = b->ttl; m; m &= m - 1) {
         unsigned i = (unsigned)__builtin_ctz(m);
         void *item = bucket_item(b, i);
-        int64_t ms = t->ops->due_ms(item);
+        bool ends;
+        int64_t ms = t->ops->due_ms(item, &ends);
         if (ms >= 0 && ms < x->now_ms) {
             item = item_due(x, b, i, item);
             if (!item) continue;
-            ms = t->ops->due_ms(item);
+            ms = t->ops->due_ms(item, &ends);
         }
-        mark(t, b, i, item, ms);
+        mark(b, i, ms, ends);
         if (ms >= 0 && ms < left_ms) left_ms = ms;
     }
     if (left_ms == INT64_MAX) return;

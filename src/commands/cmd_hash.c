@@ -12,22 +12,22 @@ static void get(struct ctx *c) {
     const struct entry *e;
     struct hash_view v;
     if (!hash_read(c, &e, &v)) return;
-    if (unlikely(hash_reply_field(c->r, v, c->argv[2]) == HASH_PAST))
-        hash_let_leave(c, (struct hash_texts){c->argv + 2, 1, 1});
+    if (!hash_reply_field(c->r, v, c->argv[2]))
+        hash_let_leave(c, v, (struct hash_texts){c->argv + 2, 1, 1});
 }
 
 static void get_many(struct ctx *c) {
     const struct entry *e;
     struct hash_view v;
-    bool past = false;
+    bool all = true;
     if (!hash_read(c, &e, &v)) return;
     struct hash_texts fields = {c->argv + 2, (size_t)c->argc - 2, 1};
     reply_array(c->r, fields.n);
     for (size_t i = 0; i < fields.n; i++) {
         hash_prefetch(v.large, fields, i);
-        past |= hash_reply_field(c->r, v, fields.v[i]) == HASH_PAST;
+        all &= hash_reply_field(c->r, v, fields.v[i]);
     }
-    if (unlikely(past)) hash_let_leave(c, fields);
+    if (!all) hash_let_leave(c, v, fields);
 }
 
 static void reply_pair(void *ctx, const struct hash_pair *p) {
@@ -64,15 +64,14 @@ static void length(struct ctx *c) {
     if (hash_read(c, &e, &v)) reply_int(c->r, (int64_t)hash_view_kept(v));
 }
 
-/* The field in argument 2, for commands that reply a number of it: its value, if it is
- * there. It leaves if its time has come. False: another type, as replied. */
+/* The value of the field in argument 2, if it is there; it leaves if its time has come. False:
+ * another type, as replied. Call before the reply, for which the value is good still. */
 static bool look_up(struct ctx *c, struct lp_value *value, bool *there) {
     const struct entry *e;
     struct hash_view v;
     if (!hash_read(c, &e, &v)) return false;
-    enum hash_found found = hash_view_get(v, c->argv[2], value);
-    *there = found == HASH_THERE;
-    if (unlikely(found == HASH_PAST)) hash_let_leave(c, (struct hash_texts){c->argv + 2, 1, 1});
+    *there = hash_view_get(v, c->argv[2], value);
+    if (!*there) hash_let_leave(c, v, (struct hash_texts){c->argv + 2, 1, 1});
     return true;
 }
 

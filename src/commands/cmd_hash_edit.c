@@ -8,15 +8,25 @@
 #define TEXT_OVERHEAD_BYTES 11
 #define TIME_BYTES 10
 
-/* Whether texts of these lengths make a packed hash large (W2). */
-static bool outgrow(const struct config *conf, const uint8_t *packed, struct hash_texts add) {
-    size_t sum = 0;
-    if ((int64_t)(add.n / 2) > conf->hash_listpack_entries) return true;
-    for (size_t i = 0; i < add.n; i++) {
-        if (add.v[i].n > (uint64_t)conf->hash_listpack_bytes) return true;
-        sum += add.v[i].n;
+struct sizes {
+    size_t sum, longest; /* of the texts to be set */
+};
+
+static struct sizes measure(struct hash_texts set) {
+    struct sizes s = {0, 0};
+    for (size_t i = 0; i < set.n; i++) {
+        s.sum += set.v[i].n;
+        if (set.v[i].n > s.longest) s.longest = set.v[i].n;
     }
-    return !lp_safe_to_add(packed, sum);
+    return s;
+}
+
+/* Whether so many texts of these sizes make a packed hash large (W2). */
+static bool outgrow(const struct config *conf, const uint8_t *packed, size_t texts,
+                    struct sizes sizes) {
+    return (int64_t)(texts / 2) > conf->hash_listpack_entries ||
+           sizes.longest > (uint64_t)conf->hash_listpack_bytes ||
+           !lp_safe_to_add(packed, sizes.sum);
 }
 
 /* Copies the listpack, if any, into the edit's buffer, with room for more. */
@@ -35,15 +45,14 @@ static bool convert_packed(struct hash_edit *ed, struct slice old, size_t more) 
            lp_buf_room(&ed->packed, ed->packed.len + more);
 }
 
-/* Makes ed->packed the listpack of ed->e, if there is one, with room for what is planned. */
-static bool open_packed(struct hash_edit *ed, struct hash_plan plan) {
-    struct slice old = ed->e ? entry_packed(ed->e) : slice_of(NULL, 0);
-    bool had_triples = ed->e && entry_encoding(ed->e) == ENC_LISTPACK_EX;
-    ed->triples = had_triples || plan.times;
-    size_t more = plan.set.n * TEXT_OVERHEAD_BYTES;
-    for (size_t i = 0; i < plan.set.n; i++) more += plan.set.v[i].n;
-    if (ed->triples) more += (plan.set.n + plan.times) * TIME_BYTES;
-    if (ed->triples && !had_triples && ed->e) return convert_packed(ed, old, more);
+/* Makes ed->packed the listpack of the view, if there is one, with room for what is planned. */
+static bool open_packed(struct hash_edit *ed, struct hash_view v, const struct hash_plan *plan,
+                        size_t text_bytes) {
+    struct slice old = slice_of(v.packed, v.packed ? lp_bytes(v.packed) : 0);
+    ed->triples = v.triples || plan->times;
+    size_t more = text_bytes + plan->set.n * TEXT_OVERHEAD_BYTES;
+    if (ed->triples) more += (plan->set.n + plan->times) * TIME_BYTES;
+    if (ed->triples && !v.triples && ed->e) return convert_packed(ed, old, more);
     ed->own = ed->e ? db_own_packed(ed->e, more) : NULL;
     if (!ed->own) return copy_packed(ed, old, more);
     ed->packed = lp_buf_fixed(ed->own->data, ed->own->len, ed->own->cap);
@@ -57,6 +66,8 @@ static void make_large(struct hash_edit *ed, const uint8_t *packed, bool triples
 
 bool hash_edit_begin(struct hash_edit *ed, struct ctx *c, struct key k, struct entry *e,
                      struct hash_plan plan) {
+    struct sizes sizes = measure(plan.set);
+    struct hash_view v = hash_look(c, e);
     ed->c = c;
     ed->k = k;
     ed->e = e;
@@ -65,22 +76,20 @@ bool hash_edit_begin(struct hash_edit *ed, struct ctx *c, struct key k, struct e
     ed->packed = lp_buf_heap();
     ed->past = 0;
     ed->made = ed->triples = ed->sets = ed->changed = false;
-    for (size_t i = 0; i < plan.set.n; i++) {
-        if (likely(plan.set.v[i].n <= HASH_TEXT_BYTES_MAX)) continue;
+    ed->may_past = hash_view_may_hide(v);
+    if (unlikely(sizes.longest > HASH_TEXT_BYTES_MAX)) {
         reply_err(c->r, ERR_STRING_LIMIT);
         return false;
     }
-    struct hash_view v = hash_look(c, e);
-    ed->may_past = unlikely(hash_view_next_ms(v) - TABLE_LATE_MS <= v.now_ms);
     if (v.large) {
         ed->large = entry_object(e);
         return true;
     }
-    if (outgrow(c->core->config, v.packed, plan.set)) {
+    if (outgrow(c->core->config, v.packed, plan.set.n, sizes)) {
         make_large(ed, v.packed, v.triples);
         return true;
     }
-    if (open_packed(ed, plan)) return true;
+    if (likely(open_packed(ed, v, &plan, sizes.sum))) return true;
     lp_buf_free(&ed->packed);
     reply_err(c->r, ERR_NO_MEMORY);
     return false;
@@ -96,10 +105,10 @@ static bool remove_field(struct hash_edit *ed, struct slice field) {
 }
 
 bool hash_edit_drop_past(struct hash_edit *ed, struct slice field) {
+    struct hash_view v = hash_edit_view(ed);
     int64_t time_ms;
-    if (likely(!ed->may_past)) return false;
-    if (hash_view_time(hash_edit_view(ed), field, &time_ms) != HASH_PAST) return false;
-    remove_field(ed, field);
+    if (likely(!ed->may_past) || hash_view_time(v, field, &time_ms)) return false;
+    if (!remove_field(ed, field)) return false;
     ed->past++;
     ed->changed = true;
     return true;
@@ -159,9 +168,9 @@ static void put_packed(struct hash_edit *ed) {
 
 static void store(struct hash_edit *ed) {
     if (!ed->large && ed->sets) {
-        size_t entries_max = (size_t)ed->c->core->config->hash_listpack_entries;
-        size_t count = hash_packed_count(ed->packed.p, ed->triples);
-        if (unlikely(count > entries_max)) make_large(ed, ed->packed.p, ed->triples);
+        uint64_t fields_max = (uint64_t)ed->c->core->config->hash_listpack_entries;
+        if (unlikely(lp_count(ed->packed.p) > fields_max * hash_packed_step(ed->triples)))
+            make_large(ed, ed->packed.p, ed->triples);
     }
     if (ed->made) {
         db_put_object(ed->c->db, ed->k, TYPE_HASH, ed->large);
@@ -178,24 +187,26 @@ static void tell(const struct hash_edit *ed, enum feed_class class, const char *
 }
 
 void hash_edit_finish(struct hash_edit *ed, const char *event, const char *event_2) {
-    bool empty = hash_view_kept(hash_edit_view(ed)) == 0;
+    bool empty = ed->large ? !hash_value_count(ed->large) : lp_is_empty(ed->packed.p);
     if (ed->changed && !empty) store(ed);
     if (ed->made) hash_value_free(ed->large);
     lp_buf_free(&ed->packed);
     if (!ed->changed) return;
-    if (empty) db_delete(ed->c->db, ed->k);
-    ed->c->core->ks->expired_fields += ed->past;
-    if (unlikely(ed->past)) tell(ed, FEED_HASH, "hexpired");
+    if (unlikely(empty)) db_delete(ed->c->db, ed->k);
+    if (unlikely(ed->past)) {
+        ed->c->core->ks->expired_fields += ed->past;
+        tell(ed, FEED_HASH, "hexpired");
+    }
     tell(ed, FEED_HASH, event);
     tell(ed, FEED_HASH, event_2);
     if (empty) tell(ed, FEED_GENERIC, "del");
 }
 
-void hash_let_leave(struct ctx *c, struct hash_texts fields) {
+void hash_let_leave(struct ctx *c, struct hash_view v, struct hash_texts fields) {
     struct hash_edit ed;
+    if (likely(!hash_view_may_hide(v)) || c->core->ks->expire_paused) return;
     struct key k = ctx_key(c, 1);
     struct entry *e = db_peek(c->db, k);
-    if (c->core->ks->expire_paused || !e) return;
     if (!hash_edit_begin(&ed, c, k, e, (struct hash_plan){.times = 0})) return;
     for (size_t i = 0; i < fields.n; i += fields.step) hash_edit_drop_past(&ed, fields.v[i]);
     hash_edit_finish(&ed, NULL, NULL);

@@ -59,7 +59,7 @@ static inline struct hash_view hash_edit_view(const struct hash_edit *ed) {
  * new. */
 bool hash_edit_set(struct hash_edit *ed, struct slice field, struct slice value, int64_t time_ms);
 
-/* Gives a field that is there (HASH_THERE) another time, or HASH_NO_TIME. */
+/* Gives a field that is shown another time, or HASH_NO_TIME. */
 void hash_edit_set_time(struct hash_edit *ed, struct slice field, int64_t time_ms);
 
 /* True if it was there. */

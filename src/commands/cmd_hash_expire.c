@@ -122,9 +122,10 @@ static bool parse_expire(struct ctx *c, int64_t base_ms, int64_t unit_ms, struct
 /* Gives a field the time, or deletes it if that has come. */
 static int set_time(struct hash_edit *ed, const struct expire *x, struct slice field) {
     int64_t time_ms;
-    enum hash_found found = hash_view_time(hash_edit_view(ed), field, &time_ms);
-    if (found == HASH_PAST) hash_edit_drop_past(ed, field);
-    if (found != HASH_THERE) return NO_FIELD;
+    if (!hash_view_time(hash_edit_view(ed), field, &time_ms)) {
+        hash_edit_drop_past(ed, field);
+        return NO_FIELD;
+    }
     if (!condition_holds(x->condition, time_ms, x->when_ms)) return NOT_MET;
     if (x->when_ms <= ed->c->core->now_ms) {
         hash_edit_delete(ed, field);
@@ -173,7 +174,7 @@ static void expire_at_ms(struct ctx *c) { expire(c, 0, 1); }
 /* Takes the time from a field. */
 static int take_time(struct hash_edit *ed, struct slice field) {
     int64_t time_ms;
-    if (hash_view_time(hash_edit_view(ed), field, &time_ms) != HASH_THERE) return NO_FIELD;
+    if (!hash_view_time(hash_edit_view(ed), field, &time_ms)) return NO_FIELD;
     if (time_ms == HASH_NO_TIME) return NO_TIME;
     hash_edit_set_time(ed, field, HASH_NO_TIME);
     return DONE;
@@ -208,7 +209,7 @@ static void reply_times(struct ctx *c, int64_t base_ms, int64_t unit_ms) {
     for (size_t i = 0; i < fields.n; i++) {
         int64_t time_ms;
         hash_prefetch(v.large, fields, i);
-        if (hash_view_time(v, fields.v[i], &time_ms) != HASH_THERE) {
+        if (!hash_view_time(v, fields.v[i], &time_ms)) {
             reply_int(c->r, NO_FIELD);
         } else if (time_ms == HASH_NO_TIME) {
             reply_int(c->r, NO_TIME);
@@ -293,14 +294,14 @@ static bool parse_get(struct ctx *c, struct options *o) {
 
 /* Without an option: as HMGET. */
 static void get_values(struct ctx *c, const struct entry *e, struct hash_texts fields) {
-    bool past = false;
+    bool all = true;
     struct hash_view v = hash_look(c, e);
     reply_array(c->r, fields.n);
     for (size_t i = 0; i < fields.n; i++) {
         hash_prefetch(v.large, fields, i);
-        past |= hash_reply_field(c->r, v, fields.v[i]) == HASH_PAST;
+        all &= hash_reply_field(c->r, v, fields.v[i]);
     }
-    if (past) hash_let_leave(c, fields);
+    if (!all) hash_let_leave(c, v, fields);
 }
 
 /* What HGETEX does to a field that is there; true if its time changed. */
@@ -326,7 +327,7 @@ static void get_ex(struct ctx *c) {
     reply_array(c->r, o.fields.n);
     for (size_t i = 0; i < o.fields.n; i++) {
         hash_prefetch(ed.large, o.fields, i);
-        if (hash_reply_field(c->r, hash_edit_view(&ed), o.fields.v[i]) == HASH_THERE) {
+        if (hash_reply_field(c->r, hash_edit_view(&ed), o.fields.v[i])) {
             there = true;
             changed |= change_term(&ed, &o, o.fields.v[i]);
         } else {
@@ -406,14 +407,11 @@ static bool parse_set(struct ctx *c, struct options *o) {
 static bool options_hold(struct ctx *c, const struct entry *e, const struct options *o) {
     struct hash_view v = hash_look(c, e);
     struct lp_value value;
-    bool past = false;
     if ((o->if_new && e) || (o->if_there && !e)) return false;
     if (!o->if_fields && !o->if_fields_new) return true;
     for (size_t i = 0; i < o->fields.n; i += 2) {
-        enum hash_found found = hash_view_get(v, o->fields.v[i], &value);
-        past |= found == HASH_PAST;
-        if ((found == HASH_THERE) == o->if_fields) continue;
-        if (past) hash_let_leave(c, (struct hash_texts){o->fields.v, i + 2, 2});
+        if (hash_view_get(v, o->fields.v[i], &value) == o->if_fields) continue;
+        hash_let_leave(c, v, (struct hash_texts){o->fields.v, i + 2, 2});
         return false;
     }
     return true;

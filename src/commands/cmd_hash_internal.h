@@ -61,21 +61,21 @@ static inline void hash_reply_text(struct reply *r, const struct lp_value *v) {
     }
 }
 
-/* The value of a field, or null. */
-static inline enum hash_found hash_reply_field(struct reply *r, struct hash_view v,
-                                               struct slice field) {
+/* The value of a field, or null and false. */
+static inline bool hash_reply_field(struct reply *r, struct hash_view v, struct slice field) {
     struct lp_value value;
-    enum hash_found found = hash_view_get(v, field, &value);
-    if (likely(found == HASH_THERE)) {
+    bool there = hash_view_get(v, field, &value);
+    if (there) {
         hash_reply_text(r, &value);
     } else {
         reply_null(r);
     }
-    return found;
+    return there;
 }
 
-/* Lets those of the fields leave whose time has come. The hash in argument 1 may be gone then. */
-void hash_let_leave(struct ctx *c, struct hash_texts fields);
+/* Lets those of the fields leave whose time has come, not all having been found in v, the hash in
+ * argument 1, which may be gone then. */
+void hash_let_leave(struct ctx *c, struct hash_view v, struct hash_texts fields);
 
 /* Reads FIELDS, a number and as many fields from argument `at` on, nothing behind them; false: an
  * error was replied, `not_positive` for a number that is none. */

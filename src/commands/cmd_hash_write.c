@@ -54,7 +54,7 @@ void hash_setnx(struct ctx *c) {
     struct key k = ctx_key(c, 1);
     struct hash_texts pair = {c->argv + 2, 2, 2};
     if (!hash_find(c, k, &e)) return;
-    if (hash_view_get(hash_look(c, e), c->argv[2], &value) == HASH_THERE) {
+    if (hash_view_get(hash_look(c, e), c->argv[2], &value)) {
         reply_int(c->r, 0);
     } else if (set_pairs(c, k, e, pair, HASH_NO_TIME, "hset") >= 0) {
         reply_int(c->r, 1);
@@ -77,7 +77,7 @@ void hash_incrby(struct ctx *c) {
     char text[NUM_INT_BYTES_MAX];
     struct key k = ctx_key(c, 1);
     if (!ctx_int(c, 3, &by) || !hash_find(c, k, &e)) return;
-    if (hash_view_get(hash_look(c, e), c->argv[2], &old) == HASH_THERE) {
+    if (hash_view_get(hash_look(c, e), c->argv[2], &old)) {
         v = old.i;
         if (old.text.p && !num_parse_i64(old.text, &v)) {
             reply_err(c->r, ERR_HASH_NOT_INT);
@@ -108,7 +108,7 @@ void hash_incrbyfloat(struct ctx *c) {
         return;
     }
     if (!hash_find(c, k, &e)) return;
-    if (hash_view_get(hash_look(c, e), c->argv[2], &old) == HASH_THERE) {
+    if (hash_view_get(hash_look(c, e), c->argv[2], &old)) {
         v = (long double)old.i;
         if (old.text.p && !num_parse_ld(old.text, &v)) {
             reply_err(c->r, ERR_HASH_NOT_FLOAT);
@@ -152,7 +152,7 @@ void hash_getdel(struct ctx *c) {
     for (size_t i = 0; i < fields.n; i++) {
         if (!e) {
             reply_null(c->r);
-        } else if (hash_reply_field(c->r, hash_edit_view(&ed), fields.v[i]) == HASH_THERE) {
+        } else if (hash_reply_field(c->r, hash_edit_view(&ed), fields.v[i])) {
             deleted |= hash_edit_delete(&ed, fields.v[i]);
         } else {
             hash_edit_drop_past(&ed, fields.v[i]);

@@ -176,7 +176,7 @@ static int take_pairs(struct dump_load *load, enum rdb_form form, const uint8_t 
 
 static int take_triples(struct dump_load *load, struct slice bytes) {
     const uint8_t *lp = (const uint8_t *)bytes.p;
-    if (!lp_check(lp, bytes.n, 3) || lp_end(lp) == LP_HEAD_BYTES) return RDB_CORRUPT;
+    if (!lp_check(lp, bytes.n, 3) || lp_is_empty(lp)) return RDB_CORRUPT;
     if (!lp_unique(lp, 3) || !hash_packed_times_check(lp, HASH_TIME_MS_END)) return RDB_CORRUPT;
     if (hash_packed_count(lp, true) > (uint64_t)load->config->hash_listpack_entries) {
         become_large(load, hash_value_unpack(lp, true));

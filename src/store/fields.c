@@ -31,12 +31,11 @@ int64_t fields_due_ms(const struct entry *e) {
 /* ---- the mark ----------------------------------------------------------------------- */
 
 static void set_mark(struct db *db, struct entry *e, bool on) {
-    if (on == ((e->flags & ENTRY_FIELDS) != 0)) return;
-    e->flags ^= ENTRY_FIELDS;
-    db->shelf->timed_hashes += on ? 1 : (size_t)-1;
+    if (!on) fields_forget(db, e);
+    if (!on || e->flags & ENTRY_FIELDS) return;
+    e->flags |= ENTRY_FIELDS;
+    db->shelf->timed_hashes++;
 }
-
-void fields_forget(struct db *db, struct entry *e) { set_mark(db, e, false); }
 
 void db_fields_changed(struct db *db, struct key k, struct entry *e) {
     struct table *t = &db->shelf->table;

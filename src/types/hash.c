@@ -12,14 +12,12 @@
 
 static struct slice member_key(const void *item) { return hash_member_field(item); }
 
-static int64_t member_due_ms(const void *item) { return hash_member_time(item); }
-
-static bool member_ends(const void *item) {
-    (void)item;
-    return true;
+static int64_t member_due_ms(const void *item, bool *ends) {
+    *ends = true;
+    return hash_member_time(item);
 }
 
-static const struct table_ops member_ops = {member_key, member_due_ms, member_ends};
+static const struct table_ops member_ops = {member_key, member_due_ms};
 
 static inline size_t text_room(size_t n, size_t far) { return n < far ? n : n + sizeof(uint32_t); }
 
@@ -282,47 +280,57 @@ static void count_pair(void *ctx, const struct hash_pair *p) {
     ++*(size_t *)ctx;
 }
 
+bool hash_view_may_hide(struct hash_view v) {
+    if (v.triples) return hash_packed_next_ms(v.packed) <= v.now_ms;
+    if (likely(!v.large || !v.large->timed)) return false;
+    return hash_value_next_ms(v.large) - TABLE_LATE_MS <= v.now_ms;
+}
+
 size_t hash_view_count(struct hash_view v) {
     size_t kept = hash_view_kept(v), shown = 0;
+    if (likely(!hash_view_may_hide(v))) return kept;
     if (v.triples) return kept - hash_packed_past(v.packed, v.now_ms);
-    if (likely(!v.large || !v.large->timed)) return kept;
-    if (hash_value_next_ms(v.large) - TABLE_LATE_MS >= v.now_ms) return kept;
     hash_view_each(v, count_pair, &shown);
     return shown;
 }
 
-static enum hash_found found_at(struct hash_view v, int64_t time_ms) {
-    return time_ms == HASH_NO_TIME || time_ms >= v.now_ms ? HASH_THERE : HASH_PAST;
+static bool shows(struct hash_view v, int64_t time_ms) {
+    return time_ms == HASH_NO_TIME || time_ms >= v.now_ms;
 }
 
 static size_t find_packed(struct hash_view v, struct slice field) {
-    return v.packed ? hash_packed_find(v.packed, v.triples, field) : LP_NONE;
+    size_t at = v.packed ? hash_packed_find(v.packed, v.triples, field) : LP_NONE;
+    if (likely(!v.triples) || at == LP_NONE) return at;
+    return shows(v, hash_packed_time(v.packed, true, at)) ? at : LP_NONE;
 }
 
-enum hash_found hash_view_get(struct hash_view v, struct slice field, struct lp_value *value) {
+static const struct hash_member *find_large(struct hash_view v, struct slice field) {
+    const struct hash_member *m = hash_value_find(v.large, field);
+    return m && hash_view_shows(v, m) ? m : NULL;
+}
+
+bool hash_view_get(struct hash_view v, struct slice field, struct lp_value *value) {
     if (v.large) {
-        const struct hash_member *m = hash_value_find(v.large, field);
-        if (!m) return HASH_ABSENT;
-        *value = (struct lp_value){hash_member_value(m), 0};
-        return found_at(v, hash_member_time(m));
+        const struct hash_member *m = find_large(v, field);
+        if (m) *value = (struct lp_value){hash_member_value(m), 0};
+        return m != NULL;
     }
     size_t at = find_packed(v, field);
-    if (at == LP_NONE) return HASH_ABSENT;
+    if (at == LP_NONE) return false;
     *value = lp_get(v.packed, lp_after(v.packed, at));
-    return found_at(v, hash_packed_time(v.packed, v.triples, at));
+    return true;
 }
 
-enum hash_found hash_view_time(struct hash_view v, struct slice field, int64_t *time_ms) {
+bool hash_view_time(struct hash_view v, struct slice field, int64_t *time_ms) {
     if (v.large) {
-        const struct hash_member *m = hash_value_find(v.large, field);
-        if (!m) return HASH_ABSENT;
-        *time_ms = hash_member_time(m);
-    } else {
-        size_t at = find_packed(v, field);
-        if (at == LP_NONE) return HASH_ABSENT;
-        *time_ms = hash_packed_time(v.packed, v.triples, at);
+        const struct hash_member *m = find_large(v, field);
+        if (m) *time_ms = hash_member_time(m);
+        return m != NULL;
     }
-    return found_at(v, *time_ms);
+    size_t at = find_packed(v, field);
+    if (at == LP_NONE) return false;
+    *time_ms = hash_packed_time(v.packed, v.triples, at);
+    return true;
 }
 
 struct pairs {
@@ -351,6 +359,6 @@ void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct ha
         at = lp_read(v.packed, at, &p.value);
         if (v.triples) at = lp_read(v.packed, at, &time);
         p.time_ms = time.i ? time.i : HASH_NO_TIME;
-        if (found_at(v, p.time_ms) == HASH_THERE) visit(ctx, &p);
+        if (shows(v, p.time_ms)) visit(ctx, &p);
     }
 }

@@ -150,15 +150,12 @@ struct hash_pair {
 size_t hash_view_count(struct hash_view v);
 size_t hash_view_kept(struct hash_view v);
 
-enum hash_found {
-    HASH_ABSENT,
-    HASH_THERE,
-    HASH_PAST, /* it is kept, but not shown */
-};
+/* Whether some field may be kept that is not shown. O(1). */
+bool hash_view_may_hide(struct hash_view v);
 
-/* Looks for a field: its value and its time, if it is kept. */
-enum hash_found hash_view_get(struct hash_view v, struct slice field, struct lp_value *value);
-enum hash_found hash_view_time(struct hash_view v, struct slice field, int64_t *time_ms);
+/* The value of a field, its time or HASH_NO_TIME; false if it is not shown. */
+bool hash_view_get(struct hash_view v, struct slice field, struct lp_value *value);
+bool hash_view_time(struct hash_view v, struct slice field, int64_t *time_ms);
 
 /* Visits what is shown: of a listpack in its order. */
 void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
@@ -166,8 +163,7 @@ void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct ha
 
 /* Whether a member is shown. */
 static inline bool hash_view_shows(struct hash_view v, const struct hash_member *m) {
-    int64_t ms = hash_member_time(m);
-    return ms == HASH_NO_TIME || ms >= v.now_ms;
+    return likely(!(m->head & HASH_TIMED)) || hash_member_time(m) >= v.now_ms;
 }
 
 /* As hash_value_next_ms, of either form. */

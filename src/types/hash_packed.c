@@ -15,7 +15,7 @@ int64_t hash_packed_time(const uint8_t *lp, bool triples, size_t at) {
 }
 
 int64_t hash_packed_next_ms(const uint8_t *lp) {
-    if (lp_end(lp) == LP_HEAD_BYTES) return INT64_MAX;
+    if (lp_is_empty(lp)) return INT64_MAX;
     int64_t ms = hash_packed_time(lp, true, LP_HEAD_BYTES);
     return ms == HASH_NO_TIME ? INT64_MAX : ms + 1;
 }

@@ -23,9 +23,12 @@ static struct slice key_of(const void *p) {
     const struct item *it = p;
     return slice_of(it->key, (size_t)it->n);
 }
-static int64_t expire_of(const void *p) { return ((const struct item *)p)->expire_ms; }
-static bool ends(const void *p) { return !((const struct item *)p)->stays; }
-static const struct table_ops ops = {key_of, expire_of, ends};
+static int64_t due_of(const void *p, bool *ends) {
+    const struct item *it = p;
+    *ends = !it->stays;
+    return it->expire_ms;
+}
+static const struct table_ops ops = {key_of, due_of};
 
 static struct wheel wheel;
 static struct table table;
