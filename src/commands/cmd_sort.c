@@ -255,7 +255,7 @@ static bool look_up(struct sort *s, const struct pattern *p, const struct lp_val
     if (!e) return false;
     if (p->has_field)
         return entry_type(e) == TYPE_HASH &&
-               hash_view_get(hash_view_of(e), p->field, &found->value);
+               hash_view_get(hash_look(s->c, e), p->field, &found->value);
     if (entry_type(e) != TYPE_STRING) return false;
     if (entry_encoding(e) == ENC_INT) {
         found->value = (struct lp_value){.i = entry_int(e)};

@@ -20,6 +20,7 @@ extern const struct row hll_rows[];
 extern const struct row lane_rows[];
 extern const struct row list_rows[];
 extern const struct row list_block_rows[];
+extern const struct row hash_expire_rows[];
 extern const struct row hash_import_rows[];
 extern const struct row hash_rows[];
 extern const struct row object_rows[];

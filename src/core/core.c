@@ -83,6 +83,13 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
     feed_wake(&core->feed, db->id, hash_bytes(name.p, name.n));
 }
 
+static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all) {
+    struct core *core = ctx;
+    uint64_t hash = key_of(entry_key(e)).hash;
+    feed_key(&core->feed, db->id, FEED_HASH, "hexpired", hash);
+    if (all) feed_key(&core->feed, db->id, FEED_GENERIC, "del", hash);
+}
+
 struct core *core_new(struct config *config, const struct row *const *families,
                       struct work_pool *work) {
     struct core *core = mem_calloc(sizeof *core);
@@ -92,6 +99,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core->ks = keyspace_new(config->databases);
     core->ks->on_leave = on_leave;
     core->ks->on_leave_ctx = core;
+    core->ks->on_fields = on_fields;
+    core->ks->on_fields_ctx = core;
     core->rows = row_table_new(families);
     core->slowlog = slowlog_new(config);
     core->latency = latency_new(config);
@@ -181,16 +190,12 @@ static void keep_reserve(struct core *core) {
 bool core_turn_end(struct core *core) {
     bool more = expire(core);
     if (blocked_expire(core)) more = true; /* replies are to be sent */
-    if (unlikely(core->after_due)) {
-        exec_after(core);
-        more = true;
-    }
     if (unlikely(core->evict_more)) {
         core_evict(core);
         more = more || core->evict_more;
     }
-    if (unlikely(blocked_is_due(core))) { /* by time, or by keys that left by themselves */
-        blocked_serve(core);
+    if (unlikely(core->after_due)) { /* by time, or by keys that left by themselves */
+        exec_after(core);
         more = true;
     }
     send_garbage(core);

@@ -289,6 +289,7 @@ static void put_traffic(const struct core *core, FILE *out) {
 static void put_keys_stats(const struct core *core, FILE *out) {
     const struct keyspace *ks = core->ks;
     fprintf(out,
+            "expired_subkeys:%" PRIu64 "\r\n"
             "expired_keys:%" PRIu64 "\r\n"
             "expired_stale_perc:0.00\r\n"
             "expired_time_cap_reached_count:0\r\n"
@@ -299,8 +300,9 @@ static void put_keys_stats(const struct core *core, FILE *out) {
             "current_eviction_exceeded_time:0\r\n"
             "keyspace_hits:%" PRIu64 "\r\n"
             "keyspace_misses:%" PRIu64 "\r\n",
-            ks->expired, core->stats.expire_us / 1000, ks->evicted, core->stats.evicted_clients,
-            (core->stats.evict_stalls_us / 1000), ks->hits, ks->misses);
+            ks->expired_fields, ks->expired, core->stats.expire_us / 1000, ks->evicted,
+            core->stats.evicted_clients, (core->stats.evict_stalls_us / 1000), ks->hits,
+            ks->misses);
     fputs("pubsub_channels:0\r\n"
           "pubsub_patterns:0\r\n"
           "pubsubshard_channels:0\r\n"
@@ -467,8 +469,8 @@ static void put_keyspace(struct core *core, FILE *out) {
     for (int i = 0; i < core->ks->db_count; i++) {
         const struct db *db = &core->ks->dbs[i];
         if (!db_size(db)) continue;
-        fprintf(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%" PRId64 "\r\n", i, db_size(db),
-                db_ttl_size(db), db_ttl_average_ms(db));
+        fprintf(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%" PRId64 ",subexpiry=%zu\r\n", i,
+                db_size(db), db_ttl_size(db), db_ttl_average_ms(db), db->shelf->timed_hashes);
     }
 }
 
