@@ -27,9 +27,18 @@ static void tail_moved(struct stream *s) {
     stream_place_set(stream_tree_end(&s->nodes, true), (uintptr_t)s->tail.p);
 }
 
+static void pack_nodes(struct stream *s) {
+    struct stream_place p = stream_tree_end(&s->nodes, false);
+    for (; p.leaf && !is_tail(s, p); p = stream_place_next(p)) {
+        uint64_t ref = stream_place_ref(p);
+        stream_place_set(p, stream_heap_pack(&s->heap, ref, lp_bytes(stream_ref_lp(ref))));
+    }
+}
+
 /* Makes the last node one that is kept in the heap, before another comes behind it. */
 static void tail_close(struct stream *s) {
     if (!s->tail.len) return;
+    if (stream_heap_is_due(&s->heap)) pack_nodes(s);
     stream_place_set(stream_tree_end(&s->nodes, true), stream_heap_keep(&s->heap, &s->tail));
     if (s->tail.cap > TAIL_KEPT_BYTES_MAX) lp_buf_free(&s->tail);
 }
@@ -143,6 +152,7 @@ struct stream *stream_copy(const struct stream *s) {
     struct stream_place p = stream_tree_end(&s->nodes, false);
     for (; p.leaf; p = stream_place_next(p)) {
         const uint8_t *lp = lp_of(p);
+        if (stream_heap_is_due(&copy->heap)) pack_nodes(copy);
         stream_tree_push(&copy->nodes, stream_place_base(p),
                          stream_heap_copy(&copy->heap, lp, lp_bytes(lp)));
     }

@@ -169,11 +169,16 @@ void stream_groups_copy(struct stream *to, const struct stream *from) {
 
 /* ---- what a group has read ---- */
 
-/* Whether an entry was deleted from an ID on, as far as is known. */
-static bool deleted_from(const struct stream *s, struct stream_id id) {
-    const struct stream_state *st = &s->state;
+/* Whether there is a hole among the entries that are left, as far as is known: one before them is
+ * none. */
+static bool has_hole(const struct stream_state *st) {
     return st->length && !stream_id_is_zero(st->deleted_max) &&
-           stream_id_cmp(id, st->deleted_max) <= 0;
+           stream_id_cmp(st->deleted_max, st->first) >= 0;
+}
+
+/* The same, from an ID on. */
+static bool has_hole_from(const struct stream_state *st, struct stream_id id) {
+    return has_hole(st) && stream_id_cmp(id, st->deleted_max) <= 0;
 }
 
 int64_t stream_added_until(const struct stream *s, struct stream_id id) {
@@ -181,15 +186,12 @@ int64_t stream_added_until(const struct stream *s, struct stream_id id) {
     int to_last = stream_id_cmp(id, st->last), to_first = stream_id_cmp(id, st->first);
     if (!st->added) return 0;
     if (to_last == 0 || (!st->length && to_last < 0)) return (int64_t)st->added;
-    if (to_last > 0 || to_first > 0) return STREAM_READ_UNKNOWN;
-    if (!stream_id_is_zero(st->deleted_max) && stream_id_cmp(st->deleted_max, st->first) >= 0) {
-        return STREAM_READ_UNKNOWN;
-    }
+    if (to_last > 0 || to_first > 0 || has_hole(st)) return STREAM_READ_UNKNOWN;
     return (int64_t)(st->added - st->length + (to_first == 0));
 }
 
 void stream_group_advance(const struct stream *s, struct stream_group *g, struct stream_id id) {
-    if (g->entries_read != STREAM_READ_UNKNOWN && !deleted_from(s, id)) {
+    if (g->entries_read != STREAM_READ_UNKNOWN && !has_hole_from(&s->state, id)) {
         g->entries_read++;
     } else if (s->state.added) {
         g->entries_read = stream_added_until(s, id);
@@ -201,7 +203,7 @@ bool stream_group_lag(const struct stream *s, const struct stream_group *g, int6
     int64_t read = g->entries_read;
     *lag = 0;
     if (!s->state.added) return true;
-    if (read == STREAM_READ_UNKNOWN || deleted_from(s, g->last)) {
+    if (read == STREAM_READ_UNKNOWN || has_hole_from(&s->state, g->last)) {
         read = stream_added_until(s, g->last);
         if (read == STREAM_READ_UNKNOWN) return false;
     }

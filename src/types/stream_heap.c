@@ -29,9 +29,12 @@ static uint64_t block_keep(struct stream_heap *h, const uint8_t *lp, size_t n) {
 
 /* A pack with room for a node; NULL if it is to be a block. */
 static struct stream_pack *pack_for(struct stream_heap *h, size_t n) {
-    if (n > STREAM_PACK_NODE_BYTES_MAX) return NULL;
+    if (!h->in_packs || n > STREAM_PACK_NODE_BYTES_MAX) return NULL;
     if (h->open && STREAM_PACK_BYTES - h->open->used >= place_bytes(n)) return h->open;
-    if (h->bytes < STREAM_PACKS_FROM_BYTES) return NULL;
+    if (h->bytes < STREAM_PACKS_UNTIL_BYTES) {
+        h->in_packs = false;
+        return NULL;
+    }
     h->open = slab_span_take();
     *h->open = (struct stream_pack){.used = sizeof *h->open};
     h->bytes += SLAB_SPAN_BYTES;
@@ -66,6 +69,15 @@ uint64_t stream_heap_keep(struct stream_heap *h, struct lp_buf *b) {
     uint64_t ref = (uintptr_t)b->p;
     *b = lp_buf_heap();
     return ref;
+}
+
+uint64_t stream_heap_pack(struct stream_heap *h, uint64_t ref, size_t n) {
+    h->in_packs = true;
+    struct stream_pack *pack = ref & IN_PACK ? NULL : pack_for(h, n);
+    if (!pack) return ref;
+    uint64_t packed = pack_keep(pack, stream_ref_lp(ref), n);
+    stream_heap_free(h, ref, n);
+    return packed;
 }
 
 struct stream_pack *stream_heap_free(struct stream_heap *h, uint64_t ref, size_t n) {

@@ -1,14 +1,14 @@
 /* stream_heap.h - the memory of a stream's finished nodes, which hardly change any more.
  *
- * Nodes of a stream that is small lie in blocks of the allocator each, whose sizes are up to a
- * fifth too large. Of one that is not, new nodes lie one behind the other in packs, which are spans
- * (base/slab): little is lost, a worker has touched their pages, and what is trimmed goes back by
- * the span.
+ * Nodes of a small stream lie in blocks of the allocator each, whose sizes are up to a fifth too
+ * large. When there are many they move, and from then on new ones lie one behind the other in
+ * packs, which are spans (base/slab): little is lost, a worker has touched their pages, and what is
+ * trimmed goes back by the span.
  *
- * M1  A node keeps its place until it is freed. A pack is freed with its last node; the place of
- *     one that went is not used again before.
- * M2  A reference is a node's address, which is even, the lowest bit being set in packs.
- * Threads: the stream's. Cost: O(1) and a copy of the node.
+ * M1  A node keeps its place, but for the functions below that move it. A pack is freed with its
+ * last node; the place of one that went is not used again before. M2  A reference is a node's
+ * address, which is even, the lowest bit being set in packs. Threads: the stream's. Cost: O(1) and
+ * a copy of the node.
  */
 #ifndef TYPES_STREAM_HEAP_H
 #define TYPES_STREAM_HEAP_H
@@ -16,13 +16,15 @@
 #include "base/slab.h"
 #include "types/lp_buf.h"
 
-/* What is used of a span, and how much a stream has before it gets the first: some eight times. */
+/* What is used of a span; how much there is when packs begin, and when no more are begun. */
 #ifdef STRESS
 #define STREAM_PACK_BYTES 1000
-#define STREAM_PACKS_FROM_BYTES 2000
+#define STREAM_PACKS_FROM_BYTES ((size_t)2000)
+#define STREAM_PACKS_UNTIL_BYTES 700
 #else
 #define STREAM_PACK_BYTES SLAB_SPAN_BYTES
-#define STREAM_PACKS_FROM_BYTES ((size_t)512 * 1024)
+#define STREAM_PACKS_FROM_BYTES ((size_t)256 * 1024)
+#define STREAM_PACKS_UNTIL_BYTES ((size_t)128 * 1024)
 #endif
 #define STREAM_PACK_NODE_BYTES_MAX (STREAM_PACK_BYTES / 4) /* larger ones have blocks */
 
@@ -34,6 +36,7 @@ struct stream_pack {
 
 struct stream_heap {
     struct stream_pack *open; /* with room for more; NULL: none */
+    bool in_packs;            /* where new nodes are put */
     size_t bytes;             /* of packs and blocks */
     size_t blocks;            /* how many they are */
 };
@@ -48,6 +51,16 @@ uint64_t stream_heap_keep(struct stream_heap *h, struct lp_buf *b);
 
 /* Keeps a copy of n bytes. */
 uint64_t stream_heap_copy(struct stream_heap *h, const uint8_t *lp, size_t n);
+
+/* Whether it is time for packs. If so, the owner puts every node there is through stream_heap_pack,
+ * in order, once: there are few. */
+static inline bool stream_heap_is_due(const struct stream_heap *h) {
+    return !h->in_packs && h->bytes >= STREAM_PACKS_FROM_BYTES;
+}
+
+/* Puts a node of n bytes into a pack, if it is in a block and not too large; returns the reference.
+ */
+uint64_t stream_heap_pack(struct stream_heap *h, uint64_t ref, size_t n);
 
 /* Frees a node. The heap itself needs no more than that. Returns its pack when that is still
  * there, with less than half of its nodes, and will not get more: moving them frees it. Else NULL.

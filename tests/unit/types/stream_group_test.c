@@ -308,6 +308,8 @@ static void what_was_read_is_known_as_far_as_it_can_be(void) {
     CU_ASSERT_EQUAL(stream_added_until(s, (struct stream_id){11, 0}), STREAM_READ_UNKNOWN);
     stream_group_set(g, (struct stream_id){10, 0}, 100);
     CU_ASSERT(stream_group_lag(s, g, &lag) && lag == -90);
+    stream_group_set(g, (struct stream_id){4, 0}, 20); /* it is none from there on either */
+    CU_ASSERT(stream_group_lag(s, g, &lag) && lag == -10);
     stream_trim(s, &(struct stream_trim){.length_max = 0});
     CU_ASSERT_EQUAL(stream_added_until(s, (struct stream_id){7, 0}), 10);
     stream_free(s);

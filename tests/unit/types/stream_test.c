@@ -393,9 +393,12 @@ static void entries_take_little_more_than_their_bytes(void) {
 #ifndef STRESS
     CU_ASSERT(stream_memory(s) < bytes + bytes / 20);
     CU_ASSERT(stream_memory(s) < (size_t)(13.3 * N));
-    CU_ASSERT(stream_free_cost(s) < N / 400);
+    CU_ASSERT(stream_free_cost(s) < N / 1000);
 #endif
     CU_ASSERT_EQUAL(stream_node_count(s), N / 100);
+    struct stream *copy = stream_copy(s);
+    CU_ASSERT(stream_memory(copy) <= stream_memory(s) + 65536);
+    stream_free(copy);
     stream_free(s);
 }
 
