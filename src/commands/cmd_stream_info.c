@@ -118,7 +118,7 @@ static void reply_pel(struct reply *r, const struct stream_pel *pel, uint64_t ma
         reply_array(r, of_group ? 4 : 3);
         stream_reply_id(r, nack->id);
         if (of_group) {
-            reply_bulk(r, nack->consumer ? nack->consumer->name : slice_of(NULL, 0));
+            reply_bulk(r, nack->consumer ? nack->consumer->name : slice_cstr(""));
         }
         reply_int(r, nack->delivered_ms);
         reply_int(r, (int64_t)nack->deliveries);

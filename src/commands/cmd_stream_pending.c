@@ -105,7 +105,7 @@ static void show_pending(struct ctx *c, const struct stream_pel *pel, const stru
         int64_t idle_ms = idle_of(c, nack) < 0 ? 0 : idle_of(c, nack);
         reply_array(c->r, 4);
         stream_reply_id(c->r, nack->id);
-        reply_bulk(c->r, nack->consumer ? nack->consumer->name : slice_of(NULL, 0));
+        reply_bulk(c->r, nack->consumer ? nack->consumer->name : slice_cstr(""));
         reply_int(c->r, nack->consumer ? idle_ms : -1);
         reply_int(c->r, (int64_t)nack->deliveries);
         count++;
