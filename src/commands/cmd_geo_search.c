@@ -313,7 +313,8 @@ static void store_found(struct ctx *c, const struct search *s, const struct foun
         zset_value_gather(z, member, score, &added);
         if (member.n > longest) longest = member.n;
     }
-    zset_write_new(c, ctx_key(c, s->store_at), &w);
+    zset_write_new(&w, zset_limits(c));
+    w.key = ctx_key(c, s->store_at);
     zset_edit_take(&w.edit, z, longest);
     zset_write_store(c, &w, takes_area(s) ? "geosearchstore" : "georadiusstore");
 }

@@ -7,6 +7,7 @@
  */
 #include "commands/cmd_hash_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 
 static void get(struct ctx *c) {
     const struct entry *e;
@@ -38,25 +39,40 @@ static void reply_pair(void *ctx, const struct hash_pair *p) {
 static void reply_name(void *ctx, const struct hash_pair *p) { hash_reply_text(ctx, &p->field); }
 static void reply_value(void *ctx, const struct hash_pair *p) { hash_reply_text(ctx, &p->value); }
 
-static void get_all(struct ctx *c) {
-    const struct entry *e;
+/* A listing on its way (core/offload). */
+struct listing {
     struct hash_view v;
-    if (!hash_read(c, &e, &v)) return;
-    reply_map(c->r, hash_view_count(v));
-    hash_view_each(v, reply_pair, c->r);
+    void (*visit)(void *ctx, const struct hash_pair *p);
+};
+
+static void compute_map(void *state, struct reply *r) {
+    const struct listing *l = state;
+    reply_map(r, hash_view_count(l->v));
+    hash_view_each(l->v, l->visit, r);
 }
 
-/* HKEYS and HVALS. */
-static void list(struct ctx *c, void (*visit)(void *ctx, const struct hash_pair *p)) {
-    const struct entry *e;
-    struct hash_view v;
-    if (!hash_read(c, &e, &v)) return;
-    reply_array(c->r, hash_view_count(v));
-    hash_view_each(v, visit, c->r);
+static void compute_list(void *state, struct reply *r) {
+    const struct listing *l = state;
+    reply_array(r, hash_view_count(l->v));
+    hash_view_each(l->v, l->visit, r);
 }
 
-static void list_fields(struct ctx *c) { list(c, reply_name); }
-static void list_values(struct ctx *c) { list(c, reply_value); }
+static void list(struct ctx *c, void (*visit)(void *ctx, const struct hash_pair *p),
+                 void (*compute)(void *state, struct reply *r)) {
+    const struct entry *e;
+    struct listing l = {.visit = visit};
+    if (!hash_read(c, &e, &l.v)) return;
+    offload(c, &(struct offload){
+                   .units = hash_view_count(l.v),
+                   .state = &l,
+                   .state_bytes = sizeof l,
+                   .compute = compute,
+               });
+}
+
+static void get_all(struct ctx *c) { list(c, reply_pair, compute_map); }
+static void list_fields(struct ctx *c) { list(c, reply_name, compute_list); }
+static void list_values(struct ctx *c) { list(c, reply_value, compute_list); }
 
 static void length(struct ctx *c) {
     const struct entry *e;

@@ -12,6 +12,7 @@
 #include "commands/families.h"
 #include "commands/scan_options.h"
 #include "core/config.h"
+#include "core/offload.h"
 
 /* Redis would try to send 2^63 members; nobody can receive them. */
 #define SAMPLE_REPEATED_MAX ((int64_t)1 << 28)
@@ -158,11 +159,21 @@ static void count_members(struct ctx *c) {
     if (look(c, &s)) reply_int(c->r, (int64_t)set_count(s));
 }
 
+static void compute_members(void *state, struct reply *r) {
+    const struct set_view *s = state;
+    reply_set(r, set_count(*s));
+    set_each(*s, set_reply_member, r);
+}
+
 static void list_members(struct ctx *c) {
     struct set_view s;
     if (!look(c, &s)) return;
-    reply_set(c->r, set_count(s));
-    set_each(s, set_reply_member, c->r);
+    offload(c, &(struct offload){
+                   .units = set_count(s),
+                   .state = &s,
+                   .state_bytes = sizeof s,
+                   .compute = compute_members,
+               });
 }
 
 /* ---- by chance ---------------------------------------------------------------------- */

@@ -20,6 +20,7 @@
 #include "commands/cmd_hash_internal.h"
 #include "commands/cmd_list_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 #include "store/set_entry.h"
 #include "store/zset_entry.h"
 
@@ -76,7 +77,8 @@ static struct slice pattern_name(const struct pattern *p, struct slice element,
 /* -- arguments ----------------------------------------------------------------------- */
 
 struct sort {
-    struct ctx *c;
+    struct ctx *c;         /* not while it is computed, unless other keys are read */
+    const struct entry *e; /* NULL: no key */
     bool down, alpha, unordered;
     bool by_pattern;
     struct pattern by;
@@ -364,35 +366,75 @@ static void sort_store(struct sort *s, size_t count) {
 
 /* -- commands ------------------------------------------------------------------------ */
 
-static void sort_run(struct sort *s) {
-    struct ctx *c = s->c;
-    const struct entry *e = db_read(c->db, ctx_key(c, 1));
-    if (e && !collectors[entry_type(e)].collect) {
-        reply_err(c->r, ERR_WRONGTYPE);
-        return;
+/* Whether only the key itself is read. */
+static bool is_alone(const struct sort *s) {
+    if (s->by_pattern) return false;
+    for (size_t i = 0; i < s->get_count; i++) {
+        if (!s->gets[i].is_element && !s->gets[i].is_fixed) return false;
     }
-    if (e) collect(s, e);
+    return true;
+}
+
+static size_t shown(const struct sort *s) {
+    return (s->to - s->from) * (s->get_count ? s->get_count : 1);
+}
+
+static void compute_sort(void *state, struct reply *r) {
+    struct sort *s = *(struct sort **)state;
+    if (s->e) collect(s, s->e);
     if (!s->unordered) put_in_order(s);
-    size_t count = (s->to - s->from) * (s->get_count ? s->get_count : 1);
     if (s->bad_weight) {
-        reply_error(c->r, "ERR One or more scores can't be converted into double");
-    } else if (s->store_at) {
-        sort_store(s, count);
-    } else {
-        reply_array(c->r, count);
-        show(s, reply_value, c->r);
+        reply_error(r, "ERR One or more scores can't be converted into double");
+    } else if (!s->store_at) {
+        reply_array(r, shown(s));
+        show(s, reply_value, r);
     }
 }
 
+static void commit_sort(struct ctx *c, void *state) {
+    struct sort *s = *(struct sort **)state;
+    s->c = c;
+    if (!s->bad_weight) sort_store(s, shown(s));
+}
+
+static void sort_drop(void *state) {
+    struct sort *s = *(struct sort **)state;
+    if (s->name.p != s->name.here) mem_free(s->name.p);
+    arena_free(&s->texts);
+    mem_free(s->items);
+    mem_free(s->gets);
+    mem_free(s);
+}
+
+static void sort_run(struct sort *s) {
+    struct ctx *c = s->c;
+    s->e = db_read(c->db, ctx_key(c, 1));
+    if (s->e && !collectors[entry_type(s->e)].collect) {
+        reply_err(c->r, ERR_WRONGTYPE);
+        sort_drop(&s);
+        return;
+    }
+    offload(c, &(struct offload){
+                   .units = s->e && is_alone(s) ? collectors[entry_type(s->e)].length(s->e) : 0,
+                   .state = &s,
+                   .state_bytes = sizeof s,
+                   .compute = compute_sort,
+                   .commit = s->store_at ? commit_sort : NULL,
+                   .drop = sort_drop,
+               });
+}
+
 static void sort_any(struct ctx *c, bool may_store) {
-    struct sort s = {.c = c, .limit = -1};
-    s.name.p = s.name.here;
-    s.name.bytes = sizeof s.name.here;
-    if (sort_parse(&s, may_store)) sort_run(&s);
-    if (s.name.p != s.name.here) mem_free(s.name.p);
-    arena_free(&s.texts);
-    mem_free(s.items);
-    mem_free(s.gets);
+    struct sort *s = mem_calloc(sizeof *s);
+    s->c = c;
+    s->limit = -1;
+    s->name.p = s->name.here;
+    s->name.bytes = sizeof s->name.here;
+    if (sort_parse(s, may_store)) {
+        sort_run(s);
+    } else {
+        sort_drop(&s);
+    }
 }
 
 static void sort_write(struct ctx *c) { sort_any(c, true); }

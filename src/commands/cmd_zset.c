@@ -45,10 +45,9 @@ bool zset_write_open(struct ctx *c, struct key k, struct zset_write *w) {
     return true;
 }
 
-void zset_write_new(struct ctx *c, struct key k, struct zset_write *w) {
-    w->key = k;
+void zset_write_new(struct zset_write *w, struct zset_limits limits) {
     w->exists = false;
-    zset_edit_new(&w->edit, zset_limits(c), w->room, sizeof w->room);
+    zset_edit_new(&w->edit, limits, w->room, sizeof w->room);
 }
 
 /* The key takes over what the edit made. */
@@ -87,20 +86,20 @@ void zset_write_store(struct ctx *c, struct zset_write *w, const char *event) {
     reply_int(c->r, (int64_t)count);
 }
 
-static void reply_member(struct ctx *c, const struct zset_item *item, bool score) {
-    if (score && c->r->proto == 3) reply_array(c->r, 2);
-    reply_bulk(c->r, item->member);
-    if (score) reply_double(c->r, item->score);
+static void reply_member(struct reply *r, const struct zset_item *item, bool score) {
+    if (score && r->proto == 3) reply_array(r, 2);
+    reply_bulk(r, item->member);
+    if (score) reply_double(r, item->score);
 }
 
-void zset_reply_span(struct ctx *c, struct zset_view v, const struct zset_span *span) {
+void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span) {
     struct zset_iter it;
     struct zset_item item;
     uint64_t n = span->from < span->to ? span->to - span->from : 0;
-    reply_array(c->r, span->scores && c->r->proto == 2 ? 2 * n : n);
+    reply_array(r, span->scores && r->proto == 2 ? 2 * n : n);
     if (!n) return;
     zset_iter_start(&it, v, span->down ? span->to - 1 : span->from, span->down);
-    while (n-- && zset_iter_next(&it, &item)) reply_member(c, &item, span->scores);
+    while (n-- && zset_iter_next(&it, &item)) reply_member(r, &item, span->scores);
 }
 
 /* -- adding -------------------------------------------------------------------------- */
@@ -442,7 +441,7 @@ static void reply_sample(struct ctx *c, struct zset_view v, uint64_t n, bool sco
         } else {
             item_at(v, ranks[i], &item);
         }
-        reply_member(c, &item, scores);
+        reply_member(c->r, &item, scores);
     }
     mem_free(ranks);
 }
@@ -453,7 +452,7 @@ static void reply_picks(struct ctx *c, struct zset_view v, uint64_t n, bool scor
     reply_array(c->r, scores && c->r->proto == 2 ? 2 * n : n);
     while (n--) {
         item_at(v, random_below(count), &item);
-        reply_member(c, &item, scores);
+        reply_member(c->r, &item, scores);
     }
 }
 
@@ -495,7 +494,7 @@ static void zset_randmember(struct ctx *c) {
     } else if (n < 0) {
         reply_picks(c, v, (uint64_t)-n, scores);
     } else if ((uint64_t)n >= count) {
-        zset_reply_span(c, v, &(struct zset_span){0, count, true, scores});
+        zset_reply_span(c->r, v, &(struct zset_span){0, count, true, scores});
     } else {
         reply_sample(c, v, (uint64_t)n, scores);
     }

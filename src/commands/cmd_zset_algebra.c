@@ -5,10 +5,10 @@
  * J2  A result is gathered out of order, then sorted once, then replied or stored; so a
  *     destination may be a source too.
  * J3  Sources are taken smallest first, as Redis does: sums of floats depend on the order.
- * Threads: the loop. Cost: the members of all sources of a union, of the smallest of an
- * intersection, of the first of a difference, each looked up in the others.
- * To add a type of source: a row in source_ops.
- * Specification: Redis 7.2's replies, errors and events; AGGREGATE COUNT as Redis 8.8 has it.
+ * Threads: the loop, but for compute_join and what it calls. Cost: the members of all sources of a
+ * union, of the smallest of an intersection, of the first of a difference, each looked up in the
+ * others. To add a type of source: a row in source_ops. Specification: Redis 7.2's replies, errors
+ * and events; AGGREGATE COUNT as Redis 8.8 has it.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_zset_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 #include "store/set_entry.h"
 
 /* -- sources ------------------------------------------------------------------------- */
@@ -96,6 +97,8 @@ struct join {
     struct zset_value *result;
     size_t longest; /* member of the result */
     int64_t card;
+    struct zset_limits limits;
+    struct zset_write write; /* what is to be stored */
 };
 
 /* Looks the keys up. The error is replied, and nothing is held then. */
@@ -280,30 +283,55 @@ static void join_run(struct join *j) {
     }
 }
 
-static void run_join(struct ctx *c, struct join *j) {
-    if (!join_parse(c, j)) return;
+static void compute_join(void *state, struct reply *r) {
+    struct join *j = state;
     if (j->only_card) {
         join_run(j);
-        reply_int(c->r, j->card);
-    } else {
-        struct zset_write w;
-        j->result = zset_value_new();
-        join_run(j);
-        if (j->store) {
-            static const char *const events[] = {[JOIN_UNION] = "zunionstore",
-                                                 [JOIN_INTER] = "zinterstore",
-                                                 [JOIN_DIFF] = "zdiffstore"};
-            zset_write_new(c, ctx_key(c, 1), &w);
-            zset_edit_take(&w.edit, j->result, j->longest);
-            zset_write_store(c, &w, events[j->op]);
-        } else {
-            zset_value_sort(j->result);
-            struct zset_view v = {NULL, j->result};
-            zset_reply_span(c, v, &(struct zset_span){0, zset_count(v), false, j->scores});
-            zset_value_free(j->result);
-        }
+        reply_int(r, j->card);
+        return;
     }
-    mem_free(j->src);
+    j->result = zset_value_new();
+    join_run(j);
+    if (j->store) {
+        zset_write_new(&j->write, j->limits);
+        zset_edit_take(&j->write.edit, j->result, j->longest);
+        return;
+    }
+    zset_value_sort(j->result);
+    struct zset_view v = {NULL, j->result};
+    zset_reply_span(r, v, &(struct zset_span){0, zset_count(v), false, j->scores});
+    zset_value_free(j->result);
+}
+
+static void commit_join(struct ctx *c, void *state) {
+    static const char *const events[] = {
+        [JOIN_UNION] = "zunionstore", [JOIN_INTER] = "zinterstore", [JOIN_DIFF] = "zdiffstore"};
+    struct join *j = state;
+    j->write.key = ctx_key(c, 1);
+    zset_write_store(c, &j->write, events[j->op]);
+}
+
+static void join_drop(void *state) { mem_free(((struct join *)state)->src); }
+
+/* Members to be looked at, each looked up in all the other sets or put into the result. */
+static uint64_t join_units(const struct join *j) {
+    uint64_t n = 0;
+    if (j->op != JOIN_UNION) return (uint64_t)j->src[0].count * (uint64_t)j->n;
+    for (int i = 0; i < j->n; i++) n += j->src[i].count;
+    return n;
+}
+
+static void run_join(struct ctx *c, struct join *j) {
+    if (!join_parse(c, j)) return;
+    j->limits = zset_limits(c);
+    offload(c, &(struct offload){
+                   .units = join_units(j),
+                   .state = j,
+                   .state_bytes = sizeof *j,
+                   .compute = compute_join,
+                   .commit = j->store ? commit_join : NULL,
+                   .drop = join_drop,
+               });
 }
 
 static void zset_union(struct ctx *c) { run_join(c, &(struct join){.op = JOIN_UNION}); }

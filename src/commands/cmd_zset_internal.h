@@ -38,8 +38,8 @@ struct zset_write {
  * error is replied. zset_write_close must follow. */
 bool zset_write_open(struct ctx *c, struct key k, struct zset_write *w);
 
-/* Begins a set that is to replace whatever k holds. */
-void zset_write_new(struct ctx *c, struct key k, struct zset_write *w);
+/* Begins a set that is to replace whatever a key holds; w->key is the caller's to set. Any thread. */
+void zset_write_new(struct zset_write *w, struct zset_limits limits);
 
 /* Puts what was changed into the database. A set that became empty goes, with event "del". The
  * change itself is told before. */
@@ -103,7 +103,7 @@ struct zset_span {
     uint64_t from, to;
     bool down, scores;
 };
-void zset_reply_span(struct ctx *c, struct zset_view v, const struct zset_span *span);
+void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span);
 
 /* ---- rows ---- */
 

@@ -462,11 +462,16 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
     drop(o);
 }
 
+bool offload_would(const struct ctx *c, uint64_t units) {
+    if (c->req->job) return true;
+    return c->core->offloads->wake && exec_may_wait(c) && is_long(c, units);
+}
+
 void offload(struct ctx *c, const struct offload *o) {
     struct offload_job *job = c->req->job;
     if (job) {
         job_submit(c, job, o);
-    } else if (!c->core->offloads->wake || !exec_may_wait(c) || !is_long(c, o->units)) {
+    } else if (!offload_would(c, o->units)) {
         do_at_once(c, o);
     } else {
         drop(o);

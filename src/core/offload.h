@@ -39,6 +39,9 @@ struct offload {
 /* The last thing that a handler does. */
 void offload(struct ctx *c, const struct offload *o);
 
+/* Whether so much work would go to a worker: for a command that does little work in place. */
+bool offload_would(const struct ctx *c, uint64_t units);
+
 /* ---- for exec, the core and sessions ---- */
 
 struct offloads;

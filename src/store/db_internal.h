@@ -36,6 +36,11 @@ static inline void fields_forget(struct db *db, struct entry *e) {
     db->shelf->timed_hashes--;
 }
 
+/* Whether the key may not leave, nor lose fields, by itself now. */
+static inline bool entry_is_pinned(const struct keyspace *ks, const struct entry *e) {
+    return ks->pinned && ks->pinned(ks->pinned_ctx, key_of(entry_key(e)).hash);
+}
+
 /* Lets the fields of e whose time has come leave, until clock_ticks passes `deadline`, but at least
  * for a step. Returns what is to be in e's place: e, another entry, or NULL: the hash has ended. */
 struct entry *fields_expire(struct db *db, struct entry *e, uint64_t deadline);

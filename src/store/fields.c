@@ -92,7 +92,8 @@ bool db_fields_expire(struct db *db, struct key k, int64_t budget_us) {
     struct table *t = &db->shelf->table;
     struct table_place place;
     struct entry *e = table_find(t, &entry_ops, key_slice(k), k.hash, &place);
-    if (!e || !(e->flags & ENTRY_FIELDS) || db->ks->expire_paused) return false;
+    if (!e || !(e->flags & ENTRY_FIELDS) || db->ks->expire_paused || entry_is_pinned(db->ks, e))
+        return false;
     struct entry *after =
         fields_expire(db, e, clock_ticks() + clock_us_to_ticks((uint64_t)budget_us));
     if (after) {

@@ -73,6 +73,7 @@ static void *entry_due(void *ctx, struct table *t, void *item) {
     struct keyspace *ks = step->db->ks;
     struct entry *e = item;
     (void)t;
+    if (unlikely(ks->pinned) && entry_is_pinned(ks, e)) return e;
     if (!entry_has_ttl(e) || entry_expire_ms(e) >= ks->now_ms) {
         bool later = entry_encoding(e) == ENC_OBJECT && clock_ticks() > step->deadline;
         return later ? e : fields_expire(step->db, e, 0);
