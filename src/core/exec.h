@@ -86,8 +86,8 @@ static inline void ctx_changed_calmly(struct ctx *c, struct key k, enum feed_cla
 
 /* "ERR wrong number of arguments for 'x' command" for the row of c. */
 void ctx_arity_error(struct ctx *c);
-/* "ERR unknown subcommand or wrong number of arguments for 'sub'. Try X HELP.", where Redis does not
- * tell these apart. */
+/* "ERR unknown subcommand or wrong number of arguments for 'sub'. Try X HELP.", where Redis does
+ * not tell these apart. */
 void ctx_subcommand_error(struct ctx *c);
 /* HELP of a container: lines end with NULL; the two lines at the ends that every command has are
  * added. */
