@@ -95,7 +95,8 @@ INTEGRATION := $(call programs,tests/integration/*_test.c)
 CRASH := $(call programs,tests/crash/*_test.c)
 MODEL := $(if $(wildcard tests/model/*.c),$(B)/model)
 FUZZ := $(patsubst tests/fuzz/%_fuzz.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-FUZZ_DIRS := base wire types
+FUZZ_DIRS := base wire types store
+FUZZ_SRC := $(wildcard $(FUZZ_DIRS:%=src/%/*.c) src/core/dump*.c)
 BENCH_MAINS := $(shell grep -ls '^int main\b' tests/bench/*.c)
 BENCH := $(BENCH_MAINS:tests/%.c=$(B)/%)
 BENCH_SHARED := $(filter-out $(BENCH_MAINS),$(wildcard tests/bench/*.c))
@@ -165,7 +166,7 @@ $(BENCH): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(call objects,$(BENCH_SHARED))
 	$(LINK_TEST) -lpthread -lm
 
 $(FUZZ): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%_fuzz.o $(B)/obj/tests/fuzz/driver.o \
-    $(patsubst src/%.c,$(B)/fuzz/obj/%.o,$(wildcard $(FUZZ_DIRS:%=src/%/*.c)))
+    $(FUZZ_SRC:src/%.c=$(B)/fuzz/obj/%.o)
 	$(LINK_TEST) $(LIBS)
 
 .SECONDARY:

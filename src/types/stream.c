@@ -323,29 +323,47 @@ static void find_first(struct stream *s) {
     if (s->state.length && stream_edge(s, false, &e)) s->state.first = e.id;
 }
 
+/* Finds a live item of a node; false if it has none of this ID. */
+static bool find_item(struct stream_place place, const struct stream_head *head,
+                      struct stream_id id, struct stream_item *item) {
+    const uint8_t *lp = lp_of(place);
+    struct stream_id base = stream_place_base(place);
+    for (size_t at = head->first_at, end = lp_end(lp); at != end; at = stream_item_end(item)) {
+        stream_item_read(lp, head, base, at, item);
+        int order = stream_id_cmp(item->entry.id, id);
+        if (order >= 0) return order == 0 && !(item->flags & STREAM_NODE_DEAD);
+    }
+    return false;
+}
+
+/* The ID of the live item behind one, in whose node there is another. */
+static struct stream_id next_live(struct stream_place place, const struct stream_head *head,
+                                  const struct stream_item *item) {
+    struct stream_item next = *item;
+    do {
+        size_t at = stream_item_end(&next);
+        stream_item_read(lp_of(place), head, stream_place_base(place), at, &next);
+    } while (next.flags & STREAM_NODE_DEAD);
+    return next.entry.id;
+}
+
 bool stream_delete(struct stream *s, struct stream_id id) {
+    struct stream_item item;
     struct stream_place place = stream_tree_find(&s->nodes, id);
     if (!place.leaf) return false;
-    const uint8_t *lp = lp_of(place);
-    struct stream_head head = stream_node_head(lp);
-    struct stream_item item;
-    size_t at = head.first_at, end = lp_end(lp);
-    for (; at != end; at = stream_item_end(&item)) {
-        stream_item_read(lp, &head, stream_place_base(place), at, &item);
-        if (stream_id_cmp(item.entry.id, id) >= 0) break;
-    }
-    if (at == end || !stream_id_eq(item.entry.id, id) || item.flags & STREAM_NODE_DEAD) {
-        return false;
-    }
-    if (head.live == 1) {
-        node_remove(s, place);
-    } else {
-        stream_item_kill((uint8_t *)lp, at);
-        node_recount(s, place, head.live - 1, head.dead + 1);
-    }
+    struct stream_head head = stream_node_head(lp_of(place));
+    if (!find_item(place, &head, id, &item)) return false;
+    bool first = stream_id_eq(id, s->state.first);
     s->state.length--;
     if (stream_id_cmp(id, s->state.deleted_max) > 0) s->state.deleted_max = id;
-    if (stream_id_eq(id, s->state.first)) find_first(s);
+    if (head.live == 1) {
+        node_remove(s, place);
+        if (first) find_first(s);
+        return true;
+    }
+    if (first) s->state.first = next_live(place, &head, &item);
+    stream_item_kill((uint8_t *)lp_of(place), item.at);
+    node_recount(s, place, head.live - 1, head.dead + 1);
     return true;
 }
 

@@ -192,7 +192,7 @@ int64_t stream_added_until(const struct stream *s, struct stream_id id) {
 
 void stream_group_advance(const struct stream *s, struct stream_group *g, struct stream_id id) {
     if (g->entries_read != STREAM_READ_UNKNOWN && !has_hole_from(&s->state, id)) {
-        g->entries_read++;
+        g->entries_read = (int64_t)((uint64_t)g->entries_read + 1); /* XGROUP may set any */
     } else if (s->state.added) {
         g->entries_read = stream_added_until(s, id);
     }

@@ -139,22 +139,31 @@ struct stream_nack *stream_pel_after(const struct stream_pel *pel, const struct 
 
 /* ---- changing ---- */
 
-static void push(struct stream_pel *pel, struct stream_nack *nack) {
-    struct count_path path;
+/* The way behind the last row. */
+static void path_to_end(const struct stream_pel *pel, struct count_path *path) {
+    if (!count_path_start(&pel->tree, path)) return;
+    struct count_node *node = pel->tree.root;
+    for (; node->level; node = address_at(node, INNER_CHILD, path->slot[node->level])) {
+        path->node[node->level] = node;
+        path->slot[node->level] = node->n - 1u;
+    }
+    path->node[0] = node;
+    path->slot[0] = node->n;
+}
+
+static void insert(struct stream_pel *pel, struct count_path *path, struct stream_nack *nack) {
     struct count_row row = {{(uintptr_t)nack}};
-    count_tree_find(&pel->tree, pel->tree.weight, &path);
-    count_tree_insert(&pel->tree, &path, &row);
+    count_tree_insert(&pel->tree, path, &row);
 }
 
 void stream_pel_insert(struct stream_pel *pel, struct stream_nack *nack) {
     struct count_path path;
-    struct count_row row = {{(uintptr_t)nack}};
     if (!pel->tree.root || order(pel, stream_pel_last(pel), nack) < 0) {
-        push(pel, nack);
-        return;
+        path_to_end(pel, &path);
+    } else {
+        path_to(pel, nack, &path);
     }
-    path_to(pel, nack, &path);
-    count_tree_insert(&pel->tree, &path, &row);
+    insert(pel, &path, nack);
 }
 
 void stream_pel_remove(struct stream_pel *pel, const struct stream_nack *nack) {
@@ -168,10 +177,14 @@ void stream_pel_remove(struct stream_pel *pel, const struct stream_nack *nack) {
 void stream_pel_drop(struct stream_pel *pel, const struct stream_consumer *c) {
     struct stream_pel kept;
     struct stream_nack *nack;
+    struct count_path path;
     struct stream_pel_iter it = stream_pel_start(pel);
     stream_pel_init(&kept, pel->by_time);
+    path_to_end(&kept, &path);
     while ((nack = stream_pel_next(&it))) {
-        if (nack->consumer != c) push(&kept, nack);
+        if (nack->consumer == c) continue;
+        insert(&kept, &path, nack);
+        path.slot[0]++;
     }
     stream_pel_fini(pel);
     *pel = kept;

@@ -118,7 +118,7 @@ struct rdb_stream_meta {
 struct rdb_group {
     struct slice name;
     struct rdb_stream_id last;
-    int64_t entries_read; /* or RDB_READ_UNKNOWN, as always in RDB_STREAM_1 */
+    int64_t entries_read; /* any number; or RDB_READ_UNKNOWN, as always in RDB_STREAM_1 */
 };
 
 struct rdb_pending {

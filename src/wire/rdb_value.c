@@ -203,8 +203,6 @@ static bool read_group(struct reading *g) {
         return false;
     if (g->value.type != RDB_STREAM_1 && !rdb_get_len(g->r, &entries_read)) return false;
     group.entries_read = (int64_t)entries_read;
-    if (group.entries_read < RDB_READ_UNKNOWN)
-        return rdb_reader_fail(g->r, RDB_CORRUPT, "a group has read a negative number of entries");
     if (!took(g, g->v->group(g->ctx, &group)) || !read_pending(g)) return false;
     if (!rdb_get_count(g->r, 10, &consumers)) return false;
     for (uint64_t i = 0; i < consumers; i++) {
