@@ -137,7 +137,7 @@ static void doubles_have_redis_forms(void) {
         {1e17, "100000000000000000"},
         {1e19, "1e+19"},
         {1e20, "1e+20"},
-        {1e23, "99999999999999990000000"}, /* Grisu2 finds 17 digits where one would do */
+        {1e23, "1e+23"}, /* half-way between two doubles: Redis has 99999999999999990000000 */
         {1.5e300, "1.5e+300"},
         {0.1, "0.1"},
         {0.30000000000000004, "0.30000000000000004"},
