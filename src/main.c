@@ -20,6 +20,7 @@
 #include "core/config.h"
 #include "core/core.h"
 #include "core/exec.h"
+#include "core/ongoing.h"
 #include "core/process.h"
 #include "core/version.h"
 #include "edge/resp.h"
@@ -27,6 +28,7 @@
 #include "net/loop.h"
 #include "net/signal.h"
 #include "net/timer.h"
+#include "script/scripts.h"
 #include "store/db.h"
 #include "work/pool.h"
 
@@ -327,6 +329,7 @@ static bool start(struct server *sv) {
     sv->work = work_pool_new(WORKERS);
     follow_allocator(sv, why);
     sv->core = core_new(conf, all_families, sv->work);
+    sv->core->scripts = scripts_new(sv->core);
     crash_core = sv->core;
     if (!rename_commands(sv->core)) return false;
     sv->core->config_file = conf->config_file[0] ? conf->config_file : NULL;
@@ -350,6 +353,8 @@ static void stop(struct server *sv) {
     net_timer_stop(&sv->cron);
     net_timer_stop(&sv->alarm);
     edge_free(sv->edge);
+    ongoing_drop(sv->core);
+    scripts_free(sv->core->scripts);
     work_pool_free(sv->work);
     crash_core = NULL;
     core_free(sv->core);

@@ -2,15 +2,9 @@
 #include "commands/families.h"
 
 const struct row *const all_families[] = {
-    string_rows,       bitmap_rows,
-    hll_rows,          list_rows,
-    list_block_rows,   set_rows,
-    set_algebra_rows,  hash_rows,
-    zset_rows,         zset_range_rows,
-    zset_algebra_rows, generic_rows,
-    expire_rows,       scan_rows,
-    object_rows,       dump_rows,
-    client_rows,       connection_rows,
-    server_rows,       config_rows,
-    command_rows,      NULL,
+    string_rows,       bitmap_rows,      hll_rows,        list_rows,   list_block_rows,
+    set_rows,          set_algebra_rows, hash_rows,       zset_rows,   zset_range_rows,
+    zset_algebra_rows, generic_rows,     expire_rows,     scan_rows,   object_rows,
+    dump_rows,         client_rows,      connection_rows, server_rows, config_rows,
+    command_rows,      script_rows,      function_rows,   NULL,
 };

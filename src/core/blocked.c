@@ -193,6 +193,10 @@ static struct waiter *waiter_new(struct ctx *c, const struct blocked_on *on) {
 
 void blocked_wait(struct ctx *c, const struct blocked_on *on) {
     struct blocked *b = c->core->blocked;
+    if (c->s->state & SESSION_NO_WAIT) {
+        reply_null_array(c->r); /* as if the time were over */
+        return;
+    }
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
     if (c->s->waiter) return; /* it was run again, and stays where it is */

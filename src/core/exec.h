@@ -48,6 +48,13 @@ const struct row *exec_prepare(struct core *core, struct request *req, const str
  * was done, and the session is in core->held. Cost over the handler's own: some 60 instructions. */
 bool exec_run(struct core *core, struct session *s, struct request *req);
 
+/* Runs a command within another one's handler, for a session of its own that replies nowhere
+ * (session_init_inner): no gates, counted and told to monitors as Redis does. */
+void exec_inner(struct core *core, struct session *s, struct request *req);
+
+/* Accounts for a command that went on (core/ongoing.h) and ran so many ticks. */
+void exec_ended(struct core *core, struct session *s, const struct request *req, uint64_t ticks);
+
 /* Runs the command of a session that waited (core/blocked.c), which went through the gates then. */
 void exec_again(struct core *core, struct session *s, struct request *req);
 
