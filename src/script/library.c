@@ -203,17 +203,19 @@ static void take_table(lua_State *L, struct given *g) {
     g->callback = 2;
     lua_pushnil(L);
     while (lua_next(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING) {
+        if (!lua_isstring(L, -2)) {
             refuse(L, "named argument key given to redis.register_function is not a string");
         }
-        take_named(L, lua_tostring(L, -2), g);
-        if (lua_isnumber(L, -1) || lua_isstring(L, -1)) {
+        if (lua_type(L, -1) == LUA_TNUMBER) {
             lua_pushvalue(L, -2);
             lua_pushvalue(L, -2);
             lua_tostring(L, -1);
             lua_rawset(L, 1);
         }
-        lua_pop(L, 1);
+        lua_pushvalue(L, -2); /* a key that is a number must stay one */
+        lua_insert(L, -2);
+        take_named(L, lua_tostring(L, -2), g);
+        lua_pop(L, 2);
     }
     if (!g->name) refuse(L, "redis.register_function must get a function name argument");
     if (lua_isnil(L, 2)) refuse(L, "redis.register_function must get a callback argument");
@@ -458,15 +460,16 @@ void functions_load(struct ctx *c, struct slice code, bool replace) {
 
 /* ---- calling and telling ------------------------------------------------------------ */
 
+bool scripts_has_function(struct ctx *c, struct slice name) {
+    if (find_function(c->core->scripts, name)) return true;
+    reply_error(c->r, "ERR Function not found");
+    return false;
+}
+
 void scripts_fcall(struct ctx *c, struct slice name, const struct script_call *call) {
     struct scripts *sc = c->core->scripts;
     const struct function *f = find_function(sc, name);
-    struct run_call how;
-    if (!f) {
-        reply_error(c->r, "ERR Function not found");
-        return;
-    }
-    how = (struct run_call){slice_cstr(f->name), f->ref, f->flags};
+    struct run_call how = {slice_cstr(f->name), f->ref, f->flags};
     run_call(sc, c, sc->functions, &how, call);
 }
 
