@@ -27,13 +27,13 @@ static struct slice key_sha(const void *item) {
     return slice_of(((const struct eval_script *)item)->sha, SHA1_HEX_BYTES);
 }
 
-static int64_t no_expiry(const void *item) {
+int64_t script_no_expiry(const void *item) {
     (void)item;
     return -1;
 }
 
-const struct table_ops eval_text_ops = {key_text, no_expiry};
-const struct table_ops eval_sha_ops = {key_sha, no_expiry};
+const struct table_ops eval_text_ops = {key_text, script_no_expiry};
+const struct table_ops eval_sha_ops = {key_sha, script_no_expiry};
 
 /* ---- finding ------------------------------------------------------------------------ */
 

@@ -30,6 +30,7 @@ struct function {
     struct function *next;
     struct library *library;
     char *name, *description; /* description NULL: none */
+    char *lower;              /* the name in lower case: the key of by_function */
     uint32_t flags;
     int ref;
 };
@@ -61,12 +62,26 @@ static struct function *find_in(const struct library *lib, struct slice name) {
     return NULL;
 }
 
+static struct slice key_of_function(const void *item) {
+    return slice_cstr(((const struct function *)item)->lower);
+}
+
+const struct table_ops function_ops = {key_of_function, script_no_expiry};
+
+static void to_lower(char *to, struct slice name) {
+    for (size_t i = 0; i < name.n; i++) to[i] = (char)tolower((unsigned char)name.p[i]);
+}
+
+/* Names are looked up in lower case. */
 static struct function *find_function(const struct scripts *sc, struct slice name) {
-    for (const struct library *lib = sc->libraries; lib; lib = lib->next) {
-        struct function *f = find_in(lib, name);
-        if (f) return f;
-    }
-    return NULL;
+    char lower[SCRIPT_NAME_BYTES_MAX];
+    struct table_place place;
+    char *key = name.n <= sizeof lower ? lower : mem_alloc(name.n);
+    to_lower(key, name);
+    struct function *f = table_find(&sc->by_function, &function_ops, slice_of(key, name.n),
+                                    hash_bytes(key, name.n), &place);
+    if (key != lower) mem_free(key);
+    return f;
 }
 
 static struct library *find_library(const struct scripts *sc, struct slice name) {
@@ -96,6 +111,7 @@ static void library_free(struct scripts *sc, struct library *lib) {
         luaL_unref(sc->functions->L, LUA_REGISTRYINDEX, f->ref);
         mem_free(f->name);
         mem_free(f->description);
+        mem_free(f->lower);
         mem_free(f);
     }
     mem_free(lib->name);
@@ -108,6 +124,9 @@ static void link_library(struct scripts *sc, struct library *lib) {
     while (*at) at = &(*at)->next;
     lib->next = NULL;
     *at = lib;
+    for (struct function *f = lib->functions; f; f = f->next) {
+        table_insert(&sc->by_function, hash_bytes(f->lower, strlen(f->lower)), f);
+    }
     count(sc, lib, 1);
 }
 
@@ -115,6 +134,12 @@ static void remove_library(struct scripts *sc, struct library *lib) {
     struct library **at = &sc->libraries;
     while (*at != lib) at = &(*at)->next;
     *at = lib->next;
+    for (struct function *f = lib->functions; f; f = f->next) {
+        struct table_place place;
+        uint64_t hash = hash_bytes(f->lower, strlen(f->lower));
+        table_find(&sc->by_function, &function_ops, key_of_function(f), hash, &place);
+        table_remove(&sc->by_function, hash, place);
+    }
     count(sc, lib, -1);
     library_free(sc, lib);
 }
@@ -261,6 +286,8 @@ int library_register(lua_State *L) {
     struct function *f = mem_calloc(sizeof *f);
     f->library = lib;
     f->name = mem_dup(g.name, strlen(g.name));
+    f->lower = mem_dup(g.name, strlen(g.name));
+    to_lower(f->lower, slice_cstr(g.name));
     f->description = g.description ? mem_dup(g.description, strlen(g.description)) : NULL;
     f->flags = g.flags;
     f->ref = ref;
