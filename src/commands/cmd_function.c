@@ -9,6 +9,7 @@
 static void call_function(struct ctx *c, bool read_only) {
     struct script_call call;
     if (unlikely(!list_empty(&c->core->monitors))) monitor_feed(c->core, c->s, c->req);
+    if (!scripts_has_function(c, c->argv[1])) return;
     if (!script_parse_call(c, "ERR Bad number of keys provided", read_only, &call)) return;
     scripts_fcall(c, c->argv[1], &call);
 }

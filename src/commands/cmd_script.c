@@ -37,7 +37,10 @@ static void run_text(struct ctx *c, bool read_only) {
 static void run_sha(struct ctx *c, bool read_only) {
     struct script_call call;
     if (unlikely(!list_empty(&c->core->monitors))) monitor_feed(c->core, c->s, c->req);
-    if (!script_parse_call(c, err_text(ERR_NOT_INT), read_only, &call)) return;
+    if (c->argv[1].n == SCRIPT_SHA_BYTES &&
+        !script_parse_call(c, err_text(ERR_NOT_INT), read_only, &call)) {
+        return;
+    }
     scripts_evalsha(c, c->argv[1], &call);
 }
 

@@ -489,10 +489,10 @@ void reply_simple_slice(struct reply *r, struct slice text) {
 
 void reply_big_number(struct reply *r, struct slice digits) {
     if (r->proto == 2) {
-        reply_bulk(r, digits);
-        return;
+        header(r, '$', digits.n);
+    } else {
+        literal(r, "(", 1);
     }
-    literal(r, "(", 1);
     one_line(r, digits);
     line_end(r);
 }

@@ -30,6 +30,7 @@ struct function {
     struct function *next;
     struct library *library;
     char *name, *description; /* description NULL: none */
+    char *lower;              /* the name in lower case: the key of by_function */
     uint32_t flags;
     int ref;
 };
@@ -61,12 +62,26 @@ static struct function *find_in(const struct library *lib, struct slice name) {
     return NULL;
 }
 
+static struct slice key_of_function(const void *item) {
+    return slice_cstr(((const struct function *)item)->lower);
+}
+
+const struct table_ops function_ops = {.key = key_of_function};
+
+static void to_lower(char *to, struct slice name) {
+    for (size_t i = 0; i < name.n; i++) to[i] = (char)tolower((unsigned char)name.p[i]);
+}
+
+/* Names are looked up in lower case. */
 static struct function *find_function(const struct scripts *sc, struct slice name) {
-    for (const struct library *lib = sc->libraries; lib; lib = lib->next) {
-        struct function *f = find_in(lib, name);
-        if (f) return f;
-    }
-    return NULL;
+    char lower[SCRIPT_NAME_BYTES_MAX];
+    struct table_place place;
+    char *key = name.n <= sizeof lower ? lower : mem_alloc(name.n);
+    to_lower(key, name);
+    struct function *f = table_find(&sc->by_function, &function_ops, slice_of(key, name.n),
+                                    hash_bytes(key, name.n), &place);
+    if (key != lower) mem_free(key);
+    return f;
 }
 
 static struct library *find_library(const struct scripts *sc, struct slice name) {
@@ -96,6 +111,7 @@ static void library_free(struct scripts *sc, struct library *lib) {
         luaL_unref(sc->functions->L, LUA_REGISTRYINDEX, f->ref);
         mem_free(f->name);
         mem_free(f->description);
+        mem_free(f->lower);
         mem_free(f);
     }
     mem_free(lib->name);
@@ -108,6 +124,9 @@ static void link_library(struct scripts *sc, struct library *lib) {
     while (*at) at = &(*at)->next;
     lib->next = NULL;
     *at = lib;
+    for (struct function *f = lib->functions; f; f = f->next) {
+        table_insert(&sc->by_function, hash_bytes(f->lower, strlen(f->lower)), f);
+    }
     count(sc, lib, 1);
 }
 
@@ -115,6 +134,12 @@ static void remove_library(struct scripts *sc, struct library *lib) {
     struct library **at = &sc->libraries;
     while (*at != lib) at = &(*at)->next;
     *at = lib->next;
+    for (struct function *f = lib->functions; f; f = f->next) {
+        struct table_place place;
+        uint64_t hash = hash_bytes(f->lower, strlen(f->lower));
+        table_find(&sc->by_function, &function_ops, key_of_function(f), hash, &place);
+        table_remove(&sc->by_function, hash, place);
+    }
     count(sc, lib, -1);
     library_free(sc, lib);
 }
@@ -203,17 +228,19 @@ static void take_table(lua_State *L, struct given *g) {
     g->callback = 2;
     lua_pushnil(L);
     while (lua_next(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING) {
+        if (!lua_isstring(L, -2)) {
             refuse(L, "named argument key given to redis.register_function is not a string");
         }
-        take_named(L, lua_tostring(L, -2), g);
-        if (lua_isnumber(L, -1) || lua_isstring(L, -1)) {
+        if (lua_type(L, -1) == LUA_TNUMBER) {
             lua_pushvalue(L, -2);
             lua_pushvalue(L, -2);
             lua_tostring(L, -1);
             lua_rawset(L, 1);
         }
-        lua_pop(L, 1);
+        lua_pushvalue(L, -2); /* a key that is a number must stay one */
+        lua_insert(L, -2);
+        take_named(L, lua_tostring(L, -2), g);
+        lua_pop(L, 2);
     }
     if (!g->name) refuse(L, "redis.register_function must get a function name argument");
     if (lua_isnil(L, 2)) refuse(L, "redis.register_function must get a callback argument");
@@ -259,6 +286,8 @@ int library_register(lua_State *L) {
     struct function *f = mem_calloc(sizeof *f);
     f->library = lib;
     f->name = mem_dup(g.name, strlen(g.name));
+    f->lower = mem_dup(g.name, strlen(g.name));
+    to_lower(f->lower, slice_cstr(g.name));
     f->description = g.description ? mem_dup(g.description, strlen(g.description)) : NULL;
     f->flags = g.flags;
     f->ref = ref;
@@ -458,15 +487,16 @@ void functions_load(struct ctx *c, struct slice code, bool replace) {
 
 /* ---- calling and telling ------------------------------------------------------------ */
 
+bool scripts_has_function(struct ctx *c, struct slice name) {
+    if (find_function(c->core->scripts, name)) return true;
+    reply_error(c->r, "ERR Function not found");
+    return false;
+}
+
 void scripts_fcall(struct ctx *c, struct slice name, const struct script_call *call) {
     struct scripts *sc = c->core->scripts;
     const struct function *f = find_function(sc, name);
-    struct run_call how;
-    if (!f) {
-        reply_error(c->r, "ERR Function not found");
-        return;
-    }
-    how = (struct run_call){slice_cstr(f->name), f->ref, f->flags};
+    struct run_call how = {slice_cstr(f->name), f->ref, f->flags};
     run_call(sc, c, sc->functions, &how, call);
 }
 

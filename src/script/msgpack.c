@@ -149,7 +149,7 @@ static void unpack_map(lua_State *L, struct slice *in, uint64_t count) {
 
 /* Takes an item off the input and pushes it. */
 static void unpack_value(lua_State *L, struct slice *in) {
-    struct msgpack_item item;
+    struct msgpack_item item = {.s = {NULL, 0}};
     luaL_checkstack(L, 3,
                     "too many return values at once; use unpack_one or unpack_limit instead.");
     switch (msgpack_get(in, &item)) {

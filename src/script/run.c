@@ -67,6 +67,7 @@ struct scripts *scripts_new(struct core *core) {
     session_init_inner(&sc->inner, core, "lua");
     table_init(&sc->by_text, &eval_text_ops, NULL);
     table_init(&sc->by_sha, &eval_sha_ops, NULL);
+    table_init(&sc->by_function, &function_ops, NULL);
     list_init(&sc->recent);
     return sc;
 }
@@ -78,6 +79,7 @@ void scripts_free(struct scripts *sc) {
     if (sc->functions) vm_free(sc->functions);
     table_fini(&sc->by_text);
     table_fini(&sc->by_sha);
+    table_fini(&sc->by_function);
     session_fini_inner(&sc->inner);
     fiber_free(sc->fiber);
     mem_free(sc);

@@ -55,10 +55,13 @@ struct scripts {
     struct table by_text, by_sha;
     struct list recent;        /* scripts that only EVAL brought, the one longest unused first */
     struct library *libraries; /* chained; see library.c */
+    struct table by_function;  /* their functions, by lower-case name */
     struct library *loading;
 };
 
-extern const struct table_ops eval_text_ops, eval_sha_ops;
+extern const struct table_ops eval_text_ops, eval_sha_ops, function_ops;
+
+/* For tables whose items have no expiry. */
 
 /* The interpreters, made on demand. */
 struct vm *scripts_eval_vm(struct scripts *sc);

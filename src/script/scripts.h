@@ -26,9 +26,12 @@ struct script_call {
 
 /* Runs a text, compiled or found. Replies, now or in a later turn. */
 void scripts_eval(struct ctx *c, struct slice text, const struct script_call *call);
+#define SCRIPT_SHA_BYTES 40
 /* By SHA1 digits; replies NOSCRIPT if it is not there. */
 void scripts_evalsha(struct ctx *c, struct slice sha, const struct script_call *call);
-/* A function of a library. */
+/* Whether there is a function of the name; replies that there is none. */
+bool scripts_has_function(struct ctx *c, struct slice name);
+/* A function of a library, which is there. */
 void scripts_fcall(struct ctx *c, struct slice name, const struct script_call *call);
 
 /* SCRIPT KILL, FUNCTION KILL. */

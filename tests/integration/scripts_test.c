@@ -1,0 +1,188 @@
+/* scripts_test.c - EVAL and SCRIPT beyond what the model test compares: scripts that take long,
+ * are killed, or lose their client; what the sandbox keeps from one script to the next.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "replies.h"
+#include "support/client.h"
+#include "support/suite.h"
+
+static struct server *server;
+static redisContext *c;
+
+#define BUSY                                                                                       \
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+
+/* A connection whose script runs already, which FUNCTION STATS tells even while others are held. */
+static int running(const char *script) {
+    char line[512];
+    int fd = client_open_raw(server);
+    snprintf(line, sizeof line, "EVAL \"%s\" 0\r\nPING\r\n", script);
+    expect_raw(fd, line, "");
+    for (int i = 0; i < 2000; i++) {
+        redisReply *r = cmd(c, "FUNCTION STATS");
+        bool busy = r->type == REDIS_REPLY_ERROR;
+        freeReplyObject(r);
+        if (busy) return fd;
+        usleep(1000);
+    }
+    CU_FAIL("the script does not run");
+    return fd;
+}
+
+/* Until others are told that a script is busy. */
+static void await_busy(void) {
+    for (int i = 0; i < 2000; i++) {
+        redisReply *r = cmd(c, "GET k");
+        bool busy = r->type == REDIS_REPLY_ERROR;
+        freeReplyObject(r);
+        if (busy) return;
+        usleep(1000);
+    }
+    CU_FAIL("no script is busy");
+}
+
+static void kill_ends_a_script(void) {
+    static const char *const loops[] = {
+        "while true do end",
+        "pcall(function() while true do end end) while true do end",
+        "table.sort({1,2,3},function() while true do end end)",
+        "string.gsub('aa','a',function() while true do end end)",
+        "local t=setmetatable({},{__index=function() while true do end end}) return t.x",
+        "while true do redis.pcall('get','k') end",
+    };
+    expect_ok(c, "CONFIG SET busy-reply-threshold 20");
+    for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
+        int fd = running(loops[i]);
+        await_busy();
+        expect_err(c, BUSY, "PING");
+        expect_err(c, BUSY, "FUNCTION KILL");
+        expect_err(c, BUSY, "SHUTDOWN");
+        expect_ok(c, "SCRIPT KILL");
+        expect_raw(fd, "", "-ERR Script killed by user with SCRIPT KILL...");
+        close(fd);
+        expect_status(c, "PONG", "PING");
+    }
+    expect_err(c, "NOTBUSY No scripts in execution right now.", "SCRIPT KILL");
+}
+
+static void one_that_has_written_stays(void) {
+    expect_ok(c, "CONFIG SET busy-reply-threshold 20");
+    int fd = running("redis.call('set','k','v') for i=1,2e7 do end return 'end'");
+    await_busy();
+    expect_err_prefix(c, "UNKILLABLE ", "SCRIPT KILL");
+    expect_raw(fd, "", "$3\r\nend\r\n+PONG\r\n");
+    close(fd);
+    expect_str(c, "v", "GET k");
+}
+
+static void others_wait_before_the_threshold(void) {
+    expect_ok(c, "CONFIG SET busy-reply-threshold 0");
+    int fd = running("redis.call('set','k','1') for i=1,2e7 do end return redis.call('incr','k')");
+    expect_str(c, "2", "GET k"); /* as if it had come after the script */
+    expect_raw(fd, "", ":2\r\n+PONG\r\n");
+    close(fd);
+    expect_ok(c, "CONFIG SET busy-reply-threshold 5000");
+}
+
+static void a_script_outlives_its_client(void) {
+    int fd = running("for i=1,2e7 do end redis.call('set','left','yes')");
+    close(fd);
+    expect_str(c, "yes", "GET left");
+}
+
+static void nothing_is_served_in_its_midst(void) {
+    int waiter = client_open_raw(server);
+    expect_ok(c, "FLUSHALL");
+    expect_raw(waiter, "BLPOP list 0\r\n", "");
+    while (!reply_has(cmd(c, "INFO clients"), "blocked_clients:1\r\n")) usleep(1000);
+    int fd = running("redis.call('rpush','list','a') for i=1,2e7 do end "
+                     "return redis.call('lrange','list',0,-1)");
+    expect_raw(fd, "", "*1\r\n$1\r\na\r\n+PONG\r\n");
+    expect_raw(waiter, "", "*2\r\n$4\r\nlist\r\n$1\r\na\r\n");
+    close(fd);
+    close(waiter);
+}
+
+static void scripts_leave_nothing_behind(void) {
+    expect_err_prefix(c, "ERR user_script:1: Attempt to modify a readonly table", "EVAL %s 0",
+                      "string.rep=1");
+    expect_err_prefix(c, "ERR Attempt to modify a readonly table", "EVAL %s 0",
+                      "table.insert(string,'x')");
+    expect_err_prefix(c, "ERR Attempt to modify a readonly table", "EVAL %s 0",
+                      "rawset(redis,'call',1)");
+    expect_err_prefix(c, "ERR user_script:1: Attempt to modify a readonly table", "EVAL %s 0",
+                      "local f,t=pairs(string) t.rep=1");
+    expect_err_prefix(c, "ERR user_script:1: Attempt to modify a readonly table", "EVAL %s 0",
+                      "getmetatable('').__index={}");
+    expect_err_prefix(c, "ERR user_script:1: pattern too complex", "EVAL %s 0",
+                      "return string.find('a',string.rep('a?',1e5))");
+    expect_str(c, "xx", "EVAL %s 0", "collectgarbage('stop') return string.rep('x',2)");
+    expect_int(c, 1, "EVAL %s 0", "return os.clock() >= 0");
+    expect_int(c, 23, "EVAL %s 0", "local n=0 for _ in pairs(redis) do n=n+1 end return n");
+    expect_str(c, "nil", "EVAL %s 0", "return type(loadstring(string.dump(function() end)))");
+    expect_err_prefix(c, "ERR unknown error", "EVAL %s 0", "error({})");
+    expect_str(c, "table", "EVAL %s 0", "return type(server)");
+}
+
+static void cache_and_figures(void) {
+    expect_ok(c, "SCRIPT FLUSH");
+    CU_ASSERT(reply_has(cmd(c, "INFO memory"), "number_of_cached_scripts:0\r\n"));
+    expect_str(c, "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "SCRIPT LOAD %s", "return 1");
+    expect_str(c, "return 1", "SCRIPT SHOW e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
+    for (int i = 0; i < 600; i++) {
+        char script[32];
+        snprintf(script, sizeof script, "return %d", i + 2);
+        expect_int(c, i + 2, "EVAL %s 0", script);
+    }
+    CU_ASSERT(!reply_has(cmd(c, "INFO memory"), "number_of_cached_scripts:601\r\n"));
+    expect_int(c, 1, "EVALSHA E0E1F9FABFC9D4800C877A703B823AC0578FF8DB 0");
+    expect_ok(c, "SCRIPT FLUSH ASYNC");
+    expect_err(c, "NOSCRIPT No matching script. Please use EVAL.",
+               "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0");
+    expect_err_prefix(c, "ERR SCRIPT DEBUG is refused", "SCRIPT DEBUG YES");
+}
+
+static void large_replies_and_many_arguments(void) {
+    expect_ok(c, "FLUSHALL");
+    expect_int(c, 5000, "EVAL %s 0",
+               "local t={} for i=1,5000 do t[i]='element'..i end return redis.call('rpush','l',"
+               "unpack(t))");
+    expect_int(c, 5000, "EVAL %s 0", "return #redis.call('lrange','l',0,-1)");
+    expect_int(c, 1000000, "EVAL %s 0",
+               "redis.call('set','b',string.rep('x',1e6)) return #redis.call('get','b')");
+    expect_int(c, 1000000, "EVAL %s 0", "return #redis.call('get','b')");
+}
+
+static void out_of_memory(void) {
+    expect_ok(c, "CONFIG SET maxmemory 1");
+    expect_err_prefix(c, "OOM command not allowed when used memory > 'maxmemory'. script: ",
+                      "EVAL %s 0", "return redis.call('set','a','b')");
+    expect_err_prefix(c, "OOM allow-oom flag is not set on the script", "EVAL %s 0",
+                      "#!lua\nreturn 1");
+    expect_ok(c, "EVAL %s 0", "#!lua flags=allow-oom\nreturn redis.call('set','a','b')");
+    expect_int(c, 1, "EVAL %s 0", "#!lua flags=no-writes\nreturn 1");
+    expect_ok(c, "CONFIG SET maxmemory 0");
+}
+
+int main(void) {
+    static const struct suite_test tests[] = {
+        {"kill_ends_a_script", kill_ends_a_script},
+        {"one_that_has_written_stays", one_that_has_written_stays},
+        {"others_wait_before_the_threshold", others_wait_before_the_threshold},
+        {"a_script_outlives_its_client", a_script_outlives_its_client},
+        {"nothing_is_served_in_its_midst", nothing_is_served_in_its_midst},
+        {"scripts_leave_nothing_behind", scripts_leave_nothing_behind},
+        {"cache_and_figures", cache_and_figures},
+        {"large_replies_and_many_arguments", large_replies_and_many_arguments},
+        {"out_of_memory", out_of_memory},
+        {NULL, NULL},
+    };
+    server = server_start(NULL);
+    c = client_open(server);
+    int status = suite_main("scripts", tests);
+    redisFree(c);
+    return server_stop(server) ? 1 : status;
+}
