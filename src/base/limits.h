@@ -28,7 +28,6 @@
 #define EDGE_SEND_PIECES 2
 #define SCRIPT_SLICE_US 20
 #define SCRIPT_HOOK_COUNT 50
-#define SCRIPT_CACHED_MAX 20
 
 #else
 
@@ -62,11 +61,9 @@
 #define EDGE_ROUND 64
 #define EDGE_BATCH 32
 
-/* A script runs so long in a turn, looking at the clock every so many instructions; scripts that
- * only EVAL brought and that are kept (script/). */
+/* A script runs so long in a turn, looking at the clock every so many instructions (script/). */
 #define SCRIPT_SLICE_US 1000
 #define SCRIPT_HOOK_COUNT 5000
-#define SCRIPT_CACHED_MAX 500
 
 #endif
 
@@ -76,6 +73,10 @@
 #else
 #define OFFLOAD_US_MIN 100
 #endif
+
+/* Scripts that only EVAL brought and that are kept; clients see which are there, so that it is one
+ * number always (script/eval). */
+#define SCRIPT_CACHED_MAX 500
 
 /* A worker works so long before it lets others go first for an instant (base/nap). */
 #define NAP_AFTER_US 100

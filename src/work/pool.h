@@ -1,8 +1,8 @@
 /* pool.h - threads for what the loop must not do itself.
  *
  * Jobs start in the order given, on threads of low priority, so that the loop keeps its
- * core; long ones call nap_point (base/nap) now and then. A job lies in its owner's memory, which it may free when it runs.
- * Threads: work_pool_submit any; the rest the owner's.
+ * core; long ones call nap_point (base/nap) now and then. A job lies in its owner's memory, which
+ * it may free when it runs. Threads: work_pool_submit any; the rest the owner's.
  */
 #ifndef WORK_POOL_H
 #define WORK_POOL_H
