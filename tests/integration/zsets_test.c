@@ -1,5 +1,5 @@
-/* zsets_test.c - what redis-server 7.0 does not have: AGGREGATE COUNT of Redis 8.8.
- * Specification: redis/redis pull request 14892.
+/* zsets_test.c - what redis-server 7.0 does not have: AGGREGATE COUNT of Redis 8.8 (redis/redis
+ * pull request 14892), and large sets made at once, as 7.2 does.
  */
 #include "support/client.h"
 #include "support/suite.h"
@@ -43,11 +43,34 @@ static void not_everywhere(void) {
     expect_err(c, "ERR syntax error", "ZINTERCARD 2 a b AGGREGATE COUNT");
 }
 
+/* A listpack has no -0. Since 7.2 a set that will be large is so from its first member on, so that
+ * its -0 stay; 7.0 loses those of the members that a listpack takes. */
+static void minus_zero(void) {
+    expect_ok(c, "FLUSHALL");
+    expect_ok(c, "CONFIG SET zset-max-listpack-entries 3");
+    expect_int(c, 1, "ZADD z -0 a");
+    expect_str(c, "0", "ZSCORE z a");
+    expect_int(c, 3, "ZADD z 1 b 2 c 3 d");
+    expect_str(c, "skiplist", "OBJECT ENCODING z");
+    expect_int(c, 1, "ZADD z -0 e");
+    expect_text(c, "[\"0\", \"-0\"]", "ZMSCORE z a e");
+    expect_int(c, 0, "ZADD z -0 a"); /* equal: not changed */
+    expect_str(c, "0", "ZSCORE z a");
+    expect_int(c, 4, "ZADD large -0 a 1 b 2 c 3 d");
+    expect_str(c, "-0", "ZSCORE large a");
+    expect_int(c, 5, "ZRANGESTORE d z 0 -1");
+    expect_str(c, "-0", "ZSCORE d e");
+    expect_int(c, 2, "ZRANGESTORE d z 0 1");
+    expect_text(c, "[\"a\", \"0\", \"e\", \"0\"]", "ZRANGE d 0 -1 WITHSCORES");
+    expect_ok(c, "CONFIG SET zset-max-listpack-entries 128");
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"members_are_counted", members_are_counted},
         {"infinite_weights", infinite_weights},
         {"not_everywhere", not_everywhere},
+        {"minus_zero", minus_zero},
         {NULL, NULL},
     };
     server = server_start(NULL);
