@@ -61,6 +61,13 @@
 
 #endif
 
+/* Commands that would take longer are computed by a worker (core/offload). */
+#ifdef STRESS
+#define OFFLOAD_US_MIN 0
+#else
+#define OFFLOAD_US_MIN 100
+#endif
+
 /* A worker works so long before it lets others go first for an instant (base/nap). */
 #define NAP_AFTER_US 100
 

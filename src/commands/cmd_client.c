@@ -16,12 +16,6 @@
 #include "commands/families.h"
 #include "core/blocked.h"
 
-static void too_many_arguments(struct ctx *c) {
-    reply_errorf(c->r,
-                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP.",
-                 (int)c->argv[1].n, c->argv[1].p);
-}
-
 /* -- CLIENT LIST and INFO -------------------------------------------------------------- */
 
 /* Lines being collected. */
@@ -251,7 +245,7 @@ static void client_kill(struct ctx *c) {
 static void client_unblock(struct ctx *c) {
     int64_t id;
     if (c->argc > 4) {
-        too_many_arguments(c);
+        ctx_subcommand_error(c);
         return;
     }
     if (c->argc == 4 && !slice_is(c->argv[3], "timeout") && !slice_is(c->argv[3], "error")) {
@@ -269,7 +263,7 @@ static void client_pause(struct ctx *c) {
     int64_t wait_ms, until_ms;
     bool all = true;
     if (c->argc > 4) {
-        too_many_arguments(c);
+        ctx_subcommand_error(c);
         return;
     }
     if (c->argc == 4 && slice_is(c->argv[3], "write")) {
@@ -360,6 +354,14 @@ static void client_no_touch(struct ctx *c) {
     bool on;
     if (!parse_on_off(c, &on)) return;
     set_bit(&c->s->gates, GATE_NO_TOUCH, on);
+    reply_ok(c->r);
+}
+
+static void client_lane_timeout(struct ctx *c) {
+    int64_t ms;
+    if (!ctx_int_range(c, 2, 0, INT64_MAX, &ms, "ERR timeout is not an integer or out of range"))
+        return;
+    c->s->lane_timeout_ms = ms;
     reply_ok(c->r);
 }
 
@@ -558,6 +560,10 @@ static const struct row_arg pause_modes[] = {
     {.name = "all", .type = ARG_PURE_TOKEN, .token = "ALL"},
     {0},
 };
+static const struct row_arg lane_timeout_args[] = {
+    {.name = "milliseconds", .type = ARG_INTEGER},
+    {0},
+};
 static const struct row_arg pause_args[] = {
     {.name = "timeout", .type = ARG_INTEGER},
     {.name = "mode",
@@ -712,6 +718,18 @@ static const struct row client_subs[] = {
         .group = GROUP_CONNECTION,
         .args = kill_args,
         .history = kill_history,
+    },
+    {
+        .name = "lane-timeout",
+        .run = client_lane_timeout,
+        .arity = 3,
+        .flags = OWN,
+        .acl = ACL_CONNECTION,
+        .since = "7.2.4",
+        .summary = "Bounds the time that the connection's commands wait for keys in lanes.",
+        .complexity = "O(1)",
+        .group = GROUP_CONNECTION,
+        .args = lane_timeout_args,
     },
     {
         .name = "list",

@@ -321,5 +321,5 @@ void server_debug(struct ctx *c) {
         subcommands[i].run(c);
         return;
     }
-    server_subcommand_error(c, "DEBUG");
+    ctx_subcommand_error(c);
 }

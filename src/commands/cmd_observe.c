@@ -49,7 +49,7 @@ static bool entry_count(struct ctx *c, int64_t *count) {
 static void slowlog_get(struct ctx *c) {
     int64_t count = 10;
     if (c->argc > 3) {
-        server_subcommand_error(c, "SLOWLOG");
+        ctx_subcommand_error(c);
         return;
     }
     if (c->argc == 3 && !entry_count(c, &count)) return;

@@ -12,15 +12,6 @@
 
 #include "core/exec.h"
 
-/* The error of a subcommand that is unknown or has a wrong number of arguments, where Redis
- * does not tell these apart. `container` in capitals. */
-static inline void server_subcommand_error(struct ctx *c, const char *container) {
-    int n = c->argv[1].n < 128 ? (int)c->argv[1].n : 128;
-    reply_errorf(c->r,
-                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.", n,
-                 c->argv[1].p, container);
-}
-
 /* A text made with open_memstream, as a verbatim string; it is freed. */
 static inline void server_reply_text(struct ctx *c, char *text, size_t bytes) {
     reply_verbatim(c->r, slice_of(text, bytes), "txt");

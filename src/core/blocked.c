@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "core/offload.h"
 #include "core/stats.h"
 
 #define CHAINS_MIN 64 /* power of two */
@@ -37,7 +38,8 @@ struct place {
 
 struct waiter {
     struct session *s;
-    struct wheel_node node;
+    struct wheel_node node;  /* its timeout's */
+    struct wheel_node again; /* when it is to be run again */
     enum entry_type type;
     bool any_change;
     bool silent; /* CLIENT REPLY swallows the reply */
@@ -52,9 +54,12 @@ struct blocked {
     size_t mask, key_count, any_key_count, waiter_count, timed_count;
     struct list ready; /* in_ready */
     struct wheel wheel;
+    struct wheel again;
+    size_t again_count;
     struct feed *feed;
     struct core *core; /* known from the first who waits */
     bool serving;
+    bool deferred; /* a key was ready, but its lane was not */
 };
 
 /* ---- keys --------------------------------------------------------------------------- */
@@ -154,6 +159,7 @@ struct blocked *blocked_new(struct feed *feed, int64_t now_ms) {
     b->feed = feed;
     list_init(&b->ready);
     wheel_init(&b->wheel, now_ms);
+    wheel_init(&b->again, now_ms);
     set_chain_count(b, CHAINS_MIN);
     return b;
 }
@@ -170,32 +176,35 @@ struct blocked_counts blocked_counts(const struct blocked *b) {
 
 /* A waiter with a copy of the arguments behind its places. */
 static struct waiter *waiter_new(struct ctx *c, const struct blocked_on *on) {
-    const struct slice *argv = on->argv ? on->argv : c->argv;
-    size_t argc = (size_t)c->argc, places = (size_t)on->key_count, bytes = 0;
-    for (size_t i = 0; i < argc; i++) bytes += argv[i].n;
-    struct waiter *w =
-        mem_calloc(sizeof *w + places * sizeof *w->places + argc * sizeof(struct slice) + bytes);
-    struct slice *copies = (struct slice *)(w->places + places);
-    char *at = (char *)(copies + argc);
-    for (size_t i = 0; i < argc; i++) {
-        memcpy(at, argv[i].p, argv[i].n);
-        copies[i] = slice_of(at, argv[i].n);
-        at += argv[i].n;
-    }
+    struct waiter *w = mem_calloc(sizeof *w + (size_t)on->key_count * sizeof *w->places);
     w->s = c->s;
     w->type = on->type;
     w->any_change = on->any_change;
     w->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
-    w->req = (struct request){copies, c->argc, c->req->row, c->req->key_hash, NULL};
+    request_copy(&w->req, c->req, on->argv ? on->argv : c->argv);
     w->place_count = on->key_count;
     return w;
+}
+
+/* Changes when the waiter is to be run again. */
+static void set_again(struct blocked *b, struct waiter *w, int64_t again_ms) {
+    if (wheel_has(&w->again)) {
+        wheel_drop(&b->again, &w->again);
+        b->again_count--;
+    }
+    if (again_ms == BLOCKED_FOREVER) return;
+    wheel_set(&b->again, &w->again, again_ms);
+    b->again_count++;
 }
 
 void blocked_wait(struct ctx *c, const struct blocked_on *on) {
     struct blocked *b = c->core->blocked;
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
-    if (c->s->waiter) return; /* it was run again, and stays where it is */
+    if (c->s->waiter) { /* it was run again, and stays where it is */
+        set_again(b, c->s->waiter, on->again_ms);
+        return;
+    }
     struct waiter *w = waiter_new(c, on);
     b->core = c->core;
     for (int i = 0; i < on->key_count; i++) {
@@ -207,6 +216,7 @@ void blocked_wait(struct ctx *c, const struct blocked_on *on) {
         w->timed = true;
         b->timed_count++;
     }
+    set_again(b, w, on->again_ms);
     c->s->waiter = w;
 }
 
@@ -219,9 +229,11 @@ void blocked_leave(struct session *s) {
         if (wheel_has(&w->node)) wheel_drop(&b->wheel, &w->node);
         b->timed_count--;
     }
+    set_again(b, w, BLOCKED_FOREVER);
     b->waiter_count--;
     s->waiter = NULL;
     s->state &= ~(uint32_t)SESSION_BLOCKED;
+    request_free(&w->req);
     mem_free(w);
 }
 
@@ -265,6 +277,10 @@ static void serve_key(struct core *core, struct blocked_key *k) {
         const struct entry *e = db_peek(db, name);
         if (!e && !k->any_count) break;
         if (w->s->state & SESSION_CLOSE_NOW) continue;
+        if (offload_stops(core, &w->req)) {
+            core->blocked->deferred = true;
+            break;
+        }
         if (w->any_change || (e && entry_type(e) == w->type)) run_again(core, w);
     }
     k->serving = false;
@@ -279,7 +295,13 @@ void blocked_serve(struct core *core) {
         serve_key(core, LIST_MEMBER(l, struct blocked_key, in_ready));
     }
     b->serving = false;
-    core->after_due = false;
+}
+
+void blocked_retry(struct core *core) {
+    struct blocked *b = core->blocked;
+    if (!b->deferred) return;
+    b->deferred = false;
+    for (int db = 0; db < core->ks->db_count; db++) blocked_touch_db(b, db);
 }
 
 void blocked_touch_db(struct blocked *b, int db) {
@@ -292,9 +314,23 @@ void blocked_touch_db(struct blocked *b, int db) {
 
 /* ---- time ---------------------------------------------------------------------------- */
 
+/* Who is to be run again takes its turn among the others of its keys. */
+static void mark_due_again(struct blocked *b, int64_t now_ms) {
+    while (b->again_count) {
+        struct wheel_node *node = wheel_due(&b->again, now_ms);
+        if (!node) return;
+        struct waiter *w = LIST_MEMBER(node, struct waiter, again);
+        b->again_count--;
+        for (int i = 0; i < w->place_count; i++) {
+            if (w->places[i].key) mark_ready(b, w->places[i].key);
+        }
+    }
+}
+
 bool blocked_expire(struct core *core) {
     struct blocked *b = core->blocked;
     bool any = false;
+    mark_due_again(b, core->now_ms);
     if (!b->timed_count) return false;
     for (struct wheel_node *node; (node = wheel_due(&b->wheel, core->now_ms)); any = true) {
         struct session *s = LIST_MEMBER(node, struct waiter, node)->s;
@@ -304,7 +340,9 @@ bool blocked_expire(struct core *core) {
 }
 
 int64_t blocked_next_ms(const struct blocked *b) {
-    return b->timed_count ? wheel_next(&b->wheel) : INT64_MAX;
+    int64_t end_ms = b->timed_count ? wheel_next(&b->wheel) : INT64_MAX;
+    int64_t again_ms = b->again_count ? wheel_next(&b->again) : INT64_MAX;
+    return again_ms < end_ms ? again_ms : end_ms;
 }
 
 /* Adds the moment to a length of time. */

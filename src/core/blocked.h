@@ -10,7 +10,8 @@
  *     served, its time is over, CLIENT UNBLOCK names it, or it is gone.
  * W2  Keys are served in the order in which they became ready, those that become so meanwhile
  *     last; the sessions of a key in the order in which they came.
- * W3  A waiting command runs again only if there is a value of its type, or any_change.
+ * W3  A waiting command runs again only if there is a value of its type, or any_change; when its
+ *     again_ms has come, its keys are ready.
  * W4  A command that waits has replied nothing, and is counted when it is over.
  * A database is meant by its number: SWAPDB brings other keys to those who wait.
  * Cost: a change of a key while anyone waits looks one list of keys up; when nobody waits, nothing.
@@ -50,6 +51,7 @@ struct blocked_on {
     enum entry_type type;
     bool any_change;          /* run again whatever has become of the key (XREADGROUP) */
     int64_t until_ms;         /* then a null array is replied */
+    int64_t again_ms;         /* then it is run again, whatever has changed; or BLOCKED_FOREVER */
     const struct slice *argv; /* c->argc arguments to run again with, or NULL: those of c */
 };
 
@@ -64,15 +66,18 @@ bool blocked_end(struct session *s, bool with_error);
 
 /* -- for whoever runs the core ------------------------------------------------------------ */
 
-/* Whether the session of the command waits from now on, or some key is ready: to be asked after
- * every command; then blocked_serve. */
-static inline bool blocked_is_due(const struct core *core) { return core->after_due; }
+/* Runs the commands whose keys are ready: to be called after a command when core->after_due says
+ * so. */
 void blocked_serve(struct core *core);
 
-/* Replies to those whose time is over; true if there were any. */
+/* Keys have left their lanes: commands that could not run for that may be able to. */
+void blocked_retry(struct core *core);
+
+/* Replies to those whose time is over, true if there were any; and makes the keys ready of those
+ * who are to be run again. */
 bool blocked_expire(struct core *core);
 
-/* Unix ms of the next end of a timeout, INT64_MAX without one. */
+/* Unix ms of the next end of a timeout or running again, INT64_MAX without one. */
 int64_t blocked_next_ms(const struct blocked *b);
 
 /* The session is leaving; harmless if it does not wait. */

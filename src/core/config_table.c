@@ -250,6 +250,14 @@ const struct config_row config_directives[] = {
     {"stream-node-max-bytes", NULL, CONFIG_I64, AT(stream_node_bytes), "4096", .max = INT64_MAX,
      .flags = CONFIG_MEMORY},
     {"stream-node-max-entries", NULL, CONFIG_I64, AT(stream_node_entries), "100", .max = INT64_MAX},
+    {"stream-idmp-duration", NULL, CONFIG_I64, AT(stream_idmp_s), "100", .min = 1, .max = 86400},
+    {"stream-idmp-maxsize", NULL, CONFIG_I64, AT(stream_idmp_entries), "100", .min = 1,
+     .max = 10000},
+
+    /* Work beside the loop. */
+    {"worker-threads", NULL, CONFIG_INT, AT(worker_threads), "0", .max = 64,
+     .flags = CONFIG_IMMUTABLE},
+    {"lane-max-waiting", NULL, CONFIG_UINT, AT(lane_max_waiting), "1024", .max = UINT_MAX},
 
     /* Scripts. */
     {"busy-reply-threshold", "lua-time-limit", CONFIG_I64, AT(busy_reply_ms), "5000",

@@ -11,6 +11,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/latency.h"
+#include "core/offload.h"
 #include "core/row.h"
 #include "core/session.h"
 #include "core/slowlog.h"
@@ -27,6 +28,7 @@ void core_update_gates(struct core *core) {
     const struct config *conf = core->config;
     core->gates = ROW_PROTECTED | ROW_CONTAINER;
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
+    if (core->lanes_busy) core->gates |= ROW_WRITE;
     if (core->pause_until_ms || !list_empty(&core->monitors)) core->gates = ~(uint32_t)0;
     int64_t us = conf->slowlog_slower_than_us;
     int64_t latency_us = conf->latency_threshold_ms * 1000;
@@ -72,6 +74,22 @@ static void watch_config(struct core *core) {
     follow_config(core, why);
 }
 
+/* XREADGROUP minds a key that goes. */
+static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave_reason why) {
+    struct core *core = ctx;
+    (void)why;
+    if (likely(!core->feed.on_key)) return;
+    struct slice name = entry_key(e);
+    feed_wake(&core->feed, db->id, hash_bytes(name.p, name.n));
+}
+
+static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all) {
+    struct core *core = ctx;
+    uint64_t hash = key_of(entry_key(e)).hash;
+    feed_key(&core->feed, db->id, FEED_HASH, "hexpired", hash);
+    if (all) feed_key(&core->feed, db->id, FEED_GENERIC, "del", hash);
+}
+
 struct core *core_new(struct config *config, const struct row *const *families,
                       struct work_pool *work) {
     struct core *core = mem_calloc(sizeof *core);
@@ -79,6 +97,10 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core->work = work;
     core->active_expire = true;
     core->ks = keyspace_new(config->databases);
+    core->ks->on_leave = on_leave;
+    core->ks->on_leave_ctx = core;
+    core->ks->on_fields = on_fields;
+    core->ks->on_fields_ctx = core;
     core->rows = row_table_new(families);
     core->slowlog = slowlog_new(config);
     core->latency = latency_new(config);
@@ -87,6 +109,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
     list_init(&core->held);
     core_turn_begin(core);
     core->blocked = blocked_new(&core->feed, core->now_ms);
+    core->offloads = offloads_new();
     core->started_ms = core->now_ms;
     random_hex(core->run_id, sizeof core->run_id - 1);
     watch_config(core);
@@ -95,6 +118,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
 
 void core_free(struct core *core) {
     blocked_free(core->blocked);
+    offloads_free(core->offloads);
     keyspace_free(core->ks);
     blob_free_unused(blob_take_unused());
     row_table_free(core->rows);
@@ -169,6 +193,10 @@ bool core_turn_end(struct core *core) {
     if (unlikely(core->evict_more)) {
         core_evict(core);
         more = more || core->evict_more;
+    }
+    if (unlikely(core->after_due)) { /* by time, or by keys that left by themselves */
+        exec_after(core);
+        more = true;
     }
     send_garbage(core);
     keep_reserve(core);
@@ -263,5 +291,6 @@ void core_cron(struct core *core) {
     if (used > core->stats.memory_peak) core->stats.memory_peak = used;
     stats_sample(core);
     core_evict(core);
+    offload_expire(core);
     if (core->pause_until_ms && core->now_ms >= core->pause_until_ms) core_unpause(core);
 }

@@ -24,6 +24,7 @@ struct session;
 struct slowlog;
 struct latency;
 struct monitor;
+struct offloads;
 
 /* Counters of INFO, reset by CONFIG RESETSTAT. */
 struct core_stats {
@@ -77,6 +78,7 @@ struct core {
     struct work_pool *work;
     struct feed feed;
     struct blocked *blocked;
+    struct offloads *offloads;
     struct slowlog *slowlog;
     struct latency *latency;
     struct core_stats stats;
@@ -104,7 +106,9 @@ struct core {
     uint64_t tick_mark;      /* clock_ticks when the last command ended */
     uint64_t note_ticks;     /* commands that take this long go to slowlog or latency */
     bool histograms;         /* latency-tracking */
-    bool after_due;          /* a session waits, or what it waits for is there: see blocked.h */
+    bool after_due;          /* a session waits, or what it waits for is there: see
+                              * blocked.h, offload.h */
+    bool lanes_busy;         /* somebody holds lanes: see offload.h */
     bool evict_more;         /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;        /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;

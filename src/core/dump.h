@@ -25,7 +25,7 @@ struct lp_buf;
 /* A value of its own. */
 struct dump_value {
     enum entry_type type;
-    enum entry_encoding encoding; /* ENC_RAW: any string; ENC_LISTPACK, ENC_INTSET, ENC_OBJECT */
+    enum entry_encoding encoding; /* ENC_RAW: any string; or what is packed, or ENC_OBJECT */
     struct blob *bytes;           /* but for ENC_OBJECT */
     void *object;                 /* of ENC_OBJECT */
 };

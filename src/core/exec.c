@@ -19,6 +19,7 @@
 #include "core/config.h"
 #include "core/latency.h"
 #include "core/monitor.h"
+#include "core/offload.h"
 #include "core/slowlog.h"
 #include "core/stats.h"
 
@@ -55,11 +56,9 @@ static __attribute__((noinline)) void note_reply(struct core *core, struct sessi
     }
 }
 
-static inline __attribute__((always_inline)) void account(struct core *core, struct session *s,
-                                                          const struct request *req) {
-    uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
+static inline __attribute__((always_inline)) void count(struct core *core, struct session *s,
+                                                        const struct request *req, uint64_t ticks) {
     struct row_stats *stats = row_stats(req->row);
-    core->tick_mark = now;
     stats->calls++;
     stats->ticks += ticks;
     if (likely(core->histograms)) row_stats_time(stats, ticks);
@@ -67,12 +66,31 @@ static inline __attribute__((always_inline)) void account(struct core *core, str
     if (unlikely(ticks >= core->note_ticks)) note_slow(core, s, req, ticks);
 }
 
+static inline __attribute__((always_inline)) void account(struct core *core, struct session *s,
+                                                          const struct request *req) {
+    uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
+    core->tick_mark = now;
+    count(core, s, req, ticks);
+}
+
+void exec_account(struct core *core, struct session *s, const struct request *req, uint64_t ticks) {
+    count(core, s, req, ticks);
+}
+
+void exec_after(struct core *core) {
+    while (core->after_due) {
+        core->after_due = false;
+        blocked_serve(core);
+        offload_serve(core);
+    }
+}
+
 /* The end of a command that waits (it is accounted for when that is over), or that others waited
  * for. */
 static __attribute__((noinline)) void run_end(struct core *core, struct session *s,
                                               struct request *req) {
     if (!(s->state & SESSION_BLOCKED)) account(core, s, req);
-    blocked_serve(core);
+    exec_after(core);
 }
 
 static inline __attribute__((always_inline)) void run(struct core *core, struct session *s,
@@ -93,7 +111,7 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
     core->running = req;
     req->row->run(&c);
     core->running = NULL;
-    if (unlikely(blocked_is_due(core))) {
+    if (unlikely(core->after_due)) {
         run_end(core, s, req);
     } else {
         account(core, s, req);
@@ -195,12 +213,21 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         refused(core, s, row);
         return true;
     }
+    if (core->lanes_busy && row->flags & ROW_WRITE) {
+        enum lane_verdict verdict = offload_gate(core, s, req);
+        if (verdict == LANE_WAIT) return false;
+        if (verdict == LANE_REFUSED) {
+            refused(core, s, row);
+            return true;
+        }
+    }
     core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
     run(core, s, req);
     if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
         monitor_feed(core, s, req);
     }
     core->ks->no_touch = false;
+    if (s->park) offload_passed(s);
     return true;
 }
 
@@ -237,6 +264,27 @@ bool exec_run(struct core *core, struct session *s, struct request *req) {
     }
     run(core, s, req);
     return true;
+}
+
+/* ---- requests that are kept ---------------------------------------------------------- */
+
+void request_copy(struct request *to, const struct request *from, const struct slice *argv) {
+    size_t argc = (size_t)from->argc, bytes = 0;
+    for (size_t i = 0; i < argc; i++) bytes += argv[i].n;
+    struct slice *copies = mem_alloc(argc * sizeof *copies + bytes);
+    char *at = (char *)(copies + argc);
+    for (size_t i = 0; i < argc; i++) {
+        if (argv[i].n) memcpy(at, argv[i].p, argv[i].n);
+        copies[i] = slice_of(at, argv[i].n);
+        at += argv[i].n;
+    }
+    *to = (struct request){
+        .argv = copies, .argc = from->argc, .row = from->row, .key_hash = from->key_hash};
+}
+
+void request_free(struct request *req) {
+    mem_free((void *)req->argv);
+    req->argv = NULL;
 }
 
 /* ---- what handlers use -------------------------------------------------------------- */
@@ -290,13 +338,27 @@ void ctx_arity_error(struct ctx *c) {
                  row_full_name(c->core->rows, c->row, name));
 }
 
-void ctx_help(struct ctx *c, const char *const *lines) {
-    size_t n = 0;
-    while (lines[n]) n++;
-    char name[64], title[256];
+/* The name of the row of c, or of its container, in capitals. */
+static const char *container_name(struct ctx *c, char name[ROW_FULL_NAME_BYTES_MAX]) {
     const struct row *parent = row_parent(c->core->rows, c->row);
     row_full_name(c->core->rows, parent ? parent : c->row, name);
     for (char *p = name; *p; p++) *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+    return name;
+}
+
+void ctx_subcommand_error(struct ctx *c) {
+    char name[ROW_FULL_NAME_BYTES_MAX];
+    int n = c->argv[1].n < ARGS_SHOWN_BYTES ? (int)c->argv[1].n : ARGS_SHOWN_BYTES;
+    reply_errorf(c->r,
+                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.", n,
+                 c->argv[1].p, container_name(c, name));
+}
+
+void ctx_help(struct ctx *c, const char *const *lines) {
+    size_t n = 0;
+    while (lines[n]) n++;
+    char name[ROW_FULL_NAME_BYTES_MAX], title[256];
+    container_name(c, name);
     snprintf(title, sizeof title,
              "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
     reply_array(c->r, n + 3);

@@ -22,9 +22,11 @@
 struct request {
     const struct slice *argv;
     int argc;
-    const struct row *row; /* NULL: unknown command */
-    uint64_t key_hash;     /* of argv[1], if row_has_first_key */
-    struct blob **blobs;   /* blobs[i] backs argv[i], or NULL; NULL: no argument is a blob */
+    bool at_once;            /* a part of something larger: it may not wait */
+    const struct row *row;   /* NULL: unknown command */
+    uint64_t key_hash;       /* of argv[1], if row_has_first_key */
+    struct blob **blobs;     /* blobs[i] backs argv[i], or NULL; NULL: no argument is a blob */
+    struct offload_job *job; /* that the command has become, see core/offload.h; mostly NULL */
 };
 
 /* What a handler gets. */
@@ -50,6 +52,18 @@ bool exec_run(struct core *core, struct session *s, struct request *req);
 
 /* Runs the command of a session that waited (core/blocked.c), which went through the gates then. */
 void exec_again(struct core *core, struct session *s, struct request *req);
+
+/* The same arguments (argv has from->argc of them; mostly it is from->argv) in memory of their own,
+ * which request_free frees. */
+void request_copy(struct request *to, const struct request *from, const struct slice *argv);
+void request_free(struct request *req);
+
+/* Whether a command may let its session wait, be it for a key or for a worker. */
+static inline bool exec_may_wait(const struct ctx *c) { return !c->req->at_once; }
+
+/* For who ends a command outside of exec: counts it, and does what is due after a command. */
+void exec_account(struct core *core, struct session *s, const struct request *req, uint64_t ticks);
+void exec_after(struct core *core);
 
 /* The key in argument i; the hash of the first key is at hand already. */
 static inline struct key ctx_key(struct ctx *c, int i) {
@@ -77,8 +91,18 @@ static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class clas
     feed_key(&c->core->feed, c->db->id, class, event, k.hash);
 }
 
+/* The same of a change that leaves those who wait for the key waiting, since it gives them nothing:
+ * a place in a consumer group moved, say. */
+static inline void ctx_changed_calmly(struct ctx *c, struct key k, enum feed_class class,
+                                      const char *event) {
+    feed_key_calmly(&c->core->feed, c->db->id, class, event, k.hash);
+}
+
 /* "ERR wrong number of arguments for 'x' command" for the row of c. */
 void ctx_arity_error(struct ctx *c);
+/* "ERR unknown subcommand or wrong number of arguments for 'sub'. Try X HELP.", where Redis does
+ * not tell these apart. */
+void ctx_subcommand_error(struct ctx *c);
 /* HELP of a container: lines end with NULL; the two lines at the ends that every command has are
  * added. */
 void ctx_help(struct ctx *c, const char *const *lines);

@@ -25,6 +25,7 @@ enum feed_class {
     FEED_EXPIRED = 'x',
     FEED_EVICTED = 'e',
     FEED_NEW = 'n',
+    FEED_UNTOLD = '-', /* a change that Redis has no keyspace event for */
 };
 
 #define FEED_RECENT 32 /* power of two */
@@ -50,11 +51,23 @@ static inline void feed_watch(struct feed *f, void (*on_key)(void *ctx, int db, 
     f->on_key_ctx = ctx;
 }
 
-static inline void feed_key(struct feed *f, int db, enum feed_class class, const char *event,
-                            uint64_t key_hash) {
+/* Tells those who wait for a key; alone for one that left by itself, which is no command's change.
+ */
+static inline void feed_wake(struct feed *f, int db, uint64_t key_hash) {
+    if (unlikely(f->on_key != NULL)) f->on_key(f->on_key_ctx, db, key_hash);
+}
+
+/* A change that gives nothing to anyone who waits for the key, and is not told to them. */
+static inline void feed_key_calmly(struct feed *f, int db, enum feed_class class, const char *event,
+                                   uint64_t key_hash) {
     f->recent[f->changes++ & (FEED_RECENT - 1)] =
         (struct feed_event){event, key_hash, db, (char)class};
-    if (unlikely(f->on_key != NULL)) f->on_key(f->on_key_ctx, db, key_hash);
+}
+
+static inline void feed_key(struct feed *f, int db, enum feed_class class, const char *event,
+                            uint64_t key_hash) {
+    feed_key_calmly(f, db, class, event, key_hash);
+    feed_wake(f, db, key_hash);
 }
 
 /* Writes the recent events to fd, oldest first, for the crash report: async-signal-safe. */

@@ -16,6 +16,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/memory_report.h"
+#include "core/offload.h"
 #include "core/process.h"
 #include "core/session.h"
 #include "core/stats.h"
@@ -288,6 +289,7 @@ static void put_traffic(const struct core *core, FILE *out) {
 static void put_keys_stats(const struct core *core, FILE *out) {
     const struct keyspace *ks = core->ks;
     fprintf(out,
+            "expired_subkeys:%" PRIu64 "\r\n"
             "expired_keys:%" PRIu64 "\r\n"
             "expired_stale_perc:0.00\r\n"
             "expired_time_cap_reached_count:0\r\n"
@@ -298,8 +300,9 @@ static void put_keys_stats(const struct core *core, FILE *out) {
             "current_eviction_exceeded_time:0\r\n"
             "keyspace_hits:%" PRIu64 "\r\n"
             "keyspace_misses:%" PRIu64 "\r\n",
-            ks->expired, core->stats.expire_us / 1000, ks->evicted, core->stats.evicted_clients,
-            (core->stats.evict_stalls_us / 1000), ks->hits, ks->misses);
+            ks->expired_fields, ks->expired, core->stats.expire_us / 1000, ks->evicted,
+            core->stats.evicted_clients, (core->stats.evict_stalls_us / 1000), ks->hits,
+            ks->misses);
     fputs("pubsub_channels:0\r\n"
           "pubsub_patterns:0\r\n"
           "pubsubshard_channels:0\r\n"
@@ -466,9 +469,25 @@ static void put_keyspace(struct core *core, FILE *out) {
     for (int i = 0; i < core->ks->db_count; i++) {
         const struct db *db = &core->ks->dbs[i];
         if (!db_size(db)) continue;
-        fprintf(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%" PRId64 "\r\n", i, db_size(db),
-                db_ttl_size(db), db_ttl_average_ms(db));
+        fprintf(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%" PRId64 ",subexpiry=%zu\r\n", i,
+                db_size(db), db_ttl_size(db), db_ttl_average_ms(db), db->shelf->timed_hashes);
     }
+}
+
+static void put_lanes(struct core *core, FILE *out) {
+    struct lane_counts lanes = lane_counts(offload_lanes(core));
+    struct offload_counts jobs = offload_counts(core);
+    fprintf(out,
+            "lanes_held:%zu\r\n"
+            "lane_tickets:%zu\r\n"
+            "lane_tickets_waiting:%zu\r\n"
+            "lane_tickets_refused:%" PRIu64 "\r\n"
+            "lane_wait_ms_total:%" PRId64 "\r\n"
+            "lane_wait_ms_max:%" PRId64 "\r\n"
+            "offloaded_commands_running:%zu\r\n"
+            "offloaded_commands:%" PRIu64 "\r\n",
+            lanes.lanes, lanes.tickets, lanes.waiting, lanes.refused, lanes.wait_ms,
+            lanes.wait_ms_max, jobs.running, jobs.done);
 }
 
 static void put_debug(struct core *core, FILE *out) {
@@ -498,6 +517,7 @@ static const struct section {
     {"latencystats", "Latencystats", IN_ALL | IN_EVERYTHING, put_latencystats},
     {"cluster", "Cluster", EVERYWHERE, put_cluster},
     {"keyspace", "Keyspace", EVERYWHERE, put_keyspace},
+    {"lanes", "Lanes", IN_EVERYTHING, put_lanes},
     {"debug", "Debug", 0, put_debug},
 };
 #define SECTION_COUNT (sizeof sections / sizeof *sections)

@@ -17,7 +17,7 @@
 #include "base/num.h"
 #include "wire/resp.h"
 
-#define HEADER_CHUNK_BYTES 32
+#define HEADER_CHUNK_BYTES (REPLY_LATE_TEXT_BYTES_MAX + 16)
 
 struct reply_chunk {
     struct reply_chunk *next;
@@ -29,8 +29,8 @@ struct reply_chunk {
 
 #define CHUNK_CAP (REPLY_CHUNK_BYTES - sizeof(struct reply_chunk))
 
-static struct reply_chunk *pool;
-static int pool_count;
+static _Thread_local struct reply_chunk *pool;
+static _Thread_local int pool_count;
 
 static struct reply_chunk *chunk_new(size_t cap) {
     struct reply_chunk *c;
@@ -92,6 +92,27 @@ static void chain(struct reply *r, struct reply_chunk *c) {
         r->first = c;
     }
     r->last = c;
+}
+
+void reply_take(struct reply *r, struct reply *from) {
+    r->noted |= from->noted;
+    if (from->noted & REPLY_HAS_ERROR)
+        memcpy(r->error_prefix, from->error_prefix, sizeof r->error_prefix);
+    seal(from);
+    if (!from->first) return;
+    seal(r);
+    if (r->last) {
+        r->last->next = from->first;
+    } else {
+        r->first = from->first;
+    }
+    r->last = from->last;
+    r->chunks += from->chunks;
+    r->held_bytes += from->held_bytes;
+    grow(r, from->sealed_bytes);
+    uint8_t proto = from->proto;
+    reply_init(from);
+    from->proto = proto;
 }
 
 /* Gives up a chunk that is sealed and out of the chain. */
@@ -355,16 +376,24 @@ void reply_bool(struct reply *r, bool v) {
     }
 }
 
-void reply_double(struct reply *r, double v) {
-    char digits[NUM_DOUBLE_BYTES_MAX];
-    size_t n = num_format_double(digits, v);
+static void double_text(struct reply *r, struct slice text) {
     if (r->proto == 2) {
-        reply_bulk(r, slice_of(digits, n));
+        reply_bulk(r, text);
         return;
     }
     literal(r, ",", 1);
-    reply_raw(r, digits, n);
+    reply_raw(r, text.p, text.n);
     line_end(r);
+}
+
+void reply_double(struct reply *r, double v) {
+    char digits[NUM_DOUBLE_BYTES_MAX];
+    double_text(r, slice_of(digits, num_format_double(digits, v)));
+}
+
+void reply_long_double(struct reply *r, long double v) {
+    char digits[NUM_FLOAT_BYTES_MAX];
+    double_text(r, slice_of(digits, num_format_ld_human(digits, v)));
 }
 
 void reply_verbatim(struct reply *r, struct slice s, const char ext[3]) {
@@ -413,18 +442,24 @@ void reply_err(struct reply *r, int err) { reply_error(r, err_text(err)); }
 static bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 
 void reply_errorf(struct reply *r, const char *fmt, ...) {
-    char buf[2048];
-    va_list ap;
+    char few[2048], *buf = few;
+    va_list ap, again;
     va_start(ap, fmt);
-    int n = vsnprintf(buf, sizeof buf, fmt, ap);
+    va_copy(again, ap);
+    int n = vsnprintf(few, sizeof few, fmt, ap);
     va_end(ap);
     ASSERT(n >= 0);
-    if ((size_t)n >= sizeof buf) n = sizeof buf - 1;
+    if ((size_t)n >= sizeof few) {
+        buf = mem_alloc((size_t)n + 1);
+        vsnprintf(buf, (size_t)n + 1, fmt, again);
+    }
+    va_end(again);
     while (n > 0 && is_line_end(buf[n - 1])) n--;
     for (int i = 0; i < n; i++) {
         if (is_line_end(buf[i])) buf[i] = ' ';
     }
     error_text(r, buf, (size_t)n);
+    if (buf != few) mem_free(buf);
 }
 
 /* ---- lengths that come late --------------------------------------------------------- */
@@ -436,6 +471,15 @@ struct reply_mark reply_begin(struct reply *r) {
 
 static void end_with(struct reply *r, struct reply_mark m, char type, size_t n) {
     m.chunk->used = (size_t)(resp_put_header(m.chunk->data, type, n) - m.chunk->data);
+    r->sealed_bytes += m.chunk->used;
+}
+
+void reply_end_bulk(struct reply *r, struct reply_mark m, struct slice text) {
+    ASSERT(text.n <= REPLY_LATE_TEXT_BYTES_MAX);
+    char *p = resp_put_header(m.chunk->data, '$', text.n);
+    memcpy(p, text.p, text.n);
+    memcpy(p + text.n, "\r\n", 2);
+    m.chunk->used = (size_t)(p + text.n + 2 - m.chunk->data);
     r->sealed_bytes += m.chunk->used;
 }
 

@@ -7,7 +7,7 @@
  * R1  r->at..r->end is the free part of the last chunk, both NULL when there is none.
  * R2  What has been written is sent in order; nothing moves once it is in the chain, so a
  *     place (reply_here) stays good until it is sent.
- * Threads: the loop.
+ * Threads: a reply is its owner's; spare chunks are kept by each thread.
  * Specification: RESP2 and RESP3 (redis.io, "Redis serialization protocol").
  */
 #ifndef CORE_REPLY_H
@@ -58,6 +58,7 @@ void reply_null(struct reply *r);       /* $-1 or _ */
 void reply_null_array(struct reply *r); /* *-1 or _ */
 void reply_bool(struct reply *r, bool v);
 void reply_double(struct reply *r, double v);
+void reply_long_double(struct reply *r, long double v); /* as num_format_ld_human prints it */
 void reply_verbatim(struct reply *r, struct slice s, const char ext[3]);
 void reply_array(struct reply *r, size_t n);
 void reply_map(struct reply *r, size_t pairs);
@@ -82,6 +83,10 @@ void reply_end_array(struct reply *r, struct reply_mark m, size_t n);
 void reply_end_map(struct reply *r, struct reply_mark m, size_t pairs);
 void reply_end_set(struct reply *r, struct reply_mark m, size_t n);
 
+/* A bulk string likewise, which stands before what its text follows from. */
+#define REPLY_LATE_TEXT_BYTES_MAX 48
+void reply_end_bulk(struct reply *r, struct reply_mark m, struct slice text);
+
 /* -- for the door ---------------------------------------------------------------------- */
 
 /* Bytes queued, and the memory that queueing them holds (chunks whole, shared blobs too). */
@@ -92,6 +97,9 @@ static inline int reply_chunks(const struct reply *r) { return r->chunks; }
 /* Up to max pieces that are next to be sent; reply_sent takes n bytes of them off. */
 int reply_pieces(struct reply *r, struct iovec *pieces, int max);
 void reply_sent(struct reply *r, size_t n);
+
+/* Moves all that is in `from` behind what is in r, notes included; from is empty then. */
+void reply_take(struct reply *r, struct reply *from);
 
 /* -- pieces and places ----------------------------------------------------------------- */
 

@@ -153,9 +153,9 @@ struct row {
     int arity;                  /* as Redis: counts the name; negative: at least */
     uint32_t flags, acl;        /* row_flag, row_acl */
     struct keyspec keys[ROW_KEYSPECS_MAX]; /* ends with BEGIN_NONE */
-    /* Positions of the keys when the specifications cannot tell: fills out[] with argument
-     * indexes, returns how many or a negative ERR_ code; NULL: by the specifications. */
-    int (*find_keys)(const struct slice *argv, int argc, int *out, int max);
+    /* Positions of the keys when the specifications cannot tell: as row_keys; NULL: by the
+     * specifications. */
+    int (*find_keys)(const struct slice *argv, int argc, int *out, uint16_t *flags, int max);
     /* With KEY_VARIABLE_FLAGS: what these arguments do to the keys (keyspec_flag); NULL: all
      * that the specification says. */
     uint16_t (*key_flags)(const struct slice *argv, int argc);
@@ -174,6 +174,7 @@ struct row {
 #define ROW_HISTOGRAM_BUCKETS 64
 struct row_stats {
     uint64_t calls, ticks, rejected, failed;
+    double unit_ns; /* what a unit of work takes, 0 until known: see core/offload.h */
     /* Calls of 2^i to 2^(i+1)-1 ns; NULL until called with latency-tracking on. */
     uint32_t *histogram;
 };

@@ -14,6 +14,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/core.h"
+#include "core/offload.h"
 
 #define CHAINS_MIN 64 /* power of two */
 
@@ -113,8 +114,10 @@ void session_fini(struct session *s) {
     leave_class(s);
     list_unlink(&s->in_held);
     blocked_leave(s);
+    offload_leave(s);
     leave_ids(s);
     s->core->session_count--;
+    fieldsets_discard_all(&s->fieldsets);
     mem_free(s->name);
     mem_free(s->lib_name);
     mem_free(s->lib_ver);
@@ -139,14 +142,17 @@ void session_reset(struct session *s) {
     leave_class(s);
     s->gates = first_gates(s->core);
     s->state &= ~(uint32_t)SESSION_NO_EVICT;
+    s->lane_timeout_ms = 0;
     s->db = &s->core->ks->dbs[0];
     session_set_proto(s, 2);
     session_set_text(&s->name, slice_of(NULL, 0));
+    fieldsets_discard_all(&s->fieldsets);
 }
 
 size_t session_memory(const struct session *s) {
     const char *const texts[] = {s->name, s->lib_name, s->lib_ver};
     size_t n = sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply);
+    n += s->fieldsets.bytes;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i]) n += strlen(texts[i]) + 1;
     }

@@ -13,6 +13,7 @@
 #define CORE_SESSION_H
 
 #include "base/list.h"
+#include "core/fieldsets.h"
 #include "core/reply.h"
 #include "net/addr.h"
 #include "store/db.h"
@@ -45,6 +46,9 @@ struct session {
     struct list_link in_all;   /* core->sessions */
     struct list_link in_class; /* core->monitors */
     struct list_link in_held;  /* core->held */
+    struct park *park;         /* core/offload.c: the lanes that its next command waits for, or */
+    struct offload_job *job;   /* what its command has become, or NULL */
+    int64_t lane_timeout_ms;   /* CLIENT LANE-TIMEOUT; 0: none */
     struct waiter *waiter;     /* core/blocked.c: what it waits for, or NULL */
     struct session_ids *ids;   /* session_by_id's table */
     struct session *next_in_chain;
@@ -53,6 +57,7 @@ struct session {
     uint64_t id;
     uint32_t gates, state;
     struct reply reply;
+    struct fieldsets fieldsets;
     char *name, *lib_name, *lib_ver;                            /* NULL if unset */
     char addr[NET_ADDR_TEXT_BYTES], laddr[NET_ADDR_TEXT_BYTES]; /* as CLIENT LIST shows them */
     int fd;

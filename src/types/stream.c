@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "types/stream_group.h"
+#include "types/stream_idmp.h"
 #include "types/stream_internal.h"
 #include "types/stream_node.h"
 #include "types/stream_tree.h"
@@ -139,6 +140,7 @@ void stream_free(struct stream *s) {
     count_tree_free_some(&s->nodes, SIZE_MAX, (struct count_gone){row_gone, s});
     lp_buf_free(&s->tail);
     stream_groups_free(s);
+    stream_idmp_free(s->idmp);
     mem_free(s);
 }
 
@@ -154,16 +156,18 @@ struct stream *stream_copy(const struct stream *s) {
     tail_open(copy);
     copy->state = s->state;
     stream_groups_copy(copy, s);
+    copy->idmp = stream_idmp_copy(s->idmp);
     return copy;
 }
 
 size_t stream_free_cost(const struct stream *s) {
-    return s->heap.blocks + s->nodes.nodes + stream_groups_free_cost(s);
+    return s->heap.blocks + s->nodes.nodes + stream_groups_free_cost(s) +
+           stream_idmp_free_cost(s->idmp);
 }
 
 size_t stream_memory(const struct stream *s) {
     return sizeof *s + count_tree_bytes(&s->nodes) + s->heap.bytes + s->tail.cap +
-           stream_groups_memory(s);
+           stream_groups_memory(s) + stream_idmp_memory(s->idmp);
 }
 
 const struct stream_state *stream_state(const struct stream *s) { return &s->state; }

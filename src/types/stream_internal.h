@@ -14,7 +14,8 @@ struct stream {
     struct count_tree nodes; /* stream_tree.h */
     struct stream_heap heap;
     struct lp_buf tail;
-    struct rank_tree groups; /* stream_group.h */
+    struct rank_tree groups;  /* stream_group.h */
+    struct stream_idmp *idmp; /* stream_idmp.h; NULL: never used */
 };
 
 /* ---- of stream_group.c ---- */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SERIAL_CALLS 4
+
 /* {int} around every limit that a parser or an addition may have; {int a b} uniform. */
 static void make_int(struct rng *r, int64_t low, int64_t high, struct text *out) {
     static const int64_t limits[] = {INT64_MIN, INT64_MAX,  INT32_MIN,    INT32_MAX, UINT32_MAX,
@@ -174,15 +176,27 @@ static void make_junk(struct rng *r, int64_t low, int64_t high, struct text *out
         make_bytes(r, 1, 200, out);
 }
 
+/* {serial} a number that rises, every few times by one; {serial n m} one from n to m below it. */
+static void make_serial(struct rng *r, int64_t low, int64_t high, struct text *out) {
+    static int64_t calls;
+    int64_t now = 1 + calls / SERIAL_CALLS;
+    if (low == high) {
+        calls++;
+    } else {
+        now -= rng_range(r, low, high);
+    }
+    text_fmt(out, "%lld", (long long)(now < 0 ? 0 : now));
+}
+
 struct gen {
     const char *name;
     void (*make)(struct rng *r, int64_t low, int64_t high, struct text *out);
 };
 
 static const struct gen gens[] = {
-    {"int", make_int},     {"notint", make_notint}, {"float", make_float},
-    {"bytes", make_bytes}, {"edge", make_edge},     {"text", make_text},
-    {"glob", make_glob},   {"field", make_field},   {"junk", make_junk},
+    {"int", make_int},   {"notint", make_notint}, {"float", make_float}, {"bytes", make_bytes},
+    {"edge", make_edge}, {"text", make_text},     {"glob", make_glob},   {"field", make_field},
+    {"junk", make_junk}, {"serial", make_serial},
 };
 
 const struct gen *gen_find(struct span name) {

@@ -166,3 +166,100 @@ void resp_plain_floats(struct text *out, struct span reply) {
         text_add(out, reply.p, reply.n);
     }
 }
+
+/* Replies about streams */
+
+struct timed {
+    struct text form; /* the reply without times, and without counts of elements */
+    int64_t *times;
+    size_t n;
+};
+
+static bool is_word(struct span reply, const char *word) {
+    struct span s;
+    return resp_string(reply, &s) && span_is(s, word);
+}
+
+static bool is_int(struct span reply) { return reply.n > 0 && *reply.p == ':'; }
+
+static bool is_id(struct span reply) {
+    struct span s;
+    if (!resp_string(reply, &s) || !memchr(s.p, '-', s.n)) return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!strchr("0123456789-", s.p[i])) return false;
+    return true;
+}
+
+static void add_time(struct timed *t, struct span reply) {
+    int64_t v = 0;
+    resp_integer(reply, &v);
+    t->times = model_grow(t->times, (t->n + 1) * sizeof *t->times);
+    t->times[t->n++] = v;
+    text_cstr(&t->form, "(time)");
+}
+
+/* Of a pending entry: ID, consumer if it is a group's, time, deliveries. 0: it is none. */
+static size_t time_of_pending(const struct span *v, size_t n) {
+    bool of_group = n == 4 && *v[2].p == '$';
+    if (!(n == 3 || of_group) || !is_id(v[1])) return 0;
+    return is_int(v[n - 1]) && is_int(v[n]) ? n - 1 : 0;
+}
+
+static bool has_nothing_pending(struct span consumer) {
+    struct span *v;
+    size_t n;
+    bool nothing = false, is_consumer = false;
+    if (!resp_elements(consumer, &v, &n)) return false;
+    for (size_t i = 1; i < n; i++) {
+        if (is_word(v[i], "seen-time") || is_word(v[i], "idle")) is_consumer = true;
+        if ((is_word(v[i], "pel-count") || is_word(v[i], "pending")) && *v[i + 1].p == ':')
+            nothing = span_is(v[i + 1], ":0\r\n");
+    }
+    free(v);
+    return is_consumer && nothing;
+}
+
+/* A field, and its value, that is not compared. */
+static bool is_passed_over(struct span name, struct span value) {
+    static const char *const names[] = {"inactive", "active-time", "idle", "seen-time",
+                                        "consumers"};
+    for (size_t i = 0; is_int(value) && i < sizeof names / sizeof *names; i++)
+        if (is_word(name, names[i])) return true;
+    return false;
+}
+
+static void timed_form(struct timed *t, struct span reply) {
+    struct span *v;
+    size_t n;
+    if (!resp_elements(reply, &v, &n)) {
+        text_add(&t->form, reply.p, reply.n);
+        return;
+    }
+    size_t time_at = time_of_pending(v, n);
+    text_add(&t->form, reply.p, 1);
+    text_cstr(&t->form, "[");
+    for (size_t i = 1; i <= n; i++) {
+        if (i < n && is_passed_over(v[i], v[i + 1])) {
+            i++;
+        } else if (i == time_at) {
+            add_time(t, v[i]);
+        } else if (!has_nothing_pending(v[i])) {
+            timed_form(t, v[i]);
+        }
+    }
+    text_cstr(&t->form, "]");
+    free(v);
+}
+
+bool resp_timed_equal(struct span a, struct span b, int64_t slack_ms) {
+    struct timed x = {{0}, NULL, 0}, y = {{0}, NULL, 0};
+    timed_form(&x, a);
+    timed_form(&y, b);
+    bool same = x.n == y.n && span_eq(text_span(&x.form), text_span(&y.form));
+    for (size_t i = 0; same && i < x.n; i++) same = llabs(x.times[i] - y.times[i]) <= slack_ms;
+    text_free(&x.form);
+    text_free(&y.form);
+    free(x.times);
+    free(y.times);
+    return same;
+}

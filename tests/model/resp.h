@@ -36,4 +36,10 @@ void resp_sorted(struct text *out, struct span reply, size_t unit, bool deep);
 /* Appends the reply with every float, double or string, in one and the same form of 17 digits. */
 void resp_plain_floats(struct text *out, struct span reply);
 
+/* Whether two replies of XPENDING or XINFO are the same but for the times of delivery, which may be
+ * so far apart. Left out is what 7.2 changed: when consumers were seen and active, and consumers
+ * that have nothing pending, since now reading and claiming notes and makes them even where there
+ * is nothing to be had. */
+bool resp_timed_equal(struct span a, struct span b, int64_t slack_ms);
+
 #endif

@@ -9,13 +9,13 @@ static const struct {
     const char *name;
     bool alone;
 } modes[STEP_MODES] = {
-    [STEP_EXACT] = {"exact", false},    [STEP_UNORDERED] = {"unordered", false},
-    [STEP_PAIRS] = {"pairs", false},    [STEP_NEAR] = {"near", false},
-    [STEP_NUMBER] = {"number", false},  [STEP_SCAN] = {"scan", true},
-    [STEP_MEMBER] = {"member", true},   [STEP_RAW] = {"raw", true},
-    [STEP_CLOSE] = {"close", true},     [STEP_SETTLE] = {"settle", true},
-    [STEP_CHECK] = {"check", true},     [STEP_SIZE] = {"size", true},
-    [STEP_CROSSED] = {"crossed", true},
+    [STEP_EXACT] = {"exact", false},  [STEP_UNORDERED] = {"unordered", false},
+    [STEP_PAIRS] = {"pairs", false},  [STEP_NEAR] = {"near", false},
+    [STEP_TIMED] = {"timed", false},  [STEP_NUMBER] = {"number", false},
+    [STEP_SCAN] = {"scan", true},     [STEP_MEMBER] = {"member", true},
+    [STEP_RAW] = {"raw", true},       [STEP_CLOSE] = {"close", true},
+    [STEP_SETTLE] = {"settle", true}, [STEP_CHECK] = {"check", true},
+    [STEP_SIZE] = {"size", true},     [STEP_CROSSED] = {"crossed", true},
 };
 
 struct step *step_new(const struct step *head, const struct span *argv) {

@@ -19,15 +19,16 @@ enum step_mode {
     STEP_UNORDERED, /* same elements; at all depths with parameter 1 */
     STEP_PAIRS,     /* same pairs of neighbours, at the top */
     STEP_NEAR,      /* integers up to the parameter, or the time of the exchanges, apart (ms) */
-    STEP_NUMBER,    /* any two integers that are not negative */
-    STEP_SCAN,      /* word [parameter] is a cursor: whole iterations, same elements */
-    STEP_MEMBER,    /* nil on both, or our reply is a key that both have */
-    STEP_RAW,       /* one word, sent as it is on a new connection; all that comes back */
-    STEP_CLOSE,     /* both servers answer and close */
-    STEP_SIZE,      /* sees keys whose time is over: equal at the latest when they are collected */
-    STEP_SETTLE,    /* sets something to expire: the parameter is how long to wait, in ms */
-    STEP_CROSSED,   /* DUMP key: each server restores over the key what the other one dumped */
-    STEP_CHECK,     /* the whole keyspaces are compared */
+    STEP_TIMED,   /* streams: the same but for times, and what 7.2 changed: see resp_timed_equal */
+    STEP_NUMBER,  /* any two integers that are not negative */
+    STEP_SCAN,    /* word [parameter] is a cursor: whole iterations, same elements */
+    STEP_MEMBER,  /* nil on both, or our reply is a key that both have */
+    STEP_RAW,     /* one word, sent as it is on a new connection; all that comes back */
+    STEP_CLOSE,   /* both servers answer and close */
+    STEP_SIZE,    /* sees keys whose time is over: equal at the latest when they are collected */
+    STEP_SETTLE,  /* sets something to expire: the parameter is how long to wait, in ms */
+    STEP_CROSSED, /* DUMP key: each server restores over the key what the other one dumped */
+    STEP_CHECK,   /* the whole keyspaces are compared */
     STEP_MODES
 };
 

@@ -3,6 +3,7 @@
  *   put KEY VALUE        makes the key hold a string
  *   take KEY.. MS        replies the value of the first key there is and removes it, or waits
  *   look KEY MS          replies whether the key is there when it has changed
+ *   age KEY MS AGAIN     replies its own time when run again at AGAIN, whatever the key holds
  *   hand FROM TO MS      takes the value of FROM and puts it into TO, or waits
  */
 #include "core/blocked.h"
@@ -69,6 +70,21 @@ static void look(struct ctx *c) {
                                          .until_ms = until_ms});
 }
 
+static void age(struct ctx *c) {
+    int64_t until_ms, again_ms;
+    if (!blocked_parse_ms(c, 2, &until_ms) || !ctx_int(c, 3, &again_ms)) return;
+    if (c->core->now_ms >= again_ms && again_ms) {
+        reply_int(c->r, c->core->now_ms);
+        return;
+    }
+    blocked_wait(c, &(struct blocked_on){.first_key = 1,
+                                         .key_count = 1,
+                                         .type = TYPE_STRING,
+                                         .any_change = true,
+                                         .until_ms = until_ms,
+                                         .again_ms = again_ms});
+}
+
 static void hand(struct ctx *c) {
     int64_t until_ms;
     char digits[ENTRY_DIGITS_MAX], copy[64];
@@ -98,7 +114,8 @@ static void hand(struct ctx *c) {
         .since = "1.0.0", .summary = "Tests.", .complexity = "O(1)"                                \
     }
 static const struct row rows[] = {
-    ROW("put", put, 3), ROW("take", take, -3), ROW("look", look, 3), ROW("hand", hand, 4), {0},
+    ROW("put", put, 3),   ROW("take", take, -3), ROW("look", look, 3),
+    ROW("hand", hand, 4), ROW("age", age, 4),    {0},
 };
 
 /* ---- the server ---------------------------------------------------------------------- */
@@ -266,6 +283,49 @@ static void ends_in_time(void) {
     end();
 }
 
+/* Runs again those whose time for that has come, in the order in which they came. */
+static void runs_again_in_time(void) {
+    begin();
+    at(1000000);
+    run(0, "age k 0 1000200");
+    run(1, "age k 0 1000100");
+    run(2, "age k 150 1000300");
+    run(3, "age k 0 0");
+    CU_ASSERT(blocked_next_ms(core->blocked) <= 1000100);
+    at(1000099);
+    CU_ASSERT(!blocked_expire(core) && !blocked_is_due(core));
+    at(1000105);
+    CU_ASSERT(!blocked_expire(core) && blocked_is_due(core));
+    blocked_serve(core);
+    CU_ASSERT(waits(0) && told(1, ":1000105\r\n") && kicks[1] == 1 && waits(2) && waits(3));
+    at(1000155);
+    CU_ASSERT(blocked_expire(core) && told(2, "*-1\r\n") && waits(0));
+    at(1000300);
+    CU_ASSERT(!blocked_expire(core));
+    blocked_serve(core);
+    CU_ASSERT(told(0, ":1000300\r\n") && waits(3));
+    CU_ASSERT_EQUAL(blocked_next_ms(core->blocked), INT64_MAX);
+    end();
+}
+
+/* Changes that give nothing are not told, keys that leave by themselves are. */
+static void hears_what_matters(void) {
+    begin();
+    at(1000000);
+    run(0, "look k 0");
+    struct ctx c = {.core = core, .db = sessions[7].db};
+    struct key k = key_of(slice_cstr("k"));
+    ctx_changed_calmly(&c, k, FEED_GENERIC, "moved");
+    CU_ASSERT(!blocked_is_due(core) && waits(0));
+    db_set_text(c.db, k, slice_cstr("v"), 1000010);
+    at(1000020);
+    while (keyspace_expire_step(core->ks, 1000000)) continue;
+    CU_ASSERT(blocked_is_due(core));
+    blocked_serve(core);
+    CU_ASSERT(told(0, ":0\r\n"));
+    end();
+}
+
 static void may_be_ended(void) {
     begin();
     run(0, "take k 0");
@@ -366,6 +426,8 @@ int main(void) {
         {"passes_on", passes_on},
         {"minds_the_type_or_nothing", minds_the_type_or_nothing},
         {"ends_in_time", ends_in_time},
+        {"runs_again_in_time", runs_again_in_time},
+        {"hears_what_matters", hears_what_matters},
         {"may_be_ended", may_be_ended},
         {"stays_silent", stays_silent},
         {"agrees_with_queues", agrees_with_queues},

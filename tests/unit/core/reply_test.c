@@ -67,6 +67,7 @@ static void write_forms(struct reply *r) {
     reply_bool(r, true);
     reply_bool(r, false);
     reply_double(r, 1.5);
+    reply_long_double(r, 0.1L);
     reply_verbatim(r, slice_of("txt", 3), "txt");
     reply_array(r, 0);
     reply_map(r, 1);
@@ -76,6 +77,9 @@ static void write_forms(struct reply *r) {
     reply_end_map(r, m, 2);
     m = reply_begin(r);
     reply_end_set(r, m, 100);
+    m = reply_begin(r);
+    reply_int(r, 1);
+    reply_end_bulk(r, m, slice_of("behind", 6));
 }
 
 static void has_the_forms_of_resp2(void) {
@@ -84,7 +88,8 @@ static void has_the_forms_of_resp2(void) {
     write_forms(&r);
     expect(&r, "+OK\r\n+PONG\r\n:0\r\n:-42\r\n:-9223372036854775808\r\n$4\r\na\r\nb\r\n$0\r\n\r\n"
                "$10\r\n0123456789\r\n$2\r\n-7\r\n$3\r\n5-x\r\n$-1\r\n*-1\r\n:1\r\n:0\r\n"
-               "$3\r\n1.5\r\n$3\r\ntxt\r\n*0\r\n*2\r\n*12\r\n*3\r\n*4\r\n*100\r\n");
+               "$3\r\n1.5\r\n$3\r\n0.1\r\n$3\r\ntxt\r\n*0\r\n*2\r\n*12\r\n*3\r\n*4\r\n*100\r\n"
+               "$6\r\nbehind\r\n:1\r\n");
     reply_fini(&r);
 }
 
@@ -95,7 +100,8 @@ static void has_the_forms_of_resp3(void) {
     write_forms(&r);
     expect(&r, "+OK\r\n+PONG\r\n:0\r\n:-42\r\n:-9223372036854775808\r\n$4\r\na\r\nb\r\n$0\r\n\r\n"
                "$10\r\n0123456789\r\n$2\r\n-7\r\n$3\r\n5-x\r\n_\r\n_\r\n#t\r\n#f\r\n"
-               ",1.5\r\n=7\r\ntxt:txt\r\n*0\r\n%1\r\n~12\r\n>3\r\n%2\r\n~100\r\n");
+               ",1.5\r\n,0.1\r\n=7\r\ntxt:txt\r\n*0\r\n%1\r\n~12\r\n>3\r\n%2\r\n~100\r\n"
+               "$6\r\nbehind\r\n:1\r\n");
     reply_fini(&r);
 }
 
@@ -109,8 +115,9 @@ static void notes_errors(void) {
     reply_errorf(&r, "%050d", 0);
     CU_ASSERT_EQUAL(strlen(r.error_prefix), REPLY_ERROR_PREFIX_MAX - 1);
     CU_ASSERT_EQUAL(r.noted, REPLY_HAS_ERROR);
-    char want[200];
-    snprintf(want, sizeof want, "-WRONGTYPE no\r\n-ERR a b  c\r\n-%050d\r\n", 0);
+    reply_errorf(&r, "ERR %05000d\n", 0); /* longer than most */
+    char want[5200];
+    snprintf(want, sizeof want, "-WRONGTYPE no\r\n-ERR a b  c\r\n-%050d\r\n-ERR %05000d\r\n", 0, 0);
     expect(&r, want);
     r.noted = 0;
     reply_err(&r, ERR_SYNTAX);

@@ -1,0 +1,190 @@
+/* cmd_stream_common.c - keys, arguments and replies of the stream commands.
+ *
+ * Threads: the loop. Specification: Redis 7.2.
+ */
+#include "base/mem.h"
+#include "commands/cmd_stream_internal.h"
+
+/* -- keys ------------------------------------------------------------------------------ */
+
+static bool stream_of(struct ctx *c, const struct entry *e, struct stream **s) {
+    *s = NULL;
+    if (!ctx_is_type(c, e, TYPE_STREAM)) return false;
+    if (e) *s = entry_object(e);
+    return true;
+}
+
+bool stream_key_read(struct ctx *c, int i, struct stream **s) {
+    return stream_of(c, db_read(c->db, ctx_key(c, i)), s);
+}
+
+bool stream_key_find(struct ctx *c, int i, struct stream **s) {
+    return stream_of(c, db_find(c->db, ctx_key(c, i)), s);
+}
+
+bool stream_key_need(struct ctx *c, int i, struct stream **s) {
+    if (!stream_key_find(c, i, s)) return false;
+    if (!*s) reply_err(c->r, ERR_NO_KEY);
+    return *s;
+}
+
+struct stream_idmp *stream_idmp_of(struct ctx *c, struct stream *s) {
+    const struct config *conf = c->core->config;
+    struct stream_idmp_limits usual = {(uint64_t)conf->stream_idmp_s,
+                                       (uint64_t)conf->stream_idmp_entries};
+    return stream_idmp_make(s, usual);
+}
+
+bool stream_at_look(struct ctx *c, int key, struct stream_at *at) {
+    *at = (struct stream_at){.key = ctx_key(c, key)};
+    if (!stream_of(c, db_read(c->db, at->key), &at->s)) return false;
+    if (at->s) at->g = stream_group_find(at->s, c->argv[key + 1]);
+    return true;
+}
+
+bool stream_at_find(struct ctx *c, int key, struct stream_at *at) {
+    if (!stream_at_look(c, key, at)) return false;
+    if (at->g) return true;
+    struct slice name = c->argv[key], group = c->argv[key + 1];
+    reply_errorf(c->r, "NOGROUP No such key '%.*s' or consumer group '%.*s'", (int)name.n, name.p,
+                 (int)group.n, group.p);
+    return false;
+}
+
+struct stream_consumer *stream_consumer_get(struct ctx *c, struct stream_at at, struct slice name) {
+    struct stream_consumer *consumer = stream_consumer_find(at.g, name);
+    if (!consumer) {
+        consumer = stream_consumer_add(at.g, name, c->core->now_ms);
+        ctx_changed_calmly(c, at.key, FEED_STREAM, "xgroup-createconsumer");
+    }
+    stream_consumer_seen(consumer, c->core->now_ms);
+    return consumer;
+}
+
+/* -- arguments ------------------------------------------------------------------------- */
+
+static bool id_of(struct ctx *c, struct slice text, uint64_t seq_missing, struct stream_id *id) {
+    if (stream_id_parse(text, seq_missing, id) == STREAM_ID_FULL) return true;
+    reply_error(c->r, STREAM_BAD_ID);
+    return false;
+}
+
+static bool bound_of(struct ctx *c, struct slice text, uint64_t seq_missing, struct stream_id *id) {
+    if (slice_is(text, "-")) {
+        *id = STREAM_ID_MIN;
+    } else if (slice_is(text, "+")) {
+        *id = STREAM_ID_MAX;
+    } else {
+        return id_of(c, text, seq_missing, id);
+    }
+    return true;
+}
+
+bool stream_arg_id(struct ctx *c, int i, struct stream_id *id) {
+    return id_of(c, c->argv[i], 0, id);
+}
+
+bool stream_arg_bound(struct ctx *c, int i, struct stream_id *id) {
+    return bound_of(c, c->argv[i], 0, id);
+}
+
+static bool is_open(struct slice text) { return text.n > 1 && text.p[0] == '('; }
+
+static struct slice behind_bracket(struct slice text) { return slice_of(text.p + 1, text.n - 1); }
+
+bool stream_arg_from(struct ctx *c, int i, struct stream_id *from) {
+    struct slice text = c->argv[i];
+    if (!is_open(text)) return bound_of(c, text, 0, from);
+    if (!id_of(c, behind_bracket(text), 0, from)) return false;
+    if (stream_id_next(from)) return true;
+    reply_error(c->r, "ERR invalid start ID for the interval");
+    return false;
+}
+
+bool stream_arg_to(struct ctx *c, int i, struct stream_id *to) {
+    struct slice text = c->argv[i];
+    if (!is_open(text)) return bound_of(c, text, UINT64_MAX, to);
+    if (!id_of(c, behind_bracket(text), UINT64_MAX, to)) return false;
+    if (stream_id_prev(to)) return true;
+    reply_error(c->r, "ERR invalid end ID for the interval");
+    return false;
+}
+
+bool stream_arg_ids(struct ctx *c, int first, size_t count, struct stream_ids *ids) {
+    ids->id = count <= STREAM_IDS_FEW ? ids->few : mem_alloc(count * sizeof *ids->id);
+    ids->count = count;
+    for (size_t i = 0; i < count; i++) {
+        if (stream_arg_id(c, first + (int)i, &ids->id[i])) continue;
+        stream_ids_free(ids);
+        return false;
+    }
+    return true;
+}
+
+void stream_ids_free(struct stream_ids *ids) {
+    if (ids->id != ids->few) mem_free(ids->id);
+}
+
+bool stream_parse_refs(struct slice word, enum stream_refs *refs) {
+    if (slice_is(word, "keepref")) {
+        *refs = STREAM_REFS_KEEP;
+    } else if (slice_is(word, "delref")) {
+        *refs = STREAM_REFS_DROP;
+    } else if (slice_is(word, "acked")) {
+        *refs = STREAM_REFS_ACKED;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+const struct row_arg stream_refs_args[] = {
+    {.name = "keepref", .type = ARG_PURE_TOKEN, .token = "KEEPREF"},
+    {.name = "delref", .type = ARG_PURE_TOKEN, .token = "DELREF"},
+    {.name = "acked", .type = ARG_PURE_TOKEN, .token = "ACKED"},
+    {0},
+};
+
+/* -- replies --------------------------------------------------------------------------- */
+
+void stream_reply_id(struct reply *r, struct stream_id id) {
+    char text[STREAM_ID_TEXT_BYTES];
+    reply_bulk(r, stream_id_text(id, text));
+}
+
+static void reply_value(struct reply *r, const struct lp_value *v) {
+    if (v->text.p) {
+        reply_bulk(r, v->text);
+    } else {
+        reply_bulk_int(r, v->i);
+    }
+}
+
+void stream_reply_fields(struct reply *r, struct stream_entry e) {
+    struct lp_value field, value;
+    reply_array(r, 2 * e.fields);
+    while (stream_field_next(&e, &field, &value)) {
+        reply_value(r, &field);
+        reply_value(r, &value);
+    }
+}
+
+void stream_reply_entry(struct reply *r, const struct stream_entry *e) {
+    reply_array(r, 2);
+    stream_reply_id(r, e->id);
+    stream_reply_fields(r, *e);
+}
+
+void stream_reply_range(struct reply *r, const struct stream *s, struct stream_id from,
+                        struct stream_id to, uint64_t max, bool backward) {
+    struct stream_iter it;
+    struct stream_entry e;
+    uint64_t count = 0;
+    struct reply_mark mark = reply_begin(r);
+    stream_iter_start(&it, s, from, to, backward);
+    while ((!max || count < max) && stream_iter_next(&it, &e)) {
+        stream_reply_entry(r, &e);
+        count++;
+    }
+    reply_end_array(r, mark, count);
+}
