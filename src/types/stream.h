@@ -4,14 +4,16 @@
  * B+tree by ID. Consumer groups, with what they have pending: stream_group.h.
  *
  * X1  IDs rise. No entry has an ID above `last`, none of 0-0.
- * X2  A deleted entry stays in its node, with a flag, and goes with the node, when that has no
- * entry left. (A trim by ID may leave a node without any, as it does in Redis, if the last one that
- * was deleted there is not below the ID.) `length` counts what is not deleted. X3  `first` is the
- * first entry's ID, 0-0 if there is none. X4  Reads change nothing: any thread may read a stream
- * that nobody writes. X5  A change makes iterators and entries void. What is to outlive a writer
- * keeps the ID, and starts anew behind it. Cost: appending O(1) and the entry; finding an ID O(log
- * n) and a node; the rest is said below. Threads: the owner's; stream_free any. Specification:
- * Redis 7.2's t_stream, and 8.2's handling of references.
+ * X2  A deleted entry stays in its node, with a flag, and goes with the node when no entry is left
+ *     there. (A trim by ID may leave such a node, as in Redis, if the ID is not above the last one
+ *     that was deleted there.) `length` counts what is not deleted.
+ * X3  `first` is the first entry's ID, 0-0 if there is none.
+ * X4  Reads change nothing: any thread may read a stream that nobody writes.
+ * X5  A change makes iterators and entries void. What is to outlive a writer keeps the ID, and
+ *     starts anew behind it.
+ * Cost: appending O(1) and the entry; finding an ID O(log n) and a node; the rest is said below.
+ * Threads: the owner's; stream_free any.
+ * Specification: Redis 7.2's t_stream, and 8.2's handling of references.
  */
 #ifndef TYPES_STREAM_H
 #define TYPES_STREAM_H
