@@ -21,6 +21,7 @@
 #include "core/core.h"
 #include "core/exec.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 #include "core/process.h"
 #include "core/version.h"
 #include "edge/resp.h"
@@ -29,6 +30,7 @@
 #include "net/signal.h"
 #include "net/timer.h"
 #include "net/wake.h"
+#include "script/scripts.h"
 #include "store/db.h"
 #include "work/pool.h"
 
@@ -344,6 +346,7 @@ static bool start(struct server *sv) {
     sv->work = work_pool_new(worker_count(conf));
     follow_allocator(sv, why);
     sv->core = core_new(conf, all_families, sv->work);
+    sv->core->scripts = scripts_new(sv->core);
     crash_core = sv->core;
     sv->computed = net_wake_new(sv->loop, on_computed, sv);
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
@@ -369,6 +372,8 @@ static void stop(struct server *sv) {
     net_timer_stop(&sv->cron);
     net_timer_stop(&sv->alarm);
     edge_free(sv->edge);
+    ongoing_drop(sv->core);
+    scripts_free(sv->core->scripts);
     work_pool_free(sv->work);
     net_wake_free(sv->computed);
     crash_core = NULL;

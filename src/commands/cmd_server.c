@@ -134,6 +134,8 @@ static void server_shutdown(struct ctx *c) {
         reply_err(c->r, ERR_SYNTAX);
     } else if (options & SHUTDOWN_ABORT) {
         abort_shutdown(c);
+    } else if (c->core->ongoing.step && !(options & CONFIG_SHUTDOWN_NOSAVE)) {
+        reply_error(c->r, c->core->ongoing.busy);
     } else if (core_shutdown(c->core, options)) {
         log_warning("User requested shutdown...");
         c->s->state |= SESSION_CLOSE_AFTER;

@@ -199,6 +199,10 @@ static void set_again(struct blocked *b, struct waiter *w, int64_t again_ms) {
 
 void blocked_wait(struct ctx *c, const struct blocked_on *on) {
     struct blocked *b = c->core->blocked;
+    if (c->s->state & SESSION_NO_WAIT) {
+        reply_null_array(c->r); /* as if the time were over */
+        return;
+    }
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
     if (c->s->waiter) { /* it was run again, and stays where it is */

@@ -16,7 +16,7 @@
  * A database is meant by its number: SWAPDB brings other keys to those who wait.
  * Cost: a change of a key while anyone waits looks one list of keys up; when nobody waits, nothing.
  * To add a command: its handler calls blocked_parse_seconds or _ms, then blocked_wait instead of
- * replying. What must not wait (a transaction's command) is to be asked for in blocked_wait.
+ * replying. A session with SESSION_NO_WAIT does not wait: its time is over at once.
  * Threads: the loop.
  * Specification: Redis 7.2's order, replies and errors.
  */

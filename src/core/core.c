@@ -12,6 +12,7 @@
 #include "core/config.h"
 #include "core/latency.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 #include "core/row.h"
 #include "core/session.h"
 #include "core/slowlog.h"
@@ -28,8 +29,10 @@ void core_update_gates(struct core *core) {
     const struct config *conf = core->config;
     core->gates = ROW_PROTECTED | ROW_CONTAINER;
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
-    if (core->lanes_busy) core->gates |= ROW_WRITE;
-    if (core->pause_until_ms || !list_empty(&core->monitors)) core->gates = ~(uint32_t)0;
+    if (core->lanes_busy) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
+    if (core->pause_until_ms || core->ongoing.step || !list_empty(&core->monitors)) {
+        core->gates = ~(uint32_t)0;
+    }
     int64_t us = conf->slowlog_slower_than_us;
     int64_t latency_us = conf->latency_threshold_ms * 1000;
     if (us < 0 || (latency_us > 0 && latency_us < us)) us = latency_us > 0 ? latency_us : -1;
@@ -129,10 +132,14 @@ void core_free(struct core *core) {
 
 /* ---- the turn ----------------------------------------------------------------------- */
 
-void core_turn_begin(struct core *core) {
-    core->now_us = clock_unix_us();
-    core->now_ms = core->now_us / 1000;
+void core_set_now(struct core *core, int64_t now_us) {
+    core->now_us = now_us;
+    core->now_ms = now_us / 1000;
     keyspace_set_now(core->ks, core->now_ms);
+}
+
+void core_turn_begin(struct core *core) {
+    core_set_now(core, clock_unix_us());
     core->tick_mark = clock_ticks();
 }
 
@@ -164,6 +171,7 @@ static void send_garbage(struct core *core) {
 }
 
 static bool expire(struct core *core) {
+    if (core->ongoing.step) return false;
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
@@ -188,7 +196,8 @@ static void keep_reserve(struct core *core) {
 }
 
 bool core_turn_end(struct core *core) {
-    bool more = expire(core);
+    bool more = ongoing_step(core);
+    if (expire(core)) more = true;
     if (blocked_expire(core)) more = true; /* replies are to be sent */
     if (unlikely(core->evict_more)) {
         core_evict(core);
@@ -225,6 +234,7 @@ static uint64_t evict_budget_ticks(int tenacity) {
 bool core_evict(struct core *core) {
     const struct config *conf = core->config;
     uint64_t max = conf->maxmemory_bytes;
+    if (core->ongoing.step) return !core->over_memory;
     /* As in Redis, nothing leaves during a pause. */
     core->evict_more = false;
     if (!max || core->pause_until_ms || keyspace_fits(core->ks, max)) {
@@ -264,6 +274,10 @@ void core_unpause(struct core *core) {
     core->pause_all = false;
     core->ks->expire_paused = false;
     core_update_gates(core);
+    core_release_held(core);
+}
+
+void core_release_held(struct core *core) {
     for (struct list_link *l; (l = list_pop_front(&core->held));) {
         struct session *s = LIST_MEMBER(l, struct session, in_held);
         s->state &= ~(uint32_t)SESSION_HELD;

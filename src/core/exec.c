@@ -89,8 +89,8 @@ void exec_after(struct core *core) {
  * for. */
 static __attribute__((noinline)) void run_end(struct core *core, struct session *s,
                                               struct request *req) {
-    if (!(s->state & SESSION_BLOCKED)) account(core, s, req);
-    exec_after(core);
+    if (!(s->state & (SESSION_BLOCKED | SESSION_BUSY))) account(core, s, req);
+    if (!core->ongoing.step) exec_after(core);
 }
 
 static inline __attribute__((always_inline)) void run(struct core *core, struct session *s,
@@ -121,6 +121,25 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
 __attribute__((noinline)) void exec_again(struct core *core, struct session *s,
                                           struct request *req) {
     run(core, s, req);
+}
+
+void exec_inner(struct core *core, struct session *s, struct request *req) {
+    const struct row *row = req->row;
+    struct ctx c = {core, s, s->db, &s->reply, row, req->argv, req->argc, req};
+    uint64_t start = clock_ticks();
+    s->reply.noted = 0;
+    s->reply.grown = 0;
+    row->run(&c);
+    uint64_t ticks = clock_ticks() - start;
+    struct row_stats *stats = row_stats(row);
+    stats->calls++;
+    stats->ticks += ticks;
+    if (likely(core->histograms)) row_stats_time(stats, ticks);
+    if (unlikely(s->reply.noted)) note_reply(core, s, req);
+    if (unlikely(ticks >= core->note_ticks)) note_slow(core, s, req, ticks);
+    if (unlikely(!list_empty(&core->monitors)) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
+        monitor_feed(core, s, req);
+    }
 }
 
 /* ---- refusals ----------------------------------------------------------------------- */
@@ -188,6 +207,7 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
     if (s->gates & GATE_MONITOR && row->flags & (ROW_WRITE | ROW_READONLY | ROW_MAY_REPLICATE)) {
         return "ERR Replica can't interact with the keyspace";
     }
+    if (core->ongoing.refusing && !(row->flags & ROW_ALLOW_BUSY)) return core->ongoing.busy;
     if (row->flags & ROW_DENYOOM && core->config->maxmemory_bytes && !core_evict(core)) {
         return err_text(ERR_OOM);
     }
@@ -195,6 +215,7 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
 }
 
 static bool must_wait(const struct core *core, const struct row *row) {
+    if (core->ongoing.step && !(row->flags & ROW_ALLOW_BUSY)) return true;
     if (!core->pause_until_ms || row->flags & ROW_PAUSE_EXEMPT) return false;
     return core->pause_all || row->flags & (ROW_WRITE | ROW_MAY_REPLICATE);
 }
@@ -213,7 +234,7 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         refused(core, s, row);
         return true;
     }
-    if (core->lanes_busy && row->flags & ROW_WRITE) {
+    if (core->lanes_busy && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS)) {
         enum lane_verdict verdict = offload_gate(core, s, req);
         if (verdict == LANE_WAIT) return false;
         if (verdict == LANE_REFUSED) {

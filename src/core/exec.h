@@ -22,7 +22,6 @@
 struct request {
     const struct slice *argv;
     int argc;
-    bool at_once;            /* a part of something larger: it may not wait */
     const struct row *row;   /* NULL: unknown command */
     uint64_t key_hash;       /* of argv[1], if row_has_first_key */
     struct blob **blobs;     /* blobs[i] backs argv[i], or NULL; NULL: no argument is a blob */
@@ -50,6 +49,10 @@ const struct row *exec_prepare(struct core *core, struct request *req, const str
  * was done, and the session is in core->held. Cost over the handler's own: some 60 instructions. */
 bool exec_run(struct core *core, struct session *s, struct request *req);
 
+/* Runs a command within another one's handler, for a session of its own that replies nowhere
+ * (session_init_inner): no gates, counted and told to monitors as Redis does. */
+void exec_inner(struct core *core, struct session *s, struct request *req);
+
 /* Runs the command of a session that waited (core/blocked.c), which went through the gates then. */
 void exec_again(struct core *core, struct session *s, struct request *req);
 
@@ -59,7 +62,7 @@ void request_copy(struct request *to, const struct request *from, const struct s
 void request_free(struct request *req);
 
 /* Whether a command may let its session wait, be it for a key or for a worker. */
-static inline bool exec_may_wait(const struct ctx *c) { return !c->req->at_once; }
+static inline bool exec_may_wait(const struct ctx *c) { return !(c->s->state & SESSION_NO_WAIT); }
 
 /* For who ends a command outside of exec: counts it, and does what is due after a command. */
 void exec_account(struct core *core, struct session *s, const struct request *req, uint64_t ticks);

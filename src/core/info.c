@@ -154,21 +154,20 @@ static const char *policy_name(int policy) {
     return names[policy];
 }
 
-static void put_scripts_memory(FILE *out) {
-    fputs("used_memory_lua:0\r\n"
-          "used_memory_vm_eval:0\r\n"
-          "used_memory_lua_human:0B\r\n"
-          "used_memory_scripts_eval:0\r\n"
-          "number_of_cached_scripts:0\r\n"
-          "number_of_functions:0\r\n"
-          "number_of_libraries:0\r\n"
-          "used_memory_vm_functions:0\r\n"
-          "used_memory_vm_total:0\r\n"
-          "used_memory_vm_total_human:0B\r\n"
-          "used_memory_functions:0\r\n"
-          "used_memory_scripts:0\r\n"
-          "used_memory_scripts_human:0B\r\n",
-          out);
+static void put_scripts_memory(const struct script_counts *n, FILE *out) {
+    put_bytes(out, "used_memory_lua", n->eval_vm_bytes);
+    fprintf(out,
+            "used_memory_vm_eval:%zu\r\n"
+            "used_memory_scripts_eval:%zu\r\n"
+            "number_of_cached_scripts:%zu\r\n"
+            "number_of_functions:%zu\r\n"
+            "number_of_libraries:%zu\r\n"
+            "used_memory_vm_functions:%zu\r\n",
+            n->eval_vm_bytes, n->eval_bytes, n->cached, n->functions, n->libraries,
+            n->function_vm_bytes);
+    put_bytes(out, "used_memory_vm_total", n->eval_vm_bytes + n->function_vm_bytes);
+    fprintf(out, "used_memory_functions:%zu\r\n", n->function_bytes);
+    put_bytes(out, "used_memory_scripts", n->eval_bytes + n->function_bytes);
 }
 
 static void put_memory_ratios(const struct memory_report *m, FILE *out) {
@@ -203,7 +202,7 @@ static void put_memory(struct core *core, FILE *out) {
             m.peak_percent, m.overhead, m.startup, m.dataset, m.dataset_percent, m.allocated,
             m.active, m.resident);
     put_bytes(out, "total_system_memory", m.system);
-    put_scripts_memory(out);
+    put_scripts_memory(&core->script_counts, out);
     put_bytes(out, "maxmemory", core->config->maxmemory_bytes);
     fprintf(out, "maxmemory_policy:%s\r\n", policy_name(core->config->maxmemory_policy));
     put_memory_ratios(&m, out);

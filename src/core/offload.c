@@ -222,7 +222,7 @@ enum lane_verdict offload_gate(struct core *core, struct session *s, const struc
     }
     struct wants w;
     enum lane_verdict verdict = LANE_GO;
-    bool all_keys = !row_has_keys(req->row);
+    bool all_keys = !row_has_keys(req->row) || req->row->flags & ROW_RUNS_OTHERS;
     wants_of(&w, req, LANE_READS, LANE_ALONE);
     if (must_wait(core, &w, all_keys)) {
         verdict = LANE_REFUSED;

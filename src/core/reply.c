@@ -462,6 +462,41 @@ void reply_errorf(struct reply *r, const char *fmt, ...) {
     if (buf != few) mem_free(buf);
 }
 
+/* Raw bytes without line ends. */
+static void one_line(struct reply *r, struct slice text) {
+    for (size_t i = 0; i < text.n;) {
+        size_t n = i;
+        while (n < text.n && !is_line_end(text.p[n])) n++;
+        reply_raw(r, text.p + i, n - i);
+        if (n < text.n) literal(r, " ", 1);
+        i = n + 1;
+    }
+}
+
+void reply_error_slice(struct reply *r, struct slice text) {
+    while (text.n && is_line_end(text.p[text.n - 1])) text.n--;
+    error_note(r, text.p, text.n);
+    literal(r, "-", 1);
+    one_line(r, text);
+    line_end(r);
+}
+
+void reply_simple_slice(struct reply *r, struct slice text) {
+    literal(r, "+", 1);
+    one_line(r, text);
+    line_end(r);
+}
+
+void reply_big_number(struct reply *r, struct slice digits) {
+    if (r->proto == 2) {
+        reply_bulk(r, digits);
+        return;
+    }
+    literal(r, "(", 1);
+    one_line(r, digits);
+    line_end(r);
+}
+
 /* ---- lengths that come late --------------------------------------------------------- */
 
 struct reply_mark reply_begin(struct reply *r) {

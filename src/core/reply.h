@@ -47,6 +47,8 @@ void reply_fini(struct reply *r);
 
 void reply_ok(struct reply *r);
 void reply_simple(struct reply *r, const char *text);
+/* Of any text; its line ends become spaces. */
+void reply_simple_slice(struct reply *r, struct slice text);
 void reply_int(struct reply *r, int64_t v);
 void reply_bulk(struct reply *r, struct slice s);
 void reply_bulk_cstr(struct reply *r, const char *s);
@@ -64,11 +66,15 @@ void reply_array(struct reply *r, size_t n);
 void reply_map(struct reply *r, size_t pairs);
 void reply_set(struct reply *r, size_t n);
 void reply_push(struct reply *r, size_t n);
+/* Digits of any number; line ends in it become spaces. */
+void reply_big_number(struct reply *r, struct slice digits);
 
 /* Errors: the text with its prefix ("ERR ..."), no '-' and no line end. Line ends in a
  * formatted text become spaces, but for those at its end, which go. */
 void reply_error(struct reply *r, const char *text);
 void reply_errorf(struct reply *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* An error of any text and length, made one line as by reply_errorf. */
+void reply_error_slice(struct reply *r, struct slice text);
 /* One of base/err.h. */
 void reply_err(struct reply *r, int err);
 

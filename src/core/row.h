@@ -44,6 +44,7 @@ enum row_flag {
     ROW_PAUSE_EXEMPT = 1 << 23, /* runs during CLIENT PAUSE (not shown) */
     ROW_TOUCHES = 1 << 24,      /* marks accesses even under CLIENT NO-TOUCH (not shown) */
     ROW_CONTAINER = 1 << 26,    /* has subcommands; set by the table in its copy (not shown) */
+    ROW_RUNS_OTHERS = 1 << 27,  /* runs commands that may touch any key (not shown) */
     ROW_MONITOR_MAY = 1 << 25,  /* open to a session that MONITOR feeds (not shown) */
 };
 

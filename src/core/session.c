@@ -9,12 +9,15 @@
  */
 #include "core/session.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/core.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 
 #define CHAINS_MIN 64 /* power of two */
 
@@ -102,6 +105,22 @@ void session_init(struct session *s, struct core *core) {
     core->session_count++;
 }
 
+void session_init_inner(struct session *s, struct core *core, const char *addr) {
+    memset(s, 0, sizeof *s);
+    s->core = core;
+    s->db = &core->ks->dbs[0];
+    s->fd = -1;
+    s->state = SESSION_NO_WAIT;
+    snprintf(s->addr, sizeof s->addr, "%s", addr);
+    reply_init(&s->reply);
+    session_set_proto(s, 2);
+    list_link_init(&s->in_all);
+    list_link_init(&s->in_class);
+    list_link_init(&s->in_held);
+}
+
+void session_fini_inner(struct session *s) { reply_fini(&s->reply); }
+
 /* Out of MONITOR, or of a pause; commands of others may be faster then. */
 static void leave_class(struct session *s) {
     if (!list_linked(&s->in_class)) return;
@@ -115,6 +134,7 @@ void session_fini(struct session *s) {
     list_unlink(&s->in_held);
     blocked_leave(s);
     offload_leave(s);
+    ongoing_leave(s);
     leave_ids(s);
     s->core->session_count--;
     fieldsets_discard_all(&s->fieldsets);

@@ -38,6 +38,8 @@ enum session_state {
     SESSION_UNIX = 1 << 4,
     SESSION_LOCAL = 1 << 5,   /* from this machine; the door sets both */
     SESSION_BLOCKED = 1 << 6, /* its command waits for a key, its next ones for that one */
+    SESSION_BUSY = 1 << 7,    /* its command goes on (core/ongoing.h), its next ones wait for it */
+    SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
 };
 
 #define SESSION_NAME_BYTES_MAX 256
@@ -75,6 +77,11 @@ struct session {
  * asked for; the door sets addr, laddr, fd and kick. core->config and core->ks must be there. */
 void session_init(struct session *s, struct core *core);
 void session_fini(struct session *s);
+
+/* A session that runs commands for another one (a script's). It is in no list, has no id and is
+ * ended by session_fini_inner. */
+void session_init_inner(struct session *s, struct core *core, const char *addr);
+void session_fini_inner(struct session *s);
 
 /* By id, NULL if gone. O(1). */
 struct session *session_by_id(struct core *core, uint64_t id);
