@@ -251,6 +251,11 @@ static void expiry_note(struct table *t, struct table_seg *s, struct table_place
 
 /* ---- segments ----------------------------------------------------------------------- */
 
+static int64_t due_ms(const struct table *t, const void *item, bool *ends) {
+    *ends = false;
+    return t->ops->due_ms ? t->ops->due_ms(item, ends) : -1;
+}
+
 static struct table_bucket *page_new(struct table *t, unsigned buckets) {
     size_t n = buckets * sizeof(struct table_bucket);
     t->bytes += n;
@@ -324,7 +329,7 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
         }
         if (!items[i].ttl) continue;
         bool ends;
-        int64_t ms = t->ops->due_ms(items[i].item, &ends);
+        int64_t ms = due_ms(t, items[i].item, &ends);
         expiry_note(t, s, at, ms, ends);
     }
     s->count = (uint16_t)n;
@@ -501,7 +506,7 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
             s->count++;
             t->count++;
             bool ends;
-            int64_t ms = t->ops->due_ms(item, &ends);
+            int64_t ms = due_ms(t, item, &ends);
             if (ms >= 0) expiry_note(t, s, at, ms, ends);
             return;
         }
@@ -512,7 +517,7 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
 void table_replace(struct table *t, uint64_t hash, struct table_place place, void *item) {
     item_put(place.bucket, place.slot, item);
     bool ends;
-    int64_t ms = t->ops->due_ms(item, &ends);
+    int64_t ms = due_ms(t, item, &ends);
     if (ms >= 0 || place.bucket->ttl >> place.slot & 1)
         expiry_note(t, seg_of(t, hash), place, ms, ends);
 }
@@ -703,11 +708,11 @@ static void bucket_expire(struct expiring *x, struct table_bucket *b) {
         unsigned i = (unsigned)__builtin_ctz(m);
         void *item = bucket_item(b, i);
         bool ends;
-        int64_t ms = t->ops->due_ms(item, &ends);
+        int64_t ms = due_ms(t, item, &ends);
         if (ms >= 0 && ms < x->now_ms) {
             item = item_due(x, b, i, item);
             if (!item) continue;
-            ms = t->ops->due_ms(item, &ends);
+            ms = due_ms(t, item, &ends);
         }
         mark(b, i, ms, ends);
         if (ms >= 0 && ms < left_ms) left_ms = ms;

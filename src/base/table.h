@@ -57,7 +57,8 @@ _Static_assert(sizeof(struct table_bucket) == 64, "a bucket is a cache line");
 /* What the table must know of its items. */
 struct table_ops {
     struct slice (*key)(const void *item);
-    /* When the item ends or is to be looked at, -1: never; *ends: whether it has an end itself. */
+    /* When the item ends or is to be looked at, -1: never; *ends: whether it has an end itself.
+     * NULL: no item does. */
     int64_t (*due_ms)(const void *item, bool *ends);
 };
 
