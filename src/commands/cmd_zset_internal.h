@@ -38,7 +38,8 @@ struct zset_write {
  * error is replied. zset_write_close must follow. */
 bool zset_write_open(struct ctx *c, struct key k, struct zset_write *w);
 
-/* Begins a set that is to replace whatever a key holds; w->key is the caller's to set. Any thread. */
+/* Begins a set that is to replace whatever a key holds; w->key is the caller's to set. Any thread.
+ */
 void zset_write_new(struct zset_write *w, struct zset_limits limits);
 
 /* Puts what was changed into the database. A set that became empty goes, with event "del". The

@@ -17,6 +17,7 @@
 #include "core/session.h"
 #include "core/slowlog.h"
 #include "core/stats.h"
+#include "core/watch.h"
 #include "store/db.h"
 #include "work/pool.h"
 
@@ -81,9 +82,11 @@ static void watch_config(struct core *core) {
 static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave_reason why) {
     struct core *core = ctx;
     (void)why;
-    if (likely(!core->feed.on_key)) return;
+    if (likely(!core->feed.on_key && !core->feed.on_write)) return;
     struct slice name = entry_key(e);
-    feed_wake(&core->feed, db->id, hash_bytes(name.p, name.n));
+    uint64_t hash = hash_bytes(name.p, name.n);
+    feed_touch(&core->feed, db->id, hash);
+    feed_wake(&core->feed, db->id, hash);
 }
 
 static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all) {
@@ -113,6 +116,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core_turn_begin(core);
     core->blocked = blocked_new(&core->feed, core->now_ms);
     core->offloads = offloads_new();
+    core->watches = watches_new();
     core->started_ms = core->now_ms;
     random_hex(core->run_id, sizeof core->run_id - 1);
     watch_config(core);
@@ -122,6 +126,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
 void core_free(struct core *core) {
     blocked_free(core->blocked);
     offloads_free(core->offloads);
+    watches_free(core->watches);
     keyspace_free(core->ks);
     blob_free_unused(blob_take_unused());
     row_table_free(core->rows);

@@ -27,6 +27,7 @@ struct slowlog;
 struct latency;
 struct monitor;
 struct offloads;
+struct watches;
 
 /* Counters of INFO, reset by CONFIG RESETSTAT. */
 struct core_stats {
@@ -103,6 +104,7 @@ struct core {
     struct feed feed;
     struct blocked *blocked;
     struct offloads *offloads;
+    struct watches *watches;
     struct slowlog *slowlog;
     struct latency *latency;
     struct scripts *scripts; /* script/scripts.h; NULL in tests of what is below it */

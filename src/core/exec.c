@@ -19,6 +19,7 @@
 #include "core/config.h"
 #include "core/latency.h"
 #include "core/monitor.h"
+#include "core/multi.h"
 #include "core/offload.h"
 #include "core/slowlog.h"
 #include "core/stats.h"
@@ -78,6 +79,7 @@ void exec_account(struct core *core, struct session *s, const struct request *re
 }
 
 void exec_after(struct core *core) {
+    if (core->ongoing.step) return; /* its end comes here again */
     while (core->after_due) {
         core->after_due = false;
         blocked_serve(core);
@@ -90,7 +92,7 @@ void exec_after(struct core *core) {
 static __attribute__((noinline)) void run_end(struct core *core, struct session *s,
                                               struct request *req) {
     if (!(s->state & (SESSION_BLOCKED | SESSION_BUSY))) account(core, s, req);
-    if (!core->ongoing.step) exec_after(core);
+    exec_after(core);
 }
 
 static inline __attribute__((always_inline)) void run(struct core *core, struct session *s,
@@ -169,19 +171,31 @@ static void refuse_unknown(struct core *core, struct session *s, const struct re
     }
     reply_errorf(&s->reply, "ERR unknown command '%.*s', with args beginning with: %s",
                  (int)(req->argv[0].n < 128 ? req->argv[0].n : 128), req->argv[0].p, args);
+    if (s->multi) s->multi->failed = true;
     stats_error(core, "ERR");
 }
 
-/* The row's counters and the error kinds know of a refusal. */
+/* The row's counters and the error kinds know of a refusal, and a transaction fails by it. */
 static void refused(struct core *core, struct session *s, const struct row *row) {
+    if (s->multi) s->multi->failed = true;
     row_stats(row)->rejected++;
     stats_error(core, s->reply.error_prefix);
 }
 
+/* EXEC that is refused ends its transaction. */
+static bool aborts(struct session *s, const struct row *row) {
+    const uint32_t exec = ROW_RUNS_OTHERS | ROW_NOT_QUEUED;
+    if ((row->flags & exec) != exec) return false;
+    multi_end(s);
+    return true;
+}
+
+#define ABORTED "EXECABORT Transaction discarded because of: "
+
 static void refuse_arity(struct core *core, struct session *s, const struct row *row) {
     char name[64];
-    reply_errorf(&s->reply, "ERR wrong number of arguments for '%s' command",
-                 row_full_name(core->rows, row, name));
+    reply_errorf(&s->reply, "%swrong number of arguments for '%s' command",
+                 aborts(s, row) ? ABORTED : "ERR ", row_full_name(core->rows, row, name));
     refused(core, s, row);
 }
 
@@ -208,30 +222,43 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
         return "ERR Replica can't interact with the keyspace";
     }
     if (core->ongoing.refusing && !(row->flags & ROW_ALLOW_BUSY)) return core->ongoing.busy;
+    if (s->multi && row->flags & ROW_NO_MULTI)
+        return "ERR Command not allowed inside a transaction";
     if (row->flags & ROW_DENYOOM && core->config->maxmemory_bytes && !core_evict(core)) {
         return err_text(ERR_OOM);
     }
     return NULL;
 }
 
-static bool must_wait(const struct core *core, const struct row *row) {
+/* What the command does, or, of EXEC, what those do that it runs. */
+static uint32_t effects(const struct session *s, const struct row *row) {
+    bool all = s->multi && row->flags & ROW_RUNS_OTHERS;
+    return row->flags | (all ? s->multi->flags & (ROW_WRITE | ROW_MAY_REPLICATE) : 0);
+}
+
+static bool must_wait(const struct core *core, const struct session *s, const struct row *row) {
     if (core->ongoing.step && !(row->flags & ROW_ALLOW_BUSY)) return true;
     if (!core->pause_until_ms || row->flags & ROW_PAUSE_EXEMPT) return false;
-    return core->pause_all || row->flags & (ROW_WRITE | ROW_MAY_REPLICATE);
+    return core->pause_all || effects(s, row) & (ROW_WRITE | ROW_MAY_REPLICATE);
 }
 
 static bool exec_gated(struct core *core, struct session *s, struct request *req) {
     const struct row *row = req->row;
     const char *no = refusal(core, s, row);
-    if (!no && must_wait(core, row)) {
+    if (!no && must_wait(core, s, row)) {
         s->state |= SESSION_HELD;
         list_unlink(&s->in_held);
         list_push_back(&core->held, &s->in_held);
         return false;
     }
     if (no) {
-        reply_error(&s->reply, no);
+        reply_errorf(&s->reply, "%s%s", aborts(s, row) ? ABORTED : "", no);
         refused(core, s, row);
+        return true;
+    }
+    if (s->gates & GATE_MULTI && !(row->flags & ROW_NOT_QUEUED)) {
+        multi_queue(s, req);
+        reply_simple(&s->reply, "QUEUED");
         return true;
     }
     if (core->lanes_busy && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS)) {

@@ -16,6 +16,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/core.h"
+#include "core/multi.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
 
@@ -100,6 +101,7 @@ void session_init(struct session *s, struct core *core) {
     session_set_proto(s, 2);
     list_link_init(&s->in_class);
     list_link_init(&s->in_held);
+    list_init(&s->watching);
     join_ids(s, first_session(core));
     list_push_back(&core->sessions, &s->in_all);
     core->session_count++;
@@ -134,6 +136,7 @@ void session_fini(struct session *s) {
     list_unlink(&s->in_held);
     blocked_leave(s);
     offload_leave(s);
+    multi_end(s);
     ongoing_leave(s);
     leave_ids(s);
     s->core->session_count--;
@@ -159,6 +162,7 @@ void session_set_text(char **field, struct slice text) {
 }
 
 void session_reset(struct session *s) {
+    multi_end(s);
     leave_class(s);
     s->gates = first_gates(s->core);
     s->state &= ~(uint32_t)SESSION_NO_EVICT;
@@ -172,7 +176,7 @@ void session_reset(struct session *s) {
 size_t session_memory(const struct session *s) {
     const char *const texts[] = {s->name, s->lib_name, s->lib_ver};
     size_t n = sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply);
-    n += s->fieldsets.bytes;
+    n += s->fieldsets.bytes + multi_memory(s);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i]) n += strlen(texts[i]) + 1;
     }

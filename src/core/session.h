@@ -27,6 +27,7 @@ enum session_gate {
     GATE_REPLY_SKIP = 1 << 2, /* CLIENT REPLY SKIP: the next one; becomes _SKIPPING */
     GATE_REPLY_SKIPPING = 1 << 3,
     GATE_NO_TOUCH = 1 << 4,
+    GATE_MULTI = 1 << 6,   /* queues its commands: core/multi.h */
     GATE_MONITOR = 1 << 5, /* is fed by MONITOR: RESET and QUIT only */
 };
 
@@ -39,6 +40,7 @@ enum session_state {
     SESSION_LOCAL = 1 << 5,   /* from this machine; the door sets both */
     SESSION_BLOCKED = 1 << 6, /* its command waits for a key, its next ones for that one */
     SESSION_BUSY = 1 << 7,    /* its command goes on (core/ongoing.h), its next ones wait for it */
+    SESSION_CAS_FAILED = 1 << 9, /* a key that it watches has changed: core/watch.h */
     SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
 };
 
@@ -48,6 +50,8 @@ struct session {
     struct list_link in_all;   /* core->sessions */
     struct list_link in_class; /* core->monitors */
     struct list_link in_held;  /* core->held */
+    struct multi *multi;       /* what is queued since MULTI, or NULL */
+    struct list watching;      /* core/watch.c: keys */
     struct park *park;         /* core/offload.c: the lanes that its next command waits for, or */
     struct offload_job *job;   /* what its command has become, or NULL */
     int64_t lane_timeout_ms;   /* CLIENT LANE-TIMEOUT; 0: none */
