@@ -57,13 +57,7 @@ static struct slice member_key(const void *item) {
     return item_text(item, digits);
 }
 
-static int64_t never_due(const void *item, bool *ends) {
-    (void)item;
-    *ends = false;
-    return -1;
-}
-
-static const struct table_ops member_ops = {member_key, never_due};
+static const struct table_ops member_ops = {.key = member_key};
 
 static size_t blob_bytes(size_t length) {
     return 1 + length + (length < LENGTH_ELSEWHERE ? 0 : sizeof(uint32_t));

@@ -12,12 +12,7 @@
 /* ---- blobs ---- */
 
 static struct slice key_of_item(const void *item) { return zset_blob_member(item); }
-static int64_t never_due(const void *item, bool *ends) {
-    (void)item;
-    *ends = false;
-    return -1;
-}
-static const struct table_ops member_ops = {key_of_item, never_due};
+static const struct table_ops member_ops = {.key = key_of_item};
 static const struct rank_ops order_ops = {key_of_item};
 
 static size_t blob_bytes(size_t member_bytes) {
