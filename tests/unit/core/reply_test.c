@@ -13,6 +13,7 @@
 #include "support/suite.h"
 
 #define ROOM ((size_t)4 << 20)
+#define PIECES_MAX 64
 
 static struct random rnd;
 static char *text; /* random bytes to write from */
@@ -21,12 +22,12 @@ static uint64_t below(uint64_t n) { return random_next_below(&rnd, n); }
 
 /* All that is queued, as one text; the caller frees it. */
 static char *queued(struct reply *r, size_t *n) {
-    struct iovec pieces[8];
+    struct iovec pieces[PIECES_MAX];
     char *all = mem_alloc(ROOM);
     *n = 0;
     struct reply copy = *r; /* walking must change nothing */
-    int count = reply_pieces(r, pieces, 8);
-    CU_ASSERT_FATAL(count < 8);
+    int count = reply_pieces(r, pieces, PIECES_MAX);
+    CU_ASSERT_FATAL(count < PIECES_MAX);
     for (int i = 0; i < count; i++) {
         memcpy(all + *n, pieces[i].iov_base, pieces[i].iov_len);
         *n += pieces[i].iov_len;
