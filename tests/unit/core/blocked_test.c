@@ -252,7 +252,7 @@ static void minds_the_type_or_nothing(void) {
     run(1, "look k 0");
     struct ctx c = {.core = core, .db = sessions[7].db};
     ctx_changed(&c, key_of(slice_cstr("k")), FEED_GENERIC, "del");
-    blocked_serve(core);
+    exec_after(core);
     CU_ASSERT(waits(0) && told(1, ":0\r\n"));
     end();
 }
@@ -293,16 +293,16 @@ static void runs_again_in_time(void) {
     run(3, "age k 0 0");
     CU_ASSERT(blocked_next_ms(core->blocked) <= 1000100);
     at(1000099);
-    CU_ASSERT(!blocked_expire(core) && !blocked_is_due(core));
+    CU_ASSERT(!blocked_expire(core) && !core->after_due);
     at(1000105);
-    CU_ASSERT(!blocked_expire(core) && blocked_is_due(core));
-    blocked_serve(core);
+    CU_ASSERT(!blocked_expire(core) && core->after_due);
+    exec_after(core);
     CU_ASSERT(waits(0) && told(1, ":1000105\r\n") && kicks[1] == 1 && waits(2) && waits(3));
     at(1000155);
     CU_ASSERT(blocked_expire(core) && told(2, "*-1\r\n") && waits(0));
     at(1000300);
     CU_ASSERT(!blocked_expire(core));
-    blocked_serve(core);
+    exec_after(core);
     CU_ASSERT(told(0, ":1000300\r\n") && waits(3));
     CU_ASSERT_EQUAL(blocked_next_ms(core->blocked), INT64_MAX);
     end();
@@ -316,12 +316,12 @@ static void hears_what_matters(void) {
     struct ctx c = {.core = core, .db = sessions[7].db};
     struct key k = key_of(slice_cstr("k"));
     ctx_changed_calmly(&c, k, FEED_GENERIC, "moved");
-    CU_ASSERT(!blocked_is_due(core) && waits(0));
+    CU_ASSERT(!core->after_due && waits(0));
     db_set_text(c.db, k, slice_cstr("v"), 1000010);
     at(1000020);
     while (keyspace_expire_step(core->ks, 1000000)) continue;
-    CU_ASSERT(blocked_is_due(core));
-    blocked_serve(core);
+    CU_ASSERT(core->after_due);
+    exec_after(core);
     CU_ASSERT(told(0, ":0\r\n"));
     end();
 }
