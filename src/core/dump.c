@@ -59,10 +59,6 @@ int dump_read_payload(struct slice payload, const struct config *config, struct 
     if (err) return err;
     rdb_reader_init(&r, body);
     err = rdb_get_byte(&r, &type) ? dump_get_value(&r, type, config, value) : r.err;
-    if (!err && r.at != r.end) {
-        dump_value_free(value);
-        err = RDB_CORRUPT;
-    }
     rdb_reader_fini(&r);
     return err;
 }

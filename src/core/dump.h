@@ -66,7 +66,8 @@ void dump_put_body(struct rdb_writer *w, const struct entry *e, enum rdb_type as
 int dump_get_value(struct rdb_reader *r, unsigned type, const struct config *config,
                    struct dump_value *value);
 
-/* The same of what DUMP made, nothing behind it. The code is one for rdb_restore_text. */
+/* The same of what DUMP made; what stands behind the value is ignored, as Redis does. The code is
+ * one for rdb_restore_text. */
 int dump_read_payload(struct slice payload, const struct config *config, struct dump_value *value);
 
 /* Makes k, which must be absent, hold the value, which is taken. */
