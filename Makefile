@@ -44,7 +44,7 @@ CC := gcc
 AR := gcc-ar
 WARN := -Wall -Wextra -Werror
 CFLAGS := -std=gnu17 -g $(WARN) -Isrc
-LIBS := -Wl,--as-needed -levent_core -lsystemd -lcrypto -llzf -lpthread -lm
+LIBS := -Wl,--as-needed -levent_core -lsystemd -lcrypto -l:liblua5.1-cjson.a -l:liblua5.1-bitop.a -l:liblua5.1.a -llzf -lpthread -lm
 SUITE_SECONDS := 120
 
 # The server proper is linked by LTO, the unit tests from the same (fat) objects without.

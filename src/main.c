@@ -20,6 +20,8 @@
 #include "core/config.h"
 #include "core/core.h"
 #include "core/exec.h"
+#include "core/offload.h"
+#include "core/ongoing.h"
 #include "core/process.h"
 #include "core/version.h"
 #include "edge/resp.h"
@@ -27,10 +29,12 @@
 #include "net/loop.h"
 #include "net/signal.h"
 #include "net/timer.h"
+#include "net/wake.h"
+#include "script/scripts.h"
 #include "store/db.h"
 #include "work/pool.h"
 
-#define WORKERS 2         /* so that memory is readied while something big is freed */
+#define WORKERS_MIN 2     /* so that memory is readied while something big is freed */
 #define SPARE_FDS 32      /* listeners, log, epoll ... beside the clients */
 #define DRAIN_MS_MAX 1000 /* how long clients have to take their last replies */
 
@@ -42,6 +46,7 @@ struct server {
     struct net_timer alarm; /* for what comes earlier than that */
     int64_t alarm_ms;       /* when it goes off, 0: not set */
     struct work_pool *work;
+    struct net_wake *computed; /* a worker has finished a command */
     struct core *core;
     struct edge *edge;
     struct process process;
@@ -237,6 +242,15 @@ static void set_alarm(struct server *sv) {
     net_timer_start(&sv->alarm, in_ms > 0 ? (uint64_t)in_ms * 1000 : 0, 0);
 }
 
+/* On a worker: the loop is to commit what was computed. */
+static void wake_loop(void *ctx) { net_wake_send(ctx); }
+
+static void on_computed(void *ctx) {
+    struct server *sv = ctx;
+    core_turn_begin(sv->core);
+    offload_collect(sv->core);
+}
+
 static void count_turn(struct core_stats *stats, uint64_t start_ticks) {
     uint64_t us = clock_ticks_to_us(clock_ticks() - start_ticks);
     stats->loop_turns++;
@@ -312,6 +326,11 @@ static bool start_loop(struct server *sv) {
     return false;
 }
 
+static int worker_count(const struct config *conf) {
+    long n = conf->worker_threads ? conf->worker_threads : sysconf(_SC_NPROCESSORS_ONLN) - 1;
+    return n < WORKERS_MIN ? WORKERS_MIN : (int)n;
+}
+
 static void start_crash_log(struct server *sv) {
     char why[CONFIG_WHY_BYTES];
     crash_add_section(crash_command);
@@ -324,10 +343,13 @@ static bool start(struct server *sv) {
     char why[CONFIG_WHY_BYTES];
     start_crash_log(sv);
     if (!fit_maxclients(conf) || !start_loop(sv)) return false;
-    sv->work = work_pool_new(WORKERS);
+    sv->work = work_pool_new(worker_count(conf));
     follow_allocator(sv, why);
     sv->core = core_new(conf, all_families, sv->work);
+    sv->core->scripts = scripts_new(sv->core);
     crash_core = sv->core;
+    sv->computed = net_wake_new(sv->loop, on_computed, sv);
+    offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
     if (!rename_commands(sv->core)) return false;
     sv->core->config_file = conf->config_file[0] ? conf->config_file : NULL;
     sv->edge = edge_new(sv->loop, sv->core);
@@ -350,7 +372,10 @@ static void stop(struct server *sv) {
     net_timer_stop(&sv->cron);
     net_timer_stop(&sv->alarm);
     edge_free(sv->edge);
+    ongoing_drop(sv->core);
+    scripts_free(sv->core->scripts);
     work_pool_free(sv->work);
+    net_wake_free(sv->computed);
     crash_core = NULL;
     core_free(sv->core);
     net_signal_free(sv->signals);

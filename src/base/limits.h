@@ -26,6 +26,9 @@
 #define EDGE_RUN_US 5
 #define EDGE_SEND_BYTES 4096
 #define EDGE_SEND_PIECES 2
+#define SCRIPT_SLICE_US 20
+#define SCRIPT_HOOK_COUNT 50
+#define SCRIPT_CACHED_MAX 20
 
 #else
 
@@ -59,6 +62,19 @@
 #define EDGE_ROUND 64
 #define EDGE_BATCH 32
 
+/* A script runs so long in a turn, looking at the clock every so many instructions; scripts that
+ * only EVAL brought and that are kept (script/). */
+#define SCRIPT_SLICE_US 1000
+#define SCRIPT_HOOK_COUNT 5000
+#define SCRIPT_CACHED_MAX 500
+
+#endif
+
+/* Commands that would take longer are computed by a worker (core/offload). */
+#ifdef STRESS
+#define OFFLOAD_US_MIN 0
+#else
+#define OFFLOAD_US_MIN 100
 #endif
 
 /* A worker works so long before it lets others go first for an instant (base/nap). */

@@ -5,15 +5,15 @@
  * "inf", "infinity", any case), but neither NaN, a leading space, nor a value that overflows
  * or underflows to zero.
  * num_format_double prints as Redis 7.2 prints scores and RESP3 doubles:
- *   nan  inf  -inf  0  -0; a whole number within +-2^62 as an integer; otherwise the short
- *   digits of Grisu2 (they read back as the same double) as d1..dn * 10^k:
+ *   nan  inf  -inf  0  -0; a whole number within +-2^62 as an integer; otherwise the fewest
+ *   digits that read back as the same double, the nearest of them, as d1..dn * 10^k:
  *     k >= 0 and |k+n-1| < n+7            the digits, then k zeros: 2^63 is 9223372036854776000
  *     k < 0 and (k > -7 or |k+n-1| < 4)   plain decimal: 0.000001, 0.0012345678901
  *     otherwise                           d1[.d2..dn]e(+|-)x: 1e-7, 1e+20, 1.5e+300
+ *   Redis' routine finds other digits for about two doubles in a thousand: one or more too many.
  * num_format_ld_human prints as INCRBYFLOAT does: %.17Lf without trailing zeros.
  * Threads: any; nothing is shared. The process' locale must keep '.' as the decimal point.
- * Spec: Redis 7.2's replies; F. Loitsch, "Printing Floating-Point Numbers Quickly and
- * Accurately with Integers", 2010, section 5 (Grisu2).
+ * Spec: Redis 7.2's replies; R. Giulietti, "The Schubfach way to render doubles", 2020.
  */
 #ifndef BASE_NUM_H
 #define BASE_NUM_H
@@ -43,6 +43,11 @@ unsigned num_digits_u64(uint64_t v);
  * NUM_FLOAT_BYTES_MAX bytes or more are refused. Short decimals take a fast path. */
 bool num_parse_double(struct slice s, double *out);
 bool num_parse_ld(struct slice s, long double *out);
+
+/* What the C library makes of a C string, as SORT weighs: only what stands before a zero byte
+ * counts, all of which must be the number; spaces may lead, and no bytes at all are 0. Neither NaN
+ * nor what overflows or is too small to be exact. Of any length. */
+bool num_parse_double_c(struct slice s, double *out);
 
 /* Writes the text and a zero, NUM_DOUBLE_BYTES_MAX bytes at most; returns the length
  * without the zero. */

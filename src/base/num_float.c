@@ -1,18 +1,19 @@
 /* num_float.c - floats to text and back; see num.h for the forms.
  *
- * Printing is Grisu2. A double is m * 2^e; every number between its two neighbours'
- * midpoints reads back as it. The interval is scaled by a power of ten, kept to 64 bits,
- * so that its integer part fits 32 bits; digits of its upper end are produced until the
- * rest is inside the interval, and the last one is moved towards the number itself. The
- * interval is made one unit narrower at each end, to allow for the rounding of the product.
- * D1  The result reads back as the same double, always. It is the shortest in 99.9% of all
- *     cases, and not the closest in a few: which ones is part of Redis' output, so the
- *     choice of the power (the smallest that will do), the rounding of products (half up)
- *     and the comparisons are not free to change.
+ * Printing is Schubfach. A double is c * 2^q; every number between its two neighbours' midpoints
+ * reads back as it, and the midpoints too if c is even. The interval is scaled by 10^-k, so that it
+ * is at least 1 and less than 10 long: an integer is inside, and at most one multiple of ten.
+ * Products with the power, whose last bit tells whether anything was cut off, are enough to compare
+ * exactly.
+ *
+ * D1  The digits are the fewest that read back as the same double, and of those the nearest to it.
+ *     (Redis' own routine, Grisu2, misses that for about two doubles in a thousand.)
  */
 #include "base/num.h"
 
 #include "base/assert.h"
+#include "base/mem.h"
+#include "base/num_powers.h"
 
 #include <errno.h>
 #include <math.h>
@@ -22,125 +23,67 @@
 #define MANTISSA_BITS 52
 #define HIDDEN_BIT ((uint64_t)1 << MANTISSA_BITS)
 #define DIGITS_MAX 17
-#define POWER_FIRST (-348)
-#define POWER_STEP 8
-
-/* 10^-348, 10^-340 ... 10^340, each as 64 bits rounded to nearest, the highest bit set. */
-static const uint64_t powers_of_ten[] = {
-    0xfa8fd5a0081c0288, 0xbaaee17fa23ebf76, 0x8b16fb203055ac76, 0xcf42894a5dce35ea,
-    0x9a6bb0aa55653b2d, 0xe61acf033d1a45df, 0xab70fe17c79ac6ca, 0xff77b1fcbebcdc4f,
-    0xbe5691ef416bd60c, 0x8dd01fad907ffc3c, 0xd3515c2831559a83, 0x9d71ac8fada6c9b5,
-    0xea9c227723ee8bcb, 0xaecc49914078536d, 0x823c12795db6ce57, 0xc21094364dfb5637,
-    0x9096ea6f3848984f, 0xd77485cb25823ac7, 0xa086cfcd97bf97f4, 0xef340a98172aace5,
-    0xb23867fb2a35b28e, 0x84c8d4dfd2c63f3b, 0xc5dd44271ad3cdba, 0x936b9fcebb25c996,
-    0xdbac6c247d62a584, 0xa3ab66580d5fdaf6, 0xf3e2f893dec3f126, 0xb5b5ada8aaff80b8,
-    0x87625f056c7c4a8b, 0xc9bcff6034c13053, 0x964e858c91ba2655, 0xdff9772470297ebd,
-    0xa6dfbd9fb8e5b88f, 0xf8a95fcf88747d94, 0xb94470938fa89bcf, 0x8a08f0f8bf0f156b,
-    0xcdb02555653131b6, 0x993fe2c6d07b7fac, 0xe45c10c42a2b3b06, 0xaa242499697392d3,
-    0xfd87b5f28300ca0e, 0xbce5086492111aeb, 0x8cbccc096f5088cc, 0xd1b71758e219652c,
-    0x9c40000000000000, 0xe8d4a51000000000, 0xad78ebc5ac620000, 0x813f3978f8940984,
-    0xc097ce7bc90715b3, 0x8f7e32ce7bea5c70, 0xd5d238a4abe98068, 0x9f4f2726179a2245,
-    0xed63a231d4c4fb27, 0xb0de65388cc8ada8, 0x83c7088e1aab65db, 0xc45d1df942711d9a,
-    0x924d692ca61be758, 0xda01ee641a708dea, 0xa26da3999aef774a, 0xf209787bb47d6b85,
-    0xb454e4a179dd1877, 0x865b86925b9bc5c2, 0xc83553c5c8965d3d, 0x952ab45cfa97a0b3,
-    0xde469fbd99a05fe3, 0xa59bc234db398c25, 0xf6c69a72a3989f5c, 0xb7dcbf5354e9bece,
-    0x88fcf317f22241e2, 0xcc20ce9bd35c78a5, 0x98165af37b2153df, 0xe2a0b5dc971f303a,
-    0xa8d9d1535ce3b396, 0xfb9b7cd9a4a7443c, 0xbb764c4ca7a44410, 0x8bab8eefb6409c1a,
-    0xd01fef10a657842c, 0x9b10a4e5e9913129, 0xe7109bfba19c0c9d, 0xac2820d9623bf429,
-    0x80444b5e7aa7cf85, 0xbf21e44003acdd2d, 0x8e679c2f5e44ff8f, 0xd433179d9c8cb841,
-    0x9e19db92b4e31ba9, 0xeb96bf6ebadf77d9, 0xaf87023b9bf0ee6b};
 
 /* The decimal d1d2..dn * 10^exponent. */
 struct decimal {
-    char digits[DIGITS_MAX + 1];
+    char digits[NUM_INT_BYTES_MAX];
     int n;
     int exponent;
 };
 
-/* What is left of the interval while digits come out; all in one unit of scale. */
-struct remainder {
-    uint64_t rest;   /* from the digits so far to the upper end */
-    uint64_t width;  /* of the interval */
-    uint64_t target; /* from the number to the upper end */
-    uint64_t unit;   /* of the last digit */
-};
-
-static uint64_t multiply(uint64_t a, uint64_t b) {
-    return (uint64_t)(((unsigned __int128)a * b + ((uint64_t)1 << 63)) >> 64);
+/* The integer part of g * x / 2^128, its last bit set if there is more than rounding to the right
+ * of it. */
+static uint64_t multiply(const struct num_power *g, uint64_t x) {
+    unsigned __int128 low = (unsigned __int128)g->low * x;
+    unsigned __int128 high = (unsigned __int128)g->high * x + (uint64_t)(low >> 64);
+    return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
 }
 
-/* Lowers the last digit while that stays in the interval and comes closer. */
-static void move_to_target(struct decimal *d, struct remainder r) {
-    while (r.rest < r.target && r.width - r.rest >= r.unit &&
-           (r.rest + r.unit < r.target || r.target - r.rest > r.rest + r.unit - r.target)) {
-        d->digits[d->n - 1]--;
-        r.rest += r.unit;
-    }
-}
-
-/* `upper` has `shift` bits behind the binary point. */
-static void generate(struct decimal *d, uint64_t upper, uint64_t target, uint64_t width,
-                     int shift) {
-    uint64_t mask = ((uint64_t)1 << shift) - 1;
-    uint64_t whole = upper >> shift, fraction = upper & mask;
-    int left = (int)num_digits_u64(whole);
-    uint64_t ten = 1;
-    for (int i = 1; i < left; i++) ten *= 10;
-    for (; left > 0; ten /= 10) {
-        d->digits[d->n++] = (char)('0' + whole / ten);
-        whole %= ten;
-        left--;
-        uint64_t rest = (whole << shift) + fraction;
-        if (rest <= width) {
-            d->exponent += left;
-            move_to_target(d, (struct remainder){rest, width, target, ten << shift});
-            return;
-        }
-    }
-    do {
-        fraction *= 10;
-        width *= 10;
-        target *= 10;
-        d->digits[d->n++] = (char)('0' + (fraction >> shift));
-        fraction &= mask;
-        d->exponent--;
-    } while (fraction >= width);
-    move_to_target(d, (struct remainder){fraction, width, target, mask + 1});
+/* Of v * 10^exponent, which has at most 15 zeros at its end. */
+static struct decimal decimal_of(uint64_t v, int exponent) {
+    struct decimal d = {.exponent = exponent};
+    if (v % 100000000 == 0) v /= 100000000, d.exponent += 8;
+    if (v % 10000 == 0) v /= 10000, d.exponent += 4;
+    if (v % 100 == 0) v /= 100, d.exponent += 2;
+    if (v % 10 == 0) v /= 10, d.exponent += 1;
+    d.n = (int)num_format_u64(d.digits, v);
+    return d;
 }
 
 /* v is finite and above zero. */
 static struct decimal shortest(double v) {
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
-    uint64_t m = bits & (HIDDEN_BIT - 1);
-    int e = (int)(bits >> MANTISSA_BITS);
-    if (e) {
-        m += HIDDEN_BIT;
+    uint64_t c = bits & (HIDDEN_BIT - 1);
+    int q = (int)(bits >> MANTISSA_BITS);
+    /* The lower neighbour of a power of two is twice as near. */
+    bool is_near = c == 0 && q > 1;
+    if (q) {
+        c += HIDDEN_BIT;
     } else {
-        e = 1;
+        q = 1;
     }
-    e -= 1023 + MANTISSA_BITS;
+    q -= 1023 + MANTISSA_BITS;
 
-    /* All three with the highest bit of `upper` set: units of 2^e. The lower neighbour of
-     * a power of two is twice as near. */
-    int up = __builtin_clzll(m);
-    e -= up;
-    uint64_t number = m << up;
-    uint64_t upper = (2 * m + 1) << (up - 1);
-    uint64_t lower = m == HIDDEN_BIT ? (4 * m - 1) << (up - 2) : (2 * m - 1) << (up - 1);
+    /* floor(log10) of 2^q, the length of the interval, or of 3/4 of that. */
+    int k = (q * 1262611 - (is_near ? 524031 : 0)) >> 22;
+    int shift = q + num_log2_of_power(-k) + 1;
+    const struct num_power *g = &num_powers_of_ten[-k - NUM_POWER_FIRST];
+    bool is_odd = c & 1;
+    /* All in quarters of 10^k. */
+    uint64_t number = multiply(g, 4 * c << shift);
+    uint64_t lower = multiply(g, (4 * c - 2 + is_near) << shift) + is_odd;
+    uint64_t upper = multiply(g, (4 * c + 2) << shift) - is_odd;
 
-    /* The smallest cached power that leaves at most 60 bits behind the point. The shifts
-     * are by log10(2) and log2(10). */
-    int power = (((-61 - e) * 78913) >> 18) + 1;
-    int index = (power - POWER_FIRST + POWER_STEP - 1) / POWER_STEP;
-    power = POWER_FIRST + index * POWER_STEP;
-    int power_e = ((power * 217706) >> 16) - 63;
-    uint64_t ten = powers_of_ten[index];
-    uint64_t high = multiply(upper, ten) - 1, low = multiply(lower, ten) + 1;
-
-    struct decimal d = {.exponent = -power};
-    generate(&d, high, high - multiply(number, ten), high - low, -(e + power_e + 64));
-    return d;
+    uint64_t below = number / 4, tens = below / 10;
+    bool down_fits = lower <= 40 * tens, up_fits = 40 * tens + 40 <= upper;
+    if (tens && down_fits != up_fits) return decimal_of(tens + up_fits, k + 1);
+    down_fits = lower <= 4 * below;
+    up_fits = 4 * below + 4 <= upper;
+    if (down_fits != up_fits) return decimal_of(below + up_fits, k);
+    uint64_t middle = 4 * below + 2;
+    bool up = number > middle || (number == middle && below & 1);
+    return decimal_of(below + up, k);
 }
 
 static size_t print_decimal(char *out, const struct decimal *d) {
@@ -268,6 +211,22 @@ bool num_parse_double(struct slice s, double *out) {
     if (errno == ERANGE && (isinf(v) || v == 0)) return false;
     *out = v;
     return true;
+}
+
+bool num_parse_double_c(struct slice s, double *out) {
+    char here[NUM_FLOAT_BYTES_MAX], *buf = here, *end;
+    const char *zero = s.n ? memchr(s.p, 0, s.n) : NULL;
+    size_t n = zero ? (size_t)(zero - s.p) : s.n;
+    *out = 0;
+    if (n == 0 || parse_short_decimal(slice_of(s.p, n), out)) return true;
+    if (n >= sizeof here) buf = mem_alloc(n + 1);
+    memcpy(buf, s.p, n);
+    buf[n] = 0;
+    errno = 0;
+    *out = strtod(buf, &end);
+    bool ok = end == buf + n && errno != ERANGE && !isnan(*out);
+    if (buf != here) mem_free(buf);
+    return ok;
 }
 
 bool num_parse_ld(struct slice s, long double *out) {

@@ -9,6 +9,7 @@
  */
 #include "base/table.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/nap.h"
@@ -20,19 +21,21 @@
 
 #define RANDOM_TRIES 1000
 #define RANDOM_TTL_TRIES 100
+#define RANDOM_TTL_SEGS 1000
 
 #define EXPIRY_UNIT_SHIFT 11 /* 2,048 ms */
 #define EXPIRY_FAR 0xfffe
 #define EXPIRY_REBASE_MS ((int64_t)(EXPIRY_FAR / 2) << EXPIRY_UNIT_SHIFT)
 
 struct table_seg {
-    struct wheel_node node; /* first: table_expire gets the node */
+    struct wheel_node node; /* first: the wheel gives it out; without a wheel only due_ms counts */
     struct table *table;
     struct table_bucket *page;
     uint64_t prefix; /* the first hash of the segment */
     int64_t base_ms; /* of minexp */
     uint16_t count;
     uint8_t depth, buckets;
+    uint16_t turn; /* of expiry: where it begins, so that none waits for the others always */
 };
 
 /* An item on its way to another page. */
@@ -206,22 +209,52 @@ static int64_t expiry_bound_ms(const struct table_seg *s, const struct table_buc
 /* An item is gone when its time is before now: a millisecond after it. */
 static int64_t due_after(int64_t ms) { return ms < INT64_MAX ? ms + 1 : ms; }
 
-/* Keeps T3 for an item at a place. */
-static void expiry_note(struct table *t, struct table_seg *s, struct table_place at, int64_t ms) {
-    uint8_t bit = (uint8_t)(1u << at.slot);
-    if (ms < 0) {
-        at.bucket->ttl &= (uint8_t)~bit;
-        return;
-    }
-    uint16_t units = expiry_units(s, ms);
-    if (!at.bucket->ttl || units < at.bucket->minexp) at.bucket->minexp = units;
-    at.bucket->ttl |= bit;
-    if (!wheel_has(&s->node) || due_after(ms) < s->node.due_ms) {
-        wheel_set(t->wheel, &s->node, due_after(ms));
+static void own_wheel(struct table *t) {
+    t->wheel = mem_alloc(sizeof *t->wheel);
+    wheel_init(t->wheel, clock_unix_ms());
+    t->own_wheel = true;
+    t->bytes += sizeof *t->wheel;
+}
+
+/* Lets a segment become due at `ms`, or before. */
+static void seg_due_by(struct table *t, struct table_seg *s, int64_t ms) {
+    if (!t->wheel && t->segs > 1) own_wheel(t);
+    if (!t->wheel) {
+        if (ms < s->node.due_ms) s->node.due_ms = ms;
+    } else if (!wheel_has(&s->node) || ms < s->node.due_ms) {
+        wheel_set(t->wheel, &s->node, ms);
     }
 }
 
+static void seg_never_due(struct table *t, struct table_seg *s) {
+    if (t->wheel) wheel_drop(t->wheel, &s->node);
+    s->node.due_ms = INT64_MAX;
+}
+
+/* Marks an item as one without a time, or one that has an end itself, or has not. */
+static inline void mark(struct table_bucket *b, unsigned slot, int64_t ms, bool ends) {
+    uint8_t bit = (uint8_t)(1u << slot);
+    b->ttl = (uint8_t)(ms < 0 ? b->ttl & ~bit : b->ttl | bit);
+    b->stays = (uint8_t)(ms < 0 || ends ? b->stays & ~bit : b->stays | bit);
+}
+
+/* Keeps T3 for an item at a place. */
+static void expiry_note(struct table *t, struct table_seg *s, struct table_place at, int64_t ms,
+                        bool ends) {
+    if (ms >= 0) {
+        uint16_t units = expiry_units(s, ms);
+        if (!at.bucket->ttl || units < at.bucket->minexp) at.bucket->minexp = units;
+        seg_due_by(t, s, due_after(ms));
+    }
+    mark(at.bucket, at.slot, ms, ends);
+}
+
 /* ---- segments ----------------------------------------------------------------------- */
+
+static int64_t due_ms(const struct table *t, const void *item, bool *ends) {
+    *ends = false;
+    return t->ops->due_ms ? t->ops->due_ms(item, ends) : -1;
+}
 
 static struct table_bucket *page_new(struct table *t, unsigned buckets) {
     size_t n = buckets * sizeof(struct table_bucket);
@@ -243,6 +276,7 @@ static struct table_seg *seg_new(struct table *t, uint64_t prefix, unsigned dept
     s->table = t;
     s->prefix = prefix;
     s->depth = (uint8_t)depth;
+    s->node.due_ms = INT64_MAX;
     if (t->wheel) s->base_ms = t->wheel->tick * WHEEL_TICK_MS;
     t->segs++;
     t->bytes += sizeof *s;
@@ -250,7 +284,7 @@ static struct table_seg *seg_new(struct table *t, uint64_t prefix, unsigned dept
 }
 
 static void seg_free(struct table *t, struct table_seg *s) {
-    if (t->wheel) wheel_drop(t->wheel, &s->node);
+    seg_never_due(t, s);
     t->segs--;
     t->bytes -= sizeof *s;
     mem_free(s);
@@ -293,7 +327,10 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
             s->buckets = old_buckets;
             return false;
         }
-        if (items[i].ttl) expiry_note(t, s, at, t->ops->expire_ms(items[i].item));
+        if (!items[i].ttl) continue;
+        bool ends;
+        int64_t ms = due_ms(t, items[i].item, &ends);
+        expiry_note(t, s, at, ms, ends);
     }
     s->count = (uint16_t)n;
     return true;
@@ -325,10 +362,8 @@ static void seg_split(struct table *t, struct table_seg *s) {
     half[1] = items + low;
     struct table_bucket *old = s->page;
     unsigned old_buckets = s->buckets;
-    if (t->wheel) {
-        wheel_drop(t->wheel, &s->node);
-        s->base_ms = t->wheel->tick * WHEEL_TICK_MS;
-    }
+    seg_never_due(t, s);
+    if (t->wheel) s->base_ms = t->wheel->tick * WHEEL_TICK_MS;
     s->depth++;
     struct table_seg *right = seg_new(t, s->prefix | bit, s->depth);
     seg_fill_full(t, s, half[0], low);
@@ -405,8 +440,8 @@ static bool seg_is_sparse(const struct table_seg *s) {
 
 /* ---- the interface ------------------------------------------------------------------ */
 
-void table_init(struct table *t, const struct table_ops *ops, struct wheel *wheel, void *owner) {
-    *t = (struct table){.ops = ops, .wheel = wheel, .owner = owner, .bytes = sizeof *t};
+void table_init(struct table *t, const struct table_ops *ops, struct wheel *wheel) {
+    *t = (struct table){.ops = ops, .wheel = wheel, .bytes = sizeof *t};
     struct table_seg *s = seg_new(t, 0, 0);
     s->buckets = 1;
     s->page = page_new(t, 1);
@@ -441,6 +476,7 @@ void table_fini(struct table *t) {
         }
         mem_free(t->top);
     }
+    if (t->own_wheel) mem_free(t->wheel);
     *t = (struct table){0};
 }
 
@@ -469,8 +505,9 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
                 page_place(s->page, s->buckets, slot_home(slot, hash), (uint8_t)hash, item, &at))) {
             s->count++;
             t->count++;
-            int64_t ms = t->ops->expire_ms(item);
-            if (ms >= 0) expiry_note(t, s, at, ms);
+            bool ends;
+            int64_t ms = due_ms(t, item, &ends);
+            if (ms >= 0) expiry_note(t, s, at, ms, ends);
             return;
         }
         seg_grow(t, s);
@@ -479,8 +516,10 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
 
 void table_replace(struct table *t, uint64_t hash, struct table_place place, void *item) {
     item_put(place.bucket, place.slot, item);
-    int64_t ms = t->ops->expire_ms(item);
-    if (ms >= 0 || place.bucket->ttl >> place.slot & 1) expiry_note(t, seg_of(t, hash), place, ms);
+    bool ends;
+    int64_t ms = due_ms(t, item, &ends);
+    if (ms >= 0 || place.bucket->ttl >> place.slot & 1)
+        expiry_note(t, seg_of(t, hash), place, ms, ends);
 }
 
 /* Empties a slot; `hash` matters only for an item away from home. */
@@ -490,6 +529,7 @@ static void slot_clear(struct table_seg *s, struct table_bucket *b, unsigned i, 
     b->occ &= keep;
     b->foreign &= keep;
     b->ttl &= keep;
+    b->stays &= keep;
     s->count--;
 }
 
@@ -529,24 +569,48 @@ uint64_t table_scan(const struct table *t, uint64_t cursor, void (*visit)(void *
     return (s->prefix + (next << (48 - s->depth))) >> 16;
 }
 
+/* The slots that may be picked. */
+static unsigned pickable(const struct table_bucket *b, bool ttl_only) {
+    return ttl_only ? b->ttl & (unsigned)~b->stays : b->occ;
+}
+
 static void *first_in(const struct table_seg *s, unsigned from, bool ttl_only) {
     for (unsigned i = 0; i < s->buckets; i++) {
         const struct table_bucket *b = s->page + (from + i) % s->buckets;
-        unsigned mask = ttl_only ? b->ttl : b->occ;
+        unsigned mask = pickable(b, ttl_only);
         if (mask) return bucket_item(b, (unsigned)__builtin_ctz(mask));
     }
     return NULL;
 }
 
-/* Where few items have an expiry the wheel knows the segments that they are in. It may know some
+static bool seg_has_times(const struct table_seg *s) {
+    for (unsigned i = 0; i < s->buckets; i++) {
+        if (s->page[i].ttl) return true;
+    }
+    return false;
+}
+
+/* Where few items have a time the wheel knows the segments that they are in. It may know some
  * that have lost theirs; these leave it here, so that each is looked through in vain once. */
 static void *random_expiring(const struct table *t, uint64_t (*random)(void)) {
     struct wheel_node *node;
-    while (t->wheel && (node = wheel_pick(t->wheel, random()))) {
+    for (int tries = RANDOM_TTL_TRIES; tries && t->wheel; tries--) {
+        if (!(node = wheel_pick(t->wheel, random()))) break;
         const struct table_seg *s = (const struct table_seg *)(const void *)node;
         void *item = first_in(s, (unsigned)(random() % s->buckets), true);
         if (item) return item;
-        wheel_drop(t->wheel, node);
+        if (!seg_has_times(s)) wheel_drop(t->wheel, node);
+    }
+    return NULL;
+}
+
+/* The next in hash order, of at most `segs_max` segments. */
+static void *next_item(const struct table *t, uint64_t hash, bool ttl_only, size_t segs_max) {
+    for (size_t seen = 0; seen <= t->segs && seen < segs_max; seen++) {
+        const struct table_seg *s = seg_of(t, hash);
+        void *item = s->count ? first_in(s, 0, ttl_only) : NULL;
+        if (item) return item;
+        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
     }
     return NULL;
 }
@@ -559,18 +623,13 @@ void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void
         const struct table_seg *s = seg_of(t, r);
         const struct table_bucket *b = s->page + slot_home(seg_slot(s), r);
         unsigned i = (unsigned)(r % TABLE_SLOTS);
-        if ((ttl_only ? b->ttl : b->occ) >> i & 1) return bucket_item(b, i);
+        if (pickable(b, ttl_only) >> i & 1) return bucket_item(b, i);
     }
-    if (ttl_only) return random_expiring(t, random);
-    /* Few are left: the next in hash order will do. */
-    uint64_t hash = r;
-    for (size_t seen = 0; seen <= t->segs; seen++) {
-        const struct table_seg *s = seg_of(t, hash);
-        void *item = s->count ? first_in(s, 0, false) : NULL;
-        if (item) return item;
-        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
-    }
-    return NULL;
+    if (!ttl_only) return next_item(t, r, false, SIZE_MAX);
+    void *item = random_expiring(t, random);
+    return item || !t->wheel || wheel_next(t->wheel) == INT64_MAX
+               ? item
+               : next_item(t, r, true, RANDOM_TTL_SEGS);
 }
 
 struct each {
@@ -610,11 +669,12 @@ unsigned table_load_permille(const struct table *t) {
 /* ---- expiry ------------------------------------------------------------------------- */
 
 struct expiring {
+    struct table *table;
     struct table_seg *seg;
     int64_t now_ms;
     int64_t next_ms; /* the earliest time that is left */
     size_t gone_count;
-    void (*gone)(void *ctx, struct table *t, void *item);
+    table_due_fn *due;
     void *ctx;
 };
 
@@ -623,43 +683,65 @@ static void bucket_prefetch_ttl(const struct table_bucket *b) {
         __builtin_prefetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
 }
 
+/* Asks about an item whose time has come; what is in its slot then, NULL: it is empty. */
+static void *item_due(struct expiring *x, struct table_bucket *b, unsigned i, void *item) {
+    uint64_t hash = 0;
+    if (b->foreign >> i & 1) {
+        struct slice key = x->table->ops->key(item);
+        hash = hash_bytes(key.p, key.n);
+    }
+    void *after = x->due(x->ctx, x->table, item);
+    if (!after) {
+        slot_clear(x->seg, b, i, hash);
+        x->table->count--;
+        x->gone_count++;
+    } else if (after != item) {
+        item_put(b, i, after);
+    }
+    return after;
+}
+
 static void bucket_expire(struct expiring *x, struct table_bucket *b) {
-    struct table_seg *s = x->seg;
-    struct table *t = s->table;
+    const struct table *t = x->table;
     int64_t left_ms = INT64_MAX;
     for (unsigned m = b->ttl; m; m &= m - 1) {
         unsigned i = (unsigned)__builtin_ctz(m);
         void *item = bucket_item(b, i);
-        int64_t ms = t->ops->expire_ms(item);
-        if (ms >= x->now_ms) {
-            if (ms < left_ms) left_ms = ms;
-            continue;
+        bool ends;
+        int64_t ms = due_ms(t, item, &ends);
+        if (ms >= 0 && ms < x->now_ms) {
+            item = item_due(x, b, i, item);
+            if (!item) continue;
+            ms = due_ms(t, item, &ends);
         }
-        uint64_t hash = 0;
-        if (b->foreign >> i & 1) {
-            struct slice key = t->ops->key(item);
-            hash = hash_bytes(key.p, key.n);
-        }
-        slot_clear(s, b, i, hash);
-        t->count--;
-        x->gone_count++;
-        x->gone(x->ctx, t, item);
+        mark(b, i, ms, ends);
+        if (ms >= 0 && ms < left_ms) left_ms = ms;
     }
     if (left_ms == INT64_MAX) return;
-    b->minexp = expiry_units(s, left_ms);
+    b->minexp = expiry_units(x->seg, left_ms);
     if (left_ms < x->next_ms) x->next_ms = left_ms;
 }
 
-size_t table_expire(struct wheel_node *node, int64_t now_ms,
-                    void (*gone)(void *ctx, struct table *t, void *item), void *ctx) {
-    struct table_seg *s = (struct table_seg *)(void *)node;
-    struct expiring x = {s, now_ms, INT64_MAX, 0, gone, ctx};
+/* A segment that is due, which then is no more; NULL if there is none. */
+static struct table_seg *seg_take_due(struct table *t, int64_t now_ms) {
+    if (t->wheel) return (struct table_seg *)(void *)wheel_due(t->wheel, now_ms);
+    struct table_seg *s = t->segs == 1 ? seg_of(t, 0) : NULL;
+    if (!s || s->node.due_ms > now_ms) return NULL;
+    s->node.due_ms = INT64_MAX;
+    return s;
+}
+
+bool table_expire(struct table *t, int64_t now_ms, table_due_fn *due, void *ctx) {
+    struct table_seg *s = seg_take_due(t, now_ms);
+    if (!s) return false;
+    struct expiring x = {t, s, now_ms, INT64_MAX, 0, due, ctx};
     /* A base ahead of now (the clock was set back) bounds nothing. */
     bool rebase = now_ms - s->base_ms > EXPIRY_REBASE_MS || now_ms < s->base_ms;
     int64_t old_base_ms = s->base_ms;
-    for (unsigned i = 0; i < s->buckets; i++) {
-        struct table_bucket *b = s->page + i;
-        if (i + 2 < s->buckets && s->page[i + 2].ttl) bucket_prefetch_ttl(b + 2);
+    unsigned at = s->turn++ % s->buckets;
+    for (unsigned left = s->buckets; left; left--, at = at + 1 < s->buckets ? at + 1 : 0) {
+        struct table_bucket *b = s->page + at;
+        if (at + 2 < s->buckets && b[2].ttl) bucket_prefetch_ttl(b + 2);
         if (!b->ttl) continue;
         s->base_ms = old_base_ms;
         int64_t bound_ms = expiry_bound_ms(s, b);
@@ -670,7 +752,12 @@ size_t table_expire(struct wheel_node *node, int64_t now_ms,
             x.next_ms = bound_ms;
         }
     }
-    if (x.next_ms != INT64_MAX) wheel_set(s->table->wheel, node, due_after(x.next_ms));
-    if (x.gone_count) seg_shrink(s->table, s);
-    return x.gone_count;
+    if (x.next_ms != INT64_MAX) seg_due_by(t, s, due_after(x.next_ms));
+    if (x.gone_count) seg_shrink(t, s);
+    return true;
+}
+
+int64_t table_next_ms(const struct table *t) {
+    if (t->wheel) return wheel_next(t->wheel);
+    return t->segs == 1 ? seg_of(t, 0)->node.due_ms : INT64_MAX;
 }

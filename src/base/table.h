@@ -11,13 +11,16 @@
  *     within its segment); in the latter case its `foreign` bit is set and its home's
  *     `ovf` counts it. So a home with ovf 0 answers a miss alone.
  * T2  Keys are unique; the tag of an item is the low byte of its hash.
- * T3  `ttl` marks the items that have an expiry; `minexp` is a lower bound of their times.
- *     The segment's wheel node is due at or before the earliest of them.
+ * T3  `ttl` marks the items that have a time, `stays` those of them that have no end themselves
+ *     (something inside has); `minexp` is a lower bound of the times. The segment's node
+ *     is due at or before the earliest of them. Marks may lag behind an item that lost its time.
  * T4  No segment has more than TABLE_DEPTH_MAX leading bits, so that a bucket's first
  *     hash position fits into the 48 bits of a scan cursor.
  * Cost: a find is one directory walk (two loads, cached) and, mostly, one line of buckets.
  * A split handles about 450 items: some 15 us. Removals merge segments and leaves again; the
- * top array alone stays at its largest (8 bytes per 512 segments). Threads: the owner's.
+ * top array alone stays at its largest (8 bytes per 512 segments). A table that is given no wheel
+ * makes its own (10 KiB) when it has more than one segment and an item with a time.
+ * Threads: the owner's.
  * After: extendible hashing (Fagin et al. 1979); Dash (VLDB 2020) for segments with
  * neighbours; F14 for the overflow count.
  */
@@ -44,16 +47,19 @@ struct table_bucket {
     uint8_t occ;     /* slots in use */
     uint8_t ovf;     /* items whose home this is, kept elsewhere */
     uint8_t foreign; /* slots whose item has another home */
-    uint8_t ttl;     /* slots whose item has an expiry */
+    uint8_t ttl;     /* slots whose item has a time */
     uint16_t minexp; /* see table.c */
-    uint16_t reserved;
+    uint8_t stays;   /* slots of ttl whose item has no end itself */
+    uint8_t reserved;
 };
 _Static_assert(sizeof(struct table_bucket) == 64, "a bucket is a cache line");
 
 /* What the table must know of its items. */
 struct table_ops {
     struct slice (*key)(const void *item);
-    int64_t (*expire_ms)(const void *item); /* -1: none */
+    /* When the item ends or is to be looked at, -1: never; *ends: whether it has an end itself.
+     * NULL: no item does. */
+    int64_t (*due_ms)(const void *item, bool *ends);
 };
 
 struct table_seg;
@@ -72,8 +78,8 @@ struct table {
     size_t segs;
     size_t bytes; /* of pages, segments and the directory */
     const struct table_ops *ops;
-    struct wheel *wheel; /* of this table alone; NULL: items have no expiry */
-    void *owner;         /* the user's, kept for callbacks */
+    struct wheel *wheel; /* of this table alone; NULL: not needed (yet) */
+    bool own_wheel;      /* made by the table, to be freed with it */
 };
 
 /* Where an item was found; good until the table changes. */
@@ -82,7 +88,8 @@ struct table_place {
     unsigned slot;
 };
 
-void table_init(struct table *t, const struct table_ops *ops, struct wheel *wheel, void *owner);
+/* `wheel` is borrowed and outlives the table; NULL: see above. */
+void table_init(struct table *t, const struct table_ops *ops, struct wheel *wheel);
 
 /* Frees the table's own memory, not the items, and takes its segments off the wheel. */
 void table_fini(struct table *t);
@@ -204,7 +211,8 @@ static inline void table_prefetch_item(const struct table *t, uint64_t hash) {
 /* Adds an item whose key is absent. */
 void table_insert(struct table *t, uint64_t hash, void *item);
 
-/* Puts an item with the same key where another is, or tells that the item's expiry changed. */
+/* Puts an item with the same key where another is, or tells that the item's time changed. A time
+ * that became later, or was lost, need not be told: it is found out when it comes. */
 void table_replace(struct table *t, uint64_t hash, struct table_place place, void *item);
 
 /* Takes an item out. Places become void. */
@@ -215,19 +223,29 @@ void table_remove(struct table *t, uint64_t hash, struct table_place place);
 uint64_t table_scan(const struct table *t, uint64_t cursor, void (*visit)(void *ctx, void *item),
                     void *ctx);
 
-/* An item picked by chance, of all or of those with an expiry; NULL if there is none. `random`
- * gives 64 random bits a call. Nearly even, but where less than some hundredth of all slots
- * qualifies. Cost: a few probes, a thousand at most, and then a look at some segments. */
+/* An item picked by chance, of all or of those that have an end; NULL if there is none.
+ * `random` gives 64 random bits a call. Nearly even, but where less than some hundredth of all
+ * slots qualifies. Cost: a few probes, a thousand at most, and then a look at some segments; where
+ * those that end are few among many that stay, they may be missed. */
 void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void));
 
 /* Every item, in no order, while the table stays as it is. */
 void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx);
 
-/* Removes from the segment of a due wheel node the items whose time is before now_ms, passing each
- * to `gone` (which may free it), and sets the node anew. Returns how many. Cost: at most one
- * segment. */
-size_t table_expire(struct wheel_node *node, int64_t now_ms,
-                    void (*gone)(void *ctx, struct table *t, void *item), void *ctx);
+/* What becomes of an item whose time has come: the item itself, if it stays, perhaps with a new
+ * time (one that has still passed is asked about again in the next round); another one with the
+ * same key; or NULL: it has left the table. Owns the item, and must not call the table. */
+typedef void *table_due_fn(void *ctx, struct table *t, void *item);
+
+/* Asks `due` about the items of one due segment whose time is before now_ms. False if no segment
+ * is due. Cost: at most one segment. */
+bool table_expire(struct table *t, int64_t now_ms, table_due_fn *due, void *ctx);
+
+/* From when on table_expire may have something to do: at most TABLE_LATE_MS after the first item's
+ * time, perhaps long before, and after the `now_ms` for which it has last returned false.
+ * INT64_MAX: never. */
+#define TABLE_LATE_MS WHEEL_TICK_MS
+int64_t table_next_ms(const struct table *t);
 
 /* How full the table is: items per 1,000 slots, for DEBUG and tests. */
 unsigned table_load_permille(const struct table *t);

@@ -8,6 +8,7 @@
 
 void wheel_init(struct wheel *w, int64_t now_ms) {
     memset(w, 0, sizeof *w);
+    w->due_end = &w->due;
     w->tick = now_ms / WHEEL_TICK_MS;
 }
 
@@ -18,6 +19,13 @@ static void put(struct wheel_node **list, struct wheel_node *node) {
     *list = node;
 }
 
+static void put_due(struct wheel *w, struct wheel_node *node) {
+    node->next = NULL;
+    node->link = w->due_end;
+    *w->due_end = node;
+    w->due_end = &node->next;
+}
+
 /* The first tick at whose end the deadline has surely passed. */
 static int64_t due_tick(int64_t due_ms) {
     return due_ms <= 0 ? 0 : (due_ms - 1) / WHEEL_TICK_MS + 1;
@@ -26,7 +34,7 @@ static int64_t due_tick(int64_t due_ms) {
 static void place(struct wheel *w, struct wheel_node *node) {
     int64_t tick = due_tick(node->due_ms), away = tick - w->tick;
     if (away < 0) {
-        put(&w->due, node);
+        put_due(w, node);
         return;
     }
     int level = 0;
@@ -39,10 +47,10 @@ static void place(struct wheel *w, struct wheel_node *node) {
 }
 
 void wheel_drop(struct wheel *w, struct wheel_node *node) {
-    (void)w; /* the slot's bit stays until the slot is looked at */
     if (!node->link) return;
-    *node->link = node->next;
+    *node->link = node->next; /* a slot's bit stays until the slot is looked at */
     if (node->next) node->next->link = node->link;
+    if (w->due_end == &node->next) w->due_end = node->link;
     node->link = NULL;
 }
 
@@ -73,6 +81,7 @@ static void spill(struct wheel *w, int level, int slot) {
 static void go_back(struct wheel *w, int64_t tick) {
     struct wheel_node *first = w->due;
     w->due = NULL;
+    w->due_end = &w->due;
     w->tick = tick;
     place_all(w, first);
     for (int level = 0; level < WHEEL_LEVELS; level++) {

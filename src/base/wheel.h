@@ -7,6 +7,7 @@
  * W1  A node is in the wheel from wheel_set until wheel_drop or until it is due.
  * W2  wheel_due gives a node out never early, and at most one tick late of its being called;
  *     also when the time that it is told goes back, at the cost of moving every node once.
+ * W3  A node that is set when its time has passed comes behind all that are due already.
  * Cost: O(1) each; wheel_due amortised one move per level.
  * Nodes lie in their owner. Threads: the owner's.
  */
@@ -29,8 +30,8 @@ struct wheel_node {
 struct wheel {
     struct wheel_node *slots[WHEEL_LEVELS][WHEEL_SLOTS];
     uint64_t used[WHEEL_LEVELS][WHEEL_SLOTS / 64]; /* a bit per slot that may hold a node */
-    struct wheel_node *due;
-    int64_t tick; /* all before it has been given out */
+    struct wheel_node *due, **due_end; /* given out from the front; where the next is hung on */
+    int64_t tick;                      /* all before it has been given out */
 };
 
 void wheel_init(struct wheel *w, int64_t now_ms);

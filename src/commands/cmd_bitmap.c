@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "commands/cmd_string_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 #include "types/bitmap.h"
 
 /* -- arguments ----------------------------------------------------------------------- */
@@ -109,17 +110,32 @@ static void bitmap_getbit(struct ctx *c) {
 
 /* -- ranges of bits ------------------------------------------------------------------ */
 
-static void bitmap_bitcount(struct ctx *c) {
-    char digits[ENTRY_DIGITS_MAX];
+/* What BITCOUNT and BITPOS look for, on its way (core/offload). */
+struct scan {
+    const struct entry *e;
     struct bit_range range;
-    if (c->argc == 3) {
-        reply_err(c->r, ERR_SYNTAX);
-        return;
-    }
-    if (!bit_range_parse(c, 2, false, &range)) return;
-    const struct entry *e = db_read(c->db, ctx_key(c, 1));
-    if (!ctx_is_type(c, e, TYPE_STRING)) return;
-    struct slice s = string_bytes(e, digits);
+    int bit; /* of BITPOS */
+};
+
+/* Bytes that are looked at in a unit of work. */
+#define UNIT_BYTES 64
+
+static void scan_bits(struct ctx *c, struct scan *x,
+                      void (*compute)(void *state, struct reply *r)) {
+    if (!ctx_is_type(c, x->e, TYPE_STRING)) return;
+    offload(c, &(struct offload){
+                   .units = x->e ? entry_strlen(x->e) / UNIT_BYTES : 0,
+                   .state = x,
+                   .state_bytes = sizeof *x,
+                   .compute = compute,
+               });
+}
+
+static void compute_count(void *state, struct reply *r) {
+    struct scan *x = state;
+    struct bit_range range = x->range;
+    char digits[ENTRY_DIGITS_MAX];
+    struct slice s = string_bytes(x->e, digits);
     int64_t length = (int64_t)s.n * (range.in_bits ? 8 : 1);
     uint64_t count = 0;
     if (string_range_ordered(&range.first, &range.last, length)) {
@@ -130,13 +146,38 @@ static void bitmap_bitcount(struct ctx *c) {
                 bitmap_count(slice_of(s.p + range.first, (size_t)(range.last - range.first + 1)));
         }
     }
-    reply_int(c->r, (int64_t)count);
+    reply_int(r, (int64_t)count);
+}
+
+static void bitmap_bitcount(struct ctx *c) {
+    struct bit_range range;
+    if (c->argc == 3) {
+        reply_err(c->r, ERR_SYNTAX);
+        return;
+    }
+    if (!bit_range_parse(c, 2, false, &range)) return;
+    scan_bits(c, &(struct scan){.e = db_read(c->db, ctx_key(c, 1)), .range = range}, compute_count);
 }
 
 /* A 0 that is looked for in a string of ones lies behind it, unless the caller said where to
- * stop; an absent key is all zeros. */
-static void bitmap_bitpos(struct ctx *c) {
+ * stop. */
+static void compute_position(void *state, struct reply *r) {
+    struct scan *x = state;
+    struct bit_range range = x->range;
     char digits[ENTRY_DIGITS_MAX];
+    struct slice s = string_bytes(x->e, digits);
+    int64_t unit_bits = range.in_bits ? 1 : 8;
+    int64_t at = -1;
+    if (string_range(&range.first, &range.last, (int64_t)s.n * 8 / unit_bits)) {
+        at = bitmap_find_range(s, x->bit, (uint64_t)(range.first * unit_bits),
+                               (uint64_t)(range.last * unit_bits + unit_bits - 1));
+        if (at < 0 && !x->bit && !range.last_given) at = (int64_t)s.n * 8;
+    }
+    reply_int(r, at);
+}
+
+/* An absent key is all zeros. */
+static void bitmap_bitpos(struct ctx *c) {
     struct bit_range range;
     int64_t bit;
     if (!ctx_int(c, 2, &bit)) return;
@@ -150,16 +191,7 @@ static void bitmap_bitpos(struct ctx *c) {
         reply_int(c->r, bit ? -1 : 0);
         return;
     }
-    if (!ctx_is_type(c, e, TYPE_STRING)) return;
-    struct slice s = string_bytes(e, digits);
-    int64_t unit_bits = range.in_bits ? 1 : 8;
-    int64_t at = -1;
-    if (string_range(&range.first, &range.last, (int64_t)s.n * 8 / unit_bits)) {
-        at = bitmap_find_range(s, (int)bit, (uint64_t)(range.first * unit_bits),
-                               (uint64_t)(range.last * unit_bits + unit_bits - 1));
-        if (at < 0 && !bit && !range.last_given) at = (int64_t)s.n * 8;
-    }
-    reply_int(c->r, at);
+    scan_bits(c, &(struct scan){.e = e, .range = range, .bit = (int)bit}, compute_position);
 }
 
 /* -- BITOP --------------------------------------------------------------------------- */
@@ -167,7 +199,6 @@ static void bitmap_bitpos(struct ctx *c) {
 #define SOURCES_ON_STACK 16
 
 struct bitop_source {
-    struct slice bytes;
     char digits[ENTRY_DIGITS_MAX];
 };
 
@@ -202,73 +233,94 @@ static bool bitop_parse(struct ctx *c, enum bitmap_op *op) {
     return false;
 }
 
-/* Stores a result that fits into an entry; only an edited value is raw, as Redis shows it. */
-static bool store_small(struct ctx *c, struct key k, enum bitmap_op op, const struct slice *in,
-                        size_t inputs, size_t bytes) {
-    uint8_t out[ENTRY_INLINE_BYTES_MAX];
+/* A combination on its way (core/offload). */
+struct bitop {
+    enum bitmap_op op;
+    size_t count;
+    const struct entry *few[SOURCES_ON_STACK];
+    const struct entry **many; /* NULL: they are in few */
+    size_t longest;            /* source; 0: the result is empty */
+    struct blob *result;       /* NULL: there is no memory */
+};
+
+static void compute_bitop(void *state, struct reply *r) {
+    struct bitop *x = state;
+    (void)r;
+    x->result = x->longest ? blob_try(x->longest) : NULL;
+    if (!x->result) return;
+    const struct entry **from = x->many ? x->many : x->few;
+    struct bitop_source *sources = mem_alloc(x->count * sizeof *sources);
+    struct slice *in = mem_alloc(x->count * sizeof *in);
+    for (size_t i = 0; i < x->count; i++) in[i] = string_bytes(from[i], sources[i].digits);
+    bitmap_combine(x->op, in, x->count, (uint8_t *)x->result->data, x->longest);
+    x->result->len = x->longest;
+    mem_free(in);
+    mem_free(sources);
+}
+
+/* Only a result that is edited is raw, as Redis shows it, where it fits into an entry. */
+static bool bitop_put(struct ctx *c, struct key k, struct bitop *x) {
     size_t length;
-    bitmap_combine(op, in, inputs, out, bytes);
+    if (x->longest > ENTRY_INLINE_BYTES_MAX) {
+        db_set_blob(c->db, k, x->result, DB_NO_TTL);
+        x->result = NULL;
+        return true;
+    }
     db_delete(c->db, k);
-    char *p = db_edit(c->db, k, bytes, &length);
-    if (p) memcpy(p, out, bytes);
+    char *p = db_edit(c->db, k, x->longest, &length);
+    if (p) memcpy(p, x->result->data, x->longest);
     return p;
 }
 
-static bool store_big(struct ctx *c, struct key k, enum bitmap_op op, const struct slice *in,
-                      size_t inputs, size_t bytes) {
-    struct blob *b = blob_try(bytes);
-    if (!b) return false;
-    bitmap_combine(op, in, inputs, (uint8_t *)b->data, bytes);
-    b->len = bytes;
-    db_set_blob(c->db, k, b, DB_NO_TTL);
-    return true;
-}
-
-/* Combines the sources and stores the result; an empty one removes the key. */
-static void bitop_store(struct ctx *c, enum bitmap_op op, const struct slice *in, size_t inputs) {
+/* An empty result removes the key. */
+static void commit_bitop(struct ctx *c, void *state) {
+    struct bitop *x = state;
     struct key k = ctx_key(c, 2);
-    size_t longest = 0;
-    for (size_t i = 0; i < inputs; i++) {
-        if (in[i].n > longest) longest = in[i].n;
-    }
-    if (longest == 0) {
-        string_end(c, k);
-        reply_int(c->r, 0);
-        return;
-    }
-    bool stored = longest <= ENTRY_INLINE_BYTES_MAX ? store_small(c, k, op, in, inputs, longest)
-                                                    : store_big(c, k, op, in, inputs, longest);
-    if (!stored) {
+    if (x->longest && (!x->result || !bitop_put(c, k, x))) {
         reply_err(c->r, ERR_NO_MEMORY);
         return;
     }
-    ctx_changed(c, k, FEED_STRING, "set");
-    reply_int(c->r, (int64_t)longest);
+    if (x->longest) {
+        ctx_changed(c, k, FEED_STRING, "set");
+    } else {
+        string_end(c, k);
+    }
+    reply_int(c->r, (int64_t)x->longest);
+}
+
+static void bitop_drop(void *state) {
+    struct bitop *x = state;
+    if (x->result) blob_unref(x->result);
+    mem_free(x->many);
 }
 
 /* Keys past their time go in the first round, so that the second one changes nothing and the
  * values stay where they are. */
 static void bitmap_bitop(struct ctx *c) {
-    enum bitmap_op op;
-    if (!bitop_parse(c, &op)) return;
-    size_t n = (size_t)c->argc - 3;
-    struct slice in_stack[SOURCES_ON_STACK];
-    char digits_stack[SOURCES_ON_STACK][ENTRY_DIGITS_MAX];
-    bool small = n <= SOURCES_ON_STACK;
-    struct slice *in = small ? in_stack : mem_alloc(n * sizeof *in);
-    char(*digits)[ENTRY_DIGITS_MAX] = small ? digits_stack : mem_alloc(n * sizeof *digits);
-    bool strings = true;
-    for (size_t i = 0; i < n; i++) db_read(c->db, ctx_key(c, 3 + (int)i));
-    for (size_t i = 0; i < n && strings; i++) {
-        const struct entry *e = db_peek(c->db, ctx_key(c, 3 + (int)i));
-        strings = ctx_is_type(c, e, TYPE_STRING);
-        if (strings) in[i] = string_bytes(e, digits[i]);
+    struct bitop x = {.count = (size_t)c->argc - 3};
+    uint64_t bytes = 0;
+    if (!bitop_parse(c, &x.op)) return;
+    if (x.count > SOURCES_ON_STACK) x.many = mem_alloc(x.count * sizeof *x.many);
+    const struct entry **from = x.many ? x.many : x.few;
+    for (size_t i = 0; i < x.count; i++) db_read(c->db, ctx_key(c, 3 + (int)i));
+    for (size_t i = 0; i < x.count; i++) {
+        from[i] = db_peek(c->db, ctx_key(c, 3 + (int)i));
+        if (!ctx_is_type(c, from[i], TYPE_STRING)) {
+            mem_free(x.many);
+            return;
+        }
+        size_t n = from[i] ? entry_strlen(from[i]) : 0;
+        bytes += n;
+        if (n > x.longest) x.longest = n;
     }
-    if (strings) bitop_store(c, op, in, n);
-    if (!small) {
-        mem_free(in);
-        mem_free(digits);
-    }
+    offload(c, &(struct offload){
+                   .units = bytes / UNIT_BYTES,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_bitop,
+                   .commit = commit_bitop,
+                   .drop = bitop_drop,
+               });
 }
 
 /* -- BITFIELD ------------------------------------------------------------------------ */

@@ -15,6 +15,7 @@
 #include "commands/cmd_connection_internal.h"
 #include "commands/families.h"
 #include "core/blocked.h"
+#include "core/multi.h"
 
 /* -- CLIENT LIST and INFO -------------------------------------------------------------- */
 
@@ -37,6 +38,8 @@ static void client_flags(const struct session *s, char out[8]) {
     if (s->state & SESSION_BLOCKED) out[n++] = 'b';
     if (s->state & SESSION_CLOSE_AFTER) out[n++] = 'c';
     if (s->state & SESSION_CLOSE_NOW) out[n++] = 'A';
+    if (s->multi) out[n++] = 'x';
+    if (s->state & SESSION_CAS_FAILED) out[n++] = 'd';
     if (s->state & SESSION_UNIX) out[n++] = 'U';
     if (s->state & SESSION_NO_EVICT) out[n++] = 'e';
     if (s->gates & GATE_NO_TOUCH) out[n++] = 'T';
@@ -58,7 +61,7 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         out->room = 2 * need;
         out->p = mem_realloc(out->p, out->room);
     }
-    char flags[8], name[ROW_FULL_NAME_BYTES_MAX];
+    char flags[16], name[ROW_FULL_NAME_BYTES_MAX];
     /* Redis tells its fixed reply buffer from a list behind it: the first chunk from the rest. */
     int chunks = reply_chunks(&s->reply), listed = chunks > 1 ? chunks : 0;
     size_t pending = reply_pending(&s->reply), held = reply_memory(&s->reply);
@@ -69,14 +72,15 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
     int n = snprintf(
         out->p + out->n, out->room - out->n,
         "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d sub=0 psub=0 "
-        "ssub=0 multi=-1 qbuf=%u qbuf-free=%u argv-mem=%zu multi-mem=0 rbs=%zu rbp=%zu obl=%zu "
+        "ssub=0 multi=%d qbuf=%u qbuf-free=%u argv-mem=%zu multi-mem=%zu rbs=%zu rbp=%zu obl=%zu "
         "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%d lib-name=%s "
         "lib-ver=%s",
         (unsigned long long)s->id, s->addr, s->laddr, s->fd, shown(s->name),
         (long long)(c->core->now_ms - s->created_ms) / 1000,
-        (long long)(c->core->now_ms - s->active_ms) / 1000, flags, s->db->id, s->query_bytes,
-        s->query_free, argv_bytes, buffer, buffer, listed ? 0 : pending, listed, listed ? held : 0,
-        total, pending ? "rw" : "r",
+        (long long)(c->core->now_ms - s->active_ms) / 1000, flags, s->db->id,
+        s->multi ? (int)s->multi->count : -1, s->query_bytes, s->query_free, argv_bytes,
+        multi_memory(s), buffer, buffer, listed ? 0 : pending, listed, listed ? held : 0, total,
+        pending ? "rw" : "r",
         s->last_row ? row_full_name(c->core->rows, s->last_row, name) : "NULL", CONNECTION_USER,
         s->reply.proto, shown(s->lib_name), shown(s->lib_ver));
     ASSERT(n > 0 && (size_t)n < out->room - out->n);
@@ -357,6 +361,14 @@ static void client_no_touch(struct ctx *c) {
     reply_ok(c->r);
 }
 
+static void client_lane_timeout(struct ctx *c) {
+    int64_t ms;
+    if (!ctx_int_range(c, 2, 0, INT64_MAX, &ms, "ERR timeout is not an integer or out of range"))
+        return;
+    c->s->lane_timeout_ms = ms;
+    reply_ok(c->r);
+}
+
 /* OFF and SKIP have no reply themselves. */
 static void client_reply(struct ctx *c) {
     uint32_t *gates = &c->s->gates;
@@ -552,6 +564,10 @@ static const struct row_arg pause_modes[] = {
     {.name = "all", .type = ARG_PURE_TOKEN, .token = "ALL"},
     {0},
 };
+static const struct row_arg lane_timeout_args[] = {
+    {.name = "milliseconds", .type = ARG_INTEGER},
+    {0},
+};
 static const struct row_arg pause_args[] = {
     {.name = "timeout", .type = ARG_INTEGER},
     {.name = "mode",
@@ -706,6 +722,18 @@ static const struct row client_subs[] = {
         .group = GROUP_CONNECTION,
         .args = kill_args,
         .history = kill_history,
+    },
+    {
+        .name = "lane-timeout",
+        .run = client_lane_timeout,
+        .arity = 3,
+        .flags = OWN,
+        .acl = ACL_CONNECTION,
+        .since = "7.2.4",
+        .summary = "Bounds the time that the connection's commands wait for keys in lanes.",
+        .complexity = "O(1)",
+        .group = GROUP_CONNECTION,
+        .args = lane_timeout_args,
     },
     {
         .name = "list",

@@ -15,9 +15,9 @@
 #include <stdio.h>
 
 #include "base/assert.h"
-#include "commands/cmd_hash_internal.h"
 #include "commands/cmd_list_internal.h"
 #include "commands/cmd_server_internal.h"
+#include "store/hash_entry.h"
 #include "store/set_entry.h"
 #include "store/zset_entry.h"
 #include "types/stream.h"
@@ -94,16 +94,19 @@ static void add_member(void *ctx, struct slice member) {
 }
 
 /* Two texts that belong together: in order among themselves, in none among others. */
-static void add_pair(struct unordered *x, struct slice first, struct slice second) {
+static struct digest pair_of(struct unordered *x, struct slice first, struct slice second) {
     struct digest pair = {{0}};
     mix(x->hasher, &pair, first.p, first.n);
     mix(x->hasher, &pair, second.p, second.n);
-    add(x->hasher, x->digest, pair.bytes, SHA1_BYTES);
+    return pair;
 }
 
-static void add_field(void *ctx, const struct lp_value *field, const struct lp_value *value) {
+static void add_field(void *ctx, const struct hash_pair *p) {
+    struct unordered *x = ctx;
     char digits[2][LP_INT_TEXT_BYTES];
-    add_pair(ctx, lp_text(field, digits[0]), lp_text(value, digits[1]));
+    struct digest pair = pair_of(x, lp_text(&p->field, digits[0]), lp_text(&p->value, digits[1]));
+    if (p->time_ms != HASH_NO_TIME) add(x->hasher, &pair, "!!hexpire!!", 11);
+    add(x->hasher, x->digest, pair.bytes, SHA1_BYTES);
 }
 
 static void zset_into(struct hasher *h, struct digest *d, const struct entry *e) {
@@ -114,7 +117,8 @@ static void zset_into(struct hasher *h, struct digest *d, const struct entry *e)
     while (zset_iter_next(&it, &item)) {
         char score[128];
         int n = snprintf(score, sizeof score, "%.17g", item.score);
-        add_pair(&x, item.member, slice_of(score, (size_t)n));
+        struct digest pair = pair_of(&x, item.member, slice_of(score, (size_t)n));
+        add(h, d, pair.bytes, SHA1_BYTES);
     }
 }
 
@@ -147,7 +151,9 @@ static void value_into(struct hasher *h, struct digest *d, const struct entry *e
     case TYPE_LIST: list_into(h, d, e); break;
     case TYPE_SET: set_each(set_view_of(e), add_member, &(struct unordered){h, d}); break;
     case TYPE_ZSET: zset_into(h, d, e); break;
-    case TYPE_HASH: hash_view_each(hash_view_of(e), add_field, &(struct unordered){h, d}); break;
+    case TYPE_HASH:
+        hash_view_each(hash_view_of(e, HASH_ALL_TIMES), add_field, &(struct unordered){h, d});
+        break;
     case TYPE_STREAM: stream_into(h, d, entry_object(e)); break;
     default: panic(__FILE__, __LINE__, "no digest for type %d", (int)entry_type(e));
     }

@@ -10,28 +10,49 @@
 #include "commands/families.h"
 #include "core/config.h"
 #include "core/dump.h"
+#include "core/offload.h"
+
+/* A payload on its way (core/offload). */
+struct payload {
+    const struct entry *e;
+    int write_version;
+    bool compress;
+};
+
+#define UNIT_BYTES 32 /* of a value, written in a unit of work */
+
+static void compute_payload(void *state, struct reply *r) {
+    const struct payload *x = state;
+    struct rdb_writer w;
+    enum rdb_type as = dump_rdb_type(x->e, x->write_version);
+    int version = rdb_version_of(as);
+    rdb_writer_init(&w, NULL, NULL);
+    w.compress = x->compress;
+    rdb_put_byte(&w, as);
+    dump_put_body(&w, x->e, as);
+    rdb_put_dump_end(&w, version > x->write_version ? version : x->write_version);
+    if (w.err) {
+        reply_err(r, w.err);
+    } else {
+        reply_bulk(r, rdb_writer_bytes(&w));
+    }
+    rdb_writer_fini(&w);
+}
 
 static void dump_key(struct ctx *c) {
     const struct config *config = c->core->config;
-    const struct entry *e = db_read(c->db, ctx_key(c, 1));
-    struct rdb_writer w;
-    if (!e) {
+    struct payload x = {db_read(c->db, ctx_key(c, 1)), config->rdb_write_version,
+                        config->rdbcompression};
+    if (!x.e) {
         reply_null(c->r);
         return;
     }
-    enum rdb_type as = dump_rdb_type(e, config->rdb_write_version);
-    int version = rdb_version_of(as);
-    rdb_writer_init(&w, NULL, NULL);
-    w.compress = config->rdbcompression;
-    rdb_put_byte(&w, as);
-    dump_put_body(&w, e, as);
-    rdb_put_dump_end(&w, version > config->rdb_write_version ? version : config->rdb_write_version);
-    if (w.err) {
-        reply_err(c->r, w.err);
-    } else {
-        reply_bulk(c->r, rdb_writer_bytes(&w));
-    }
-    rdb_writer_fini(&w);
+    offload(c, &(struct offload){
+                   .units = entry_memory(x.e) / UNIT_BYTES,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_payload,
+               });
 }
 
 struct restore {

@@ -1,12 +1,15 @@
 /* cmd_generic.c - keys of any type: copied, removed, renamed, moved, asked for.
  *
- * Specification: Redis 7.2's replies, errors and events. DUMP, RESTORE, MIGRATE, SORT and
- * WAIT are not here yet.
+ * Specification: Redis 7.2's replies, errors and events. MIGRATE and WAIT are not here yet.
  * To add a command: its handler and its row at the bottom.
  */
 #include "base/err.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
+#include "store/object.h"
+
+#define COPY_UNIT_BYTES 64 /* copied in a unit of work */
 
 static void reply_found(struct ctx *c, bool found) { reply_int(c->r, found); }
 
@@ -82,6 +85,38 @@ static void move_key(struct ctx *c) {
     reply_found(c, true);
 }
 
+/* A copy of a large value on its way (core/offload). */
+struct copy {
+    enum entry_type type;
+    const void *from;
+    void *made;
+    int64_t expire_ms;
+    int dst; /* database */
+};
+
+static void compute_copy(void *state, struct reply *r) {
+    struct copy *x = state;
+    (void)r;
+    x->made = object_ops(x->type)->copy(x->from);
+}
+
+static void commit_copy(struct ctx *c, void *state) {
+    struct copy *x = state;
+    struct key to = ctx_key(c, 2);
+    struct db *dst = &c->core->ks->dbs[x->dst];
+    db_delete(dst, to);
+    db_put_object(dst, to, x->type, x->made);
+    x->made = NULL;
+    if (x->expire_ms >= 0) db_set_expire(dst, to, x->expire_ms);
+    changed_in(c, dst, to, "copy_to");
+    reply_found(c, true);
+}
+
+static void copy_drop(void *state) {
+    struct copy *x = state;
+    if (x->made) object_ops(x->type)->free(x->made);
+}
+
 static void copy_key(struct ctx *c) {
     struct key from = ctx_key(c, 1), to = ctx_key(c, 2);
     struct db *dst = c->db;
@@ -100,8 +135,22 @@ static void copy_key(struct ctx *c) {
         reply_err(c->r, ERR_SAME_OBJECT);
         return;
     }
-    if (!db_read(c->db, from) || (!replace && db_exists(dst, to))) {
+    const struct entry *e = db_read(c->db, from);
+    if (!e || (!replace && db_exists(dst, to))) {
         reply_found(c, false);
+        return;
+    }
+    uint64_t units = entry_encoding(e) == ENC_OBJECT ? entry_memory(e) / COPY_UNIT_BYTES : 0;
+    if (units && offload_would(c, units)) {
+        struct copy x = {entry_type(e), entry_object(e), NULL, entry_expire_ms(e), dst->id};
+        offload(c, &(struct offload){
+                       .units = units,
+                       .state = &x,
+                       .state_bytes = sizeof x,
+                       .compute = compute_copy,
+                       .commit = commit_copy,
+                       .drop = copy_drop,
+                   });
         return;
     }
     db_copy(c->db, from, dst, to);

@@ -7,91 +7,104 @@
  */
 #include "commands/cmd_hash_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 
 static void get(struct ctx *c) {
     const struct entry *e;
     struct hash_view v;
-    if (hash_read(c, &e, &v)) hash_reply_field(c->r, v, c->argv[2]);
+    if (!hash_read(c, &e, &v)) return;
+    if (!hash_reply_field(c->r, v, c->argv[2]))
+        hash_let_leave(c, v, (struct hash_texts){c->argv + 2, 1, 1});
 }
 
 static void get_many(struct ctx *c) {
     const struct entry *e;
     struct hash_view v;
+    bool all = true;
     if (!hash_read(c, &e, &v)) return;
-    const struct slice *fields = c->argv + 2;
-    size_t n = (size_t)c->argc - 2;
-    reply_array(c->r, n);
-    for (size_t i = 0; i < n; i++) {
-        hash_prefetch(v.large, fields, n, i, 1);
-        hash_reply_field(c->r, v, fields[i]);
+    struct hash_texts fields = {c->argv + 2, (size_t)c->argc - 2, 1};
+    reply_array(c->r, fields.n);
+    for (size_t i = 0; i < fields.n; i++) {
+        hash_prefetch(v.large, fields, i);
+        all &= hash_reply_field(c->r, v, fields.v[i]);
     }
+    if (!all) hash_let_leave(c, v, fields);
 }
 
-static void reply_pair(void *ctx, const struct lp_value *field, const struct lp_value *value) {
-    hash_reply_text(ctx, field);
-    hash_reply_text(ctx, value);
+static void reply_pair(void *ctx, const struct hash_pair *p) {
+    hash_reply_text(ctx, &p->field);
+    hash_reply_text(ctx, &p->value);
 }
 
-static void reply_name(void *ctx, const struct lp_value *field, const struct lp_value *value) {
-    (void)value;
-    hash_reply_text(ctx, field);
-}
+static void reply_name(void *ctx, const struct hash_pair *p) { hash_reply_text(ctx, &p->field); }
+static void reply_value(void *ctx, const struct hash_pair *p) { hash_reply_text(ctx, &p->value); }
 
-static void reply_value(void *ctx, const struct lp_value *field, const struct lp_value *value) {
-    (void)field;
-    hash_reply_text(ctx, value);
-}
-
-static void get_all(struct ctx *c) {
-    const struct entry *e;
+/* A listing on its way (core/offload). */
+struct listing {
     struct hash_view v;
-    if (!hash_read(c, &e, &v)) return;
-    reply_map(c->r, hash_view_count(v));
-    hash_view_each(v, reply_pair, c->r);
+    void (*visit)(void *ctx, const struct hash_pair *p);
+};
+
+static void compute_map(void *state, struct reply *r) {
+    const struct listing *l = state;
+    reply_map(r, hash_view_count(l->v));
+    hash_view_each(l->v, l->visit, r);
 }
 
-/* HKEYS and HVALS. */
-static void list(struct ctx *c, void (*visit)(void *ctx, const struct lp_value *field,
-                                              const struct lp_value *value)) {
+static void compute_list(void *state, struct reply *r) {
+    const struct listing *l = state;
+    reply_array(r, hash_view_count(l->v));
+    hash_view_each(l->v, l->visit, r);
+}
+
+static void list(struct ctx *c, void (*visit)(void *ctx, const struct hash_pair *p),
+                 void (*compute)(void *state, struct reply *r)) {
     const struct entry *e;
-    struct hash_view v;
-    if (!hash_read(c, &e, &v)) return;
-    reply_array(c->r, hash_view_count(v));
-    hash_view_each(v, visit, c->r);
+    struct listing l = {.visit = visit};
+    if (!hash_read(c, &e, &l.v)) return;
+    offload(c, &(struct offload){
+                   .units = hash_view_count(l.v),
+                   .state = &l,
+                   .state_bytes = sizeof l,
+                   .compute = compute,
+               });
 }
 
-static void list_fields(struct ctx *c) { list(c, reply_name); }
-static void list_values(struct ctx *c) { list(c, reply_value); }
+static void get_all(struct ctx *c) { list(c, reply_pair, compute_map); }
+static void list_fields(struct ctx *c) { list(c, reply_name, compute_list); }
+static void list_values(struct ctx *c) { list(c, reply_value, compute_list); }
 
 static void length(struct ctx *c) {
     const struct entry *e;
     struct hash_view v;
-    if (hash_read(c, &e, &v)) reply_int(c->r, (int64_t)hash_view_count(v));
+    if (hash_read(c, &e, &v)) reply_int(c->r, (int64_t)hash_view_kept(v));
+}
+
+/* The value of the field in argument 2, if it is there; it leaves if its time has come. False:
+ * another type, as replied. Call before the reply, for which the value is good still. */
+static bool look_up(struct ctx *c, struct lp_value *value, bool *there) {
+    const struct entry *e;
+    struct hash_view v;
+    if (!hash_read(c, &e, &v)) return false;
+    *there = hash_view_get(v, c->argv[2], value);
+    if (!*there) hash_let_leave(c, v, (struct hash_texts){c->argv + 2, 1, 1});
+    return true;
 }
 
 static void value_length(struct ctx *c) {
-    const struct entry *e;
-    struct hash_view v;
     struct lp_value value;
     char digits[LP_INT_TEXT_BYTES];
-    if (!hash_read(c, &e, &v)) return;
-    bool found = hash_view_get(v, c->argv[2], &value);
-    reply_int(c->r, found ? (int64_t)lp_text(&value, digits).n : 0);
+    bool there;
+    if (look_up(c, &value, &there)) reply_int(c->r, there ? (int64_t)lp_text(&value, digits).n : 0);
 }
 
 static void field_exists(struct ctx *c) {
-    const struct entry *e;
-    struct hash_view v;
     struct lp_value value;
-    if (hash_read(c, &e, &v)) reply_int(c->r, hash_view_get(v, c->argv[2], &value));
+    bool there;
+    if (look_up(c, &value, &there)) reply_int(c->r, there);
 }
 
 /* -- rows ---------------------------------------------------------------------------- */
-
-#define HASH_KEY(how)                                                                              \
-    {                                                                                              \
-        { .flags = (how), .begin = BEGIN_INDEX, .index = 1, .find = FIND_RANGE, .step = 1 }        \
-    }
 
 static const struct row_arg key_args[] = {{.name = "key", .type = ARG_KEY}, {0}};
 static const struct row_arg field_args[] = {

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/glob.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/random.h"
@@ -25,16 +26,13 @@
 /* -- HSCAN --------------------------------------------------------------------------- */
 
 struct scan {
+    struct hash_view v;
     uint64_t cursor;
     int64_t count;
     struct slice pattern; /* p is NULL if not given */
     bool no_values;
-    struct pair *found; /* the cursor goes out first, so they are kept until then */
+    struct hash_pair *found; /* the cursor goes out first, so they are kept until then */
     size_t n, room;
-};
-
-struct pair {
-    struct lp_value field, value;
 };
 
 /* strtoul's rules: a sign is taken, a leading space is not; a zero byte ends the number. */
@@ -76,37 +74,41 @@ static bool parse_options(struct ctx *c, struct scan *s) {
     return true;
 }
 
-static void keep_pair(void *ctx, const struct lp_value *field, const struct lp_value *value) {
+static void keep_pair(void *ctx, const struct hash_pair *p) {
     char digits[LP_INT_TEXT_BYTES];
     struct scan *s = ctx;
-    if (s->pattern.p && !glob_match(s->pattern, lp_text(field, digits), false)) return;
+    if (s->pattern.p && !glob_match(s->pattern, lp_text(&p->field, digits), false)) return;
     if (s->n == s->room) {
         s->room = s->room ? 2 * s->room : 32;
         s->found = mem_realloc(s->found, s->room * sizeof *s->found);
     }
-    s->found[s->n++] = (struct pair){*field, *value};
+    s->found[s->n++] = *p;
+}
+
+static struct hash_pair pair_of(const struct hash_member *m) {
+    return (struct hash_pair){{hash_member_field(m), 0}, {hash_member_value(m), 0}, HASH_NO_TIME};
 }
 
 static void keep_member(void *ctx, const struct hash_member *m) {
-    keep_pair(ctx, &(struct lp_value){hash_member_field(m), 0},
-              &(struct lp_value){hash_member_value(m), 0});
+    const struct scan *s = ctx;
+    struct hash_pair p = pair_of(m);
+    if (hash_view_shows(s->v, m)) keep_pair(ctx, &p);
 }
 
 void hash_scan(struct ctx *c) {
     const struct entry *e;
-    struct hash_view v;
     char digits[NUM_INT_BYTES_MAX];
     struct scan s = {.count = SCAN_COUNT_DEFAULT};
     if (!parse_cursor(c->argv[2], &s.cursor)) {
         reply_error(c->r, "ERR invalid cursor");
         return;
     }
-    if (!hash_read(c, &e, &v)) return;
+    if (!hash_read(c, &e, &s.v)) return;
     if (e && !parse_options(c, &s)) return;
-    if (v.large) {
-        s.cursor = hash_value_scan(v.large, s.cursor, (size_t)s.count, keep_member, &s);
+    if (s.v.large) {
+        s.cursor = hash_value_scan(s.v.large, s.cursor, (size_t)s.count, keep_member, &s);
     } else {
-        hash_view_each(v, keep_pair, &s);
+        hash_view_each(s.v, keep_pair, &s);
         s.cursor = 0;
     }
     reply_array(c->r, 2);
@@ -119,11 +121,16 @@ void hash_scan(struct ctx *c) {
     mem_free(s.found);
 }
 
-/* -- HRANDFIELD ---------------------------------------------------------------------- */
+/* -- HRANDFIELD ----------------------------------------------------------------------
+ *
+ * Fields whose time has come leave first. Of a hash with so many of them that this takes too long,
+ * those that stay are picked from a list of what is shown.
+ */
 
 struct pick {
     struct reply *r;
     struct hash_view v;
+    size_t have;  /* pairs that are shown */
     size_t count; /* pairs to give */
     bool values;
 };
@@ -132,80 +139,100 @@ static void pick_begin(const struct pick *p) {
     reply_array(p->r, p->values && p->r->proto == 2 ? 2 * p->count : p->count);
 }
 
-static void pick_pair(void *ctx, const struct lp_value *field, const struct lp_value *value) {
+static void pick_pair(void *ctx, const struct hash_pair *pair) {
     const struct pick *p = ctx;
     if (p->values && p->r->proto > 2) reply_array(p->r, 2);
-    hash_reply_text(p->r, field);
-    if (p->values) hash_reply_text(p->r, value);
+    hash_reply_text(p->r, &pair->field);
+    if (p->values) hash_reply_text(p->r, &pair->value);
 }
 
 static void pick_member(struct pick *p, const struct hash_member *m) {
-    pick_pair(p, &(struct lp_value){hash_member_field(m), 0},
-              &(struct lp_value){hash_member_value(m), 0});
+    struct hash_pair pair = pair_of(m);
+    pick_pair(p, &pair);
 }
 
 static void pick_packed(struct pick *p, size_t at) {
-    struct lp_value field, value;
-    lp_read(p->v.packed, lp_read(p->v.packed, at, &field), &value);
-    pick_pair(p, &field, &value);
+    struct hash_pair pair;
+    lp_read(p->v.packed, lp_read(p->v.packed, at, &pair.field), &pair.value);
+    pick_pair(p, &pair);
+}
+
+/* The next pair of a listpack. */
+static size_t packed_next(struct hash_view v, size_t at) {
+    for (unsigned i = hash_packed_step(v.triples); i; i--) at = lp_after(v.packed, at);
+    return at;
+}
+
+/* The first pair of a listpack that is shown: those that are not lie before it. */
+static size_t packed_first(const struct pick *p) {
+    size_t at = LP_HEAD_BYTES;
+    for (size_t past = hash_view_kept(p->v) - p->have; past; past--) at = packed_next(p->v, at);
+    return at;
 }
 
 /* Where each pair of a listpack begins. The caller frees. */
-static uint32_t *pair_places(const uint8_t *lp, size_t count) {
-    uint32_t *places = mem_alloc(count * sizeof *places);
-    size_t at = LP_HEAD_BYTES;
-    for (size_t i = 0; i < count; i++) {
-        places[i] = (uint32_t)at;
-        at = lp_after(lp, lp_after(lp, at));
-    }
+static uint32_t *pair_places(const struct pick *p) {
+    uint32_t *places = mem_alloc(p->have * sizeof *places);
+    size_t at = packed_first(p);
+    for (size_t i = 0; i < p->have; i++, at = packed_next(p->v, at)) places[i] = (uint32_t)at;
     return places;
 }
 
-static void pick_repeated(struct pick *p) {
-    pick_begin(p);
-    if (p->v.large) {
-        for (size_t i = 0; i < p->count; i++) pick_member(p, hash_value_random(p->v.large));
-        return;
-    }
-    size_t have = hash_view_count(p->v);
-    uint32_t *places = pair_places(p->v.packed, have);
-    for (size_t i = 0; i < p->count; i++) pick_packed(p, places[random_below(have)]);
-    mem_free(places);
-}
-
-/* Some pairs of a listpack, in its order: each is taken with the chance that is left for it. */
-static void pick_some_packed(struct pick *p) {
-    size_t left = hash_view_count(p->v), want = p->count, at = LP_HEAD_BYTES;
-    for (; want; left--) {
-        if (random_below(left) < want) {
-            pick_packed(p, at);
-            want--;
-        }
-        at = lp_after(p->v.packed, lp_after(p->v.packed, at));
-    }
-}
-
 struct members {
-    const struct hash_member **v;
+    struct hash_view v;
+    const struct hash_member **list;
     size_t n;
 };
 
 static void members_add(void *ctx, const struct hash_member *m) {
     struct members *all = ctx;
-    all->v[all->n++] = m;
+    if (hash_view_shows(all->v, m)) all->list[all->n++] = m;
+}
+
+/* All of a large hash that are shown. The caller frees the list. */
+static struct members list_members(const struct pick *p) {
+    struct members all = {p->v, mem_alloc(p->have * sizeof *all.list), 0};
+    hash_value_each(p->v.large, members_add, &all);
+    return all;
+}
+
+/* Whether a large hash has some that are not shown. */
+static bool hides(const struct pick *p) { return p->have < hash_view_kept(p->v); }
+
+static void pick_repeated(struct pick *p) {
+    pick_begin(p);
+    if (p->v.large && !hides(p)) {
+        for (size_t i = 0; i < p->count; i++) pick_member(p, hash_value_random(p->v.large));
+    } else if (p->v.large) {
+        struct members all = list_members(p);
+        for (size_t i = 0; i < p->count; i++) pick_member(p, all.list[random_below(all.n)]);
+        mem_free(all.list);
+    } else {
+        uint32_t *places = pair_places(p);
+        for (size_t i = 0; i < p->count; i++) pick_packed(p, places[random_below(p->have)]);
+        mem_free(places);
+    }
+}
+
+/* Some pairs of a listpack, in its order: each is taken with the chance that is left for it. */
+static void pick_some_packed(struct pick *p) {
+    size_t left = p->have, want = p->count, at = packed_first(p);
+    for (; want; left--, at = packed_next(p->v, at)) {
+        if (random_below(left) >= want) continue;
+        pick_packed(p, at);
+        want--;
+    }
 }
 
 /* Many of a large hash: all are listed, and shuffled as far as they are wanted. */
 static void pick_many(struct pick *p) {
-    size_t have = hash_value_count(p->v.large);
-    struct members all = {mem_alloc(have * sizeof *all.v), 0};
-    hash_value_each(p->v.large, members_add, &all);
+    struct members all = list_members(p);
     for (size_t i = 0; i < p->count; i++) {
-        size_t at = i + random_below(have - i);
-        pick_member(p, all.v[at]);
-        all.v[at] = all.v[i];
+        size_t at = i + random_below(p->have - i);
+        pick_member(p, all.list[at]);
+        all.list[at] = all.list[i];
     }
-    mem_free(all.v);
+    mem_free(all.list);
 }
 
 /* Adds m to an open table of mask + 1 places; false if it is there. */
@@ -234,30 +261,16 @@ static void pick_few(struct pick *p) {
 }
 
 static void pick_distinct(struct pick *p) {
-    size_t have = hash_view_count(p->v);
-    if (p->count > have) p->count = have;
+    if (p->count > p->have) p->count = p->have;
     pick_begin(p);
-    if (p->count == have) {
+    if (p->count == p->have) {
         hash_view_each(p->v, pick_pair, p);
     } else if (!p->v.large) {
         pick_some_packed(p);
-    } else if (p->count > have / 4) {
+    } else if (p->count > p->have / 4 || hides(p)) {
         pick_many(p);
     } else {
         pick_few(p);
-    }
-}
-
-static void pick_one(struct ctx *c) {
-    const struct entry *e;
-    struct pick p = {.r = c->r, .count = 1};
-    if (!hash_read(c, &e, &p.v)) return;
-    if (!e) {
-        reply_null(c->r);
-    } else if (p.v.large) {
-        pick_member(&p, hash_value_random(p.v.large));
-    } else {
-        pick_some_packed(&p);
     }
 }
 
@@ -278,16 +291,42 @@ static bool parse_pick(struct ctx *c, int64_t *count) {
     return false;
 }
 
+/* The hash to pick from, without the fields whose time has come; false: another type, as replied.
+ */
+static bool pick_read(struct ctx *c, struct pick *p) {
+    const struct entry *e;
+    if (!hash_read(c, &e, &p->v)) return false;
+    if (unlikely(e && e->flags & ENTRY_FIELDS)) {
+        struct key k = ctx_key(c, 1);
+        db_fields_expire(c->db, k, EXPIRE_BUDGET_US);
+        p->v = hash_look(c, db_peek(c->db, k));
+    }
+    p->have = hash_view_count(p->v);
+    return true;
+}
+
+static void pick_one(struct ctx *c, struct pick *p) {
+    p->count = 1;
+    if (p->have == 0) {
+        reply_null(c->r);
+    } else if (!p->v.large) {
+        pick_some_packed(p);
+    } else if (hides(p)) {
+        pick_many(p);
+    } else {
+        pick_member(p, hash_value_random(p->v.large));
+    }
+}
+
 void hash_randfield(struct ctx *c) {
     int64_t count;
-    const struct entry *e;
     struct pick p = {.r = c->r, .values = c->argc == 4};
     if (c->argc == 2) {
-        pick_one(c);
+        if (pick_read(c, &p)) pick_one(c, &p);
         return;
     }
-    if (!parse_pick(c, &count) || !hash_read(c, &e, &p.v)) return;
-    if (!e || count == 0) {
+    if (!parse_pick(c, &count) || !pick_read(c, &p)) return;
+    if (p.have == 0 || count == 0) {
         reply_array(c->r, 0);
     } else if (count > 0) {
         p.count = (size_t)count;

@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "commands/cmd_list_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 
 /* -- arguments and replies ----------------------------------------------------------- */
 
@@ -165,17 +166,33 @@ static void list_lindex(struct ctx *c) {
     list_reply(c->r, &element);
 }
 
+/* A run of elements on its way (core/offload). */
+struct run {
+    const struct entry *e;
+    uint64_t from, count;
+};
+
+static void compute_run(void *state, struct reply *r) {
+    const struct run *x = state;
+    list_reply_range(r, x->e, x->from, x->count, false);
+}
+
 static void list_lrange(struct ctx *c) {
     int64_t first, last;
-    uint64_t from, count = 0;
+    struct run x;
     if (!ctx_int(c, 2, &first) || !ctx_int(c, 3, &last)) return;
-    const struct entry *e = db_read(c->db, ctx_key(c, 1));
-    if (!ctx_is_type(c, e, TYPE_LIST)) return;
-    if (!e || !range_in(first, last, list_length(e), &from, &count)) {
+    x.e = db_read(c->db, ctx_key(c, 1));
+    if (!ctx_is_type(c, x.e, TYPE_LIST)) return;
+    if (!x.e || !range_in(first, last, list_length(x.e), &x.from, &x.count)) {
         reply_array(c->r, 0);
         return;
     }
-    list_reply_range(c->r, e, from, count, false);
+    offload(c, &(struct offload){
+                   .units = x.count,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_run,
+               });
 }
 
 struct lpos {
@@ -308,17 +325,65 @@ static void list_linsert(struct ctx *c) {
     reply_int(c->r, (int64_t)length + 1);
 }
 
+/* LREM of a long list, for which a worker makes the list that is left. */
+struct removal {
+    const struct entry *e;
+    struct slice s; /* an argument */
+    uint64_t max, removed;
+    bool backward;
+    struct list_value *left; /* NULL: nothing was removed */
+};
+
+static void compute_removal(void *state, struct reply *r) {
+    struct removal *x = state;
+    (void)r;
+    if (index_of(x->e, x->s) == list_length(x->e)) return;
+    x->left = list_value_copy(entry_object(x->e));
+    x->removed = list_value_remove(x->left, x->s, x->max, x->backward);
+}
+
+static void commit_removal(struct ctx *c, void *state) {
+    struct removal *x = state;
+    struct key k = ctx_key(c, 1);
+    if (x->removed) {
+        struct list_edit ed;
+        db_put_object(c->db, k, TYPE_LIST, x->left);
+        x->left = NULL;
+        list_edit_open(&ed, c, k, db_find(c->db, k));
+        list_edit_close(&ed, true, "lrem");
+    }
+    reply_int(c->r, (int64_t)x->removed);
+}
+
+static void removal_drop(void *state) {
+    struct removal *x = state;
+    if (x->left) list_value_free(x->left);
+}
+
 static void list_lrem(struct ctx *c) {
     int64_t count;
     if (!ctx_int(c, 2, &count)) return;
     struct key k = ctx_key(c, 1);
     const struct entry *e = db_find(c->db, k);
     if (!ctx_is_type(c, e, TYPE_LIST)) return;
+    uint64_t max = count < 0 ? -(uint64_t)count : (uint64_t)count;
+    if (e && entry_encoding(e) == ENC_OBJECT && offload_would(c, list_length(e))) {
+        struct removal x = {
+            .e = e, .s = c->argv[3], .max = max ? max : UINT64_MAX, .backward = count < 0};
+        offload(c, &(struct offload){
+                       .units = list_length(e),
+                       .state = &x,
+                       .state_bytes = sizeof x,
+                       .compute = compute_removal,
+                       .commit = commit_removal,
+                       .drop = removal_drop,
+                   });
+        return;
+    }
     if (!e || index_of(e, c->argv[3]) == list_length(e)) {
         reply_int(c->r, 0);
         return;
     }
-    uint64_t max = count < 0 ? -(uint64_t)count : (uint64_t)count;
     struct list_edit ed;
     list_edit_open(&ed, c, k, e);
     uint64_t removed = list_edit_remove(&ed, c->argv[3], max ? max : UINT64_MAX, count < 0);

@@ -3,7 +3,7 @@
  * Each does what its plain form does, and waits (core/blocked.h) where that finds nothing. It runs
  * anew as a whole when one of its keys has become a list.
  * Threads: the loop.
- * Specification: Redis 7.2's replies, errors and events.
+ * Specification: Redis 7.2's replies, errors and events; BLMOVEM of Redis 8.10.
  * To add a command: its handler and its row at the bottom.
  */
 #include "commands/cmd_generic_internal.h"
@@ -55,6 +55,15 @@ static void list_blmove(struct ctx *c) {
 
 static void list_brpoplpush(struct ctx *c) { move_or_wait(c, true, false); }
 
+/* Waits for as many as EXACTLY asks for, for any otherwise; another one that waits for fewer may go
+ * first. */
+static void list_blmovem(struct ctx *c) {
+    int64_t until_ms;
+    struct list_move m;
+    if (!list_movem_parse(c, 6, &m) || !blocked_parse_seconds(c, 5, &until_ms)) return;
+    if (!list_move(c, &m)) wait_for(c, 1, 1, until_ms);
+}
+
 static void list_blmpop(struct ctx *c) {
     int64_t until_ms;
     struct list_mpop m;
@@ -80,6 +89,30 @@ static const struct row_arg move_args[] = {
     {.name = "wherefrom", .type = ARG_ONEOF, .sub = end_args},
     {.name = "whereto", .type = ARG_ONEOF, .sub = end_args},
     {.name = "timeout", .type = ARG_DOUBLE},
+    {0},
+};
+static const struct row_arg selector_args[] = {
+    {.name = "count", .type = ARG_INTEGER, .token = "COUNT"},
+    {.name = "exactly", .type = ARG_INTEGER, .token = "EXACTLY"},
+    {0},
+};
+static const struct row_arg ordering_args[] = {
+    {.name = "obo", .type = ARG_PURE_TOKEN, .token = "OBO"},
+    {.name = "bulk", .type = ARG_PURE_TOKEN, .token = "BULK"},
+    {0},
+};
+static const struct row_arg how_many_args[] = {
+    {.name = "selector", .type = ARG_ONEOF, .sub = selector_args},
+    {.name = "ordering", .type = ARG_ONEOF, .sub = ordering_args},
+    {0},
+};
+static const struct row_arg movem_args[] = {
+    {.name = "source", .type = ARG_KEY},
+    {.name = "destination", .type = ARG_KEY, .key_spec = 1},
+    {.name = "wherefrom", .type = ARG_ONEOF, .sub = end_args},
+    {.name = "whereto", .type = ARG_ONEOF, .sub = end_args},
+    {.name = "timeout", .type = ARG_DOUBLE},
+    {.name = "how-many", .type = ARG_BLOCK, .flags = ARG_OPTIONAL, .sub = how_many_args},
     {0},
 };
 static const struct row_arg rpoplpush_args[] = {
@@ -122,6 +155,19 @@ const struct row list_block_rows[] = {
         .complexity = "O(1)",
         .group = GROUP_LIST,
         .args = move_args,
+    },
+    {
+        .name = "blmovem",
+        .run = list_blmovem,
+        .arity = -6,
+        .flags = ROW_WRITE | ROW_DENYOOM | ROW_BLOCKING,
+        .acl = ACL_LIST,
+        .keys = SOURCE_AND_DESTINATION,
+        .since = "8.10.0",
+        .summary = "Takes elements from one list to another, waiting until there are enough.",
+        .complexity = "O(N) in the number of elements moved",
+        .group = GROUP_LIST,
+        .args = movem_args,
     },
     {
         .name = "blmpop",

@@ -93,9 +93,23 @@ static inline struct list_item list_arg(struct ctx *c, int i) {
 
 /* -- moving and popping (cmd_list_move.c) ---------------------------------------------- */
 
-/* Takes an element from the list of argument 1 to that of argument 2. False, nothing replied, if
- * there is none. */
+/* From where to where, how many and how. */
+struct list_move {
+    bool from_last, to_last;
+    uint64_t max;
+    bool exactly;    /* max or none */
+    bool one_by_one; /* the order in which a push after each pop leaves them */
+    bool array;      /* the form of the reply */
+};
+
+/* Takes elements from the list of argument 1 to that of argument 2. False, nothing replied, if
+ * there are none, or too few. */
+bool list_move(struct ctx *c, const struct list_move *m);
 bool list_move_one(struct ctx *c, bool from_last, bool to_last);
+
+/* Reads the ends of LMOVEM from arguments 3 and 4, and how many from the argument `at` on; replies
+ * an error and returns false. */
+bool list_movem_parse(struct ctx *c, int at, struct list_move *m);
 
 /* Up to `max` elements of the first of some lists that has any. */
 struct list_mpop {

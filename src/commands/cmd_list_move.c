@@ -87,20 +87,11 @@ static void batch_free(struct batch *b) {
     if (b->items != &b->one) mem_free(b->items);
 }
 
-/* From where to where, how many and how. */
-struct move {
-    bool from_last, to_last;
-    uint64_t max;
-    bool exactly;    /* max or none */
-    bool one_by_one; /* the order in which a push after each pop leaves them */
-    bool array;      /* the form of the reply */
-};
-
 static const char *pop_event(bool last) { return last ? "rpop" : "lpop"; }
 static const char *push_event(bool last) { return last ? "rpush" : "lpush"; }
 
-static void move_batch(struct ctx *c, const struct move *m, const struct entry *e, uint64_t count,
-                       const struct batch *b) {
+static void move_batch(struct ctx *c, const struct list_move *m, const struct entry *e,
+                       uint64_t count, const struct batch *b) {
     struct key from = ctx_key(c, 1), to = ctx_key(c, 2);
     bool same = slice_eq(c->argv[1], c->argv[2]);
     uint64_t index = m->from_last ? list_length(e) - count : 0;
@@ -120,16 +111,15 @@ static void move_batch(struct ctx *c, const struct move *m, const struct entry *
     }
 }
 
-/* False, nothing replied, if there is nothing to be moved. */
-static bool move(struct ctx *c, const struct move *m) {
+bool list_move(struct ctx *c, const struct list_move *m) {
     struct key from = ctx_key(c, 1);
     const struct entry *e = db_find(c->db, from);
     if (!e) return false;
     if (!ctx_is_type(c, e, TYPE_LIST)) return true;
-    if (!ctx_is_type(c, db_find(c->db, ctx_key(c, 2)), TYPE_LIST)) return true;
-    e = db_find(c->db, from);
     uint64_t length = list_length(e), count = m->max < length ? m->max : length;
     if (m->exactly && count < m->max) return false;
+    if (!ctx_is_type(c, db_find(c->db, ctx_key(c, 2)), TYPE_LIST)) return true;
+    e = db_find(c->db, from);
     struct batch b;
     batch_read(&b, e, m->from_last ? length - count : 0, count);
     if (m->one_by_one && m->from_last == m->to_last) batch_reverse(&b);
@@ -140,7 +130,7 @@ static bool move(struct ctx *c, const struct move *m) {
 }
 
 bool list_move_one(struct ctx *c, bool from_last, bool to_last) {
-    return move(c, &(struct move){.from_last = from_last, .to_last = to_last, .max = 1});
+    return list_move(c, &(struct list_move){.from_last = from_last, .to_last = to_last, .max = 1});
 }
 
 void list_lmove(struct ctx *c) {
@@ -160,29 +150,27 @@ static bool count_arg(struct ctx *c, int i, uint64_t *count) {
     return true;
 }
 
+bool list_movem_parse(struct ctx *c, int at, struct list_move *m) {
+    *m = (struct list_move){.max = 1, .array = true};
+    if (!list_end(c, 3, &m->from_last) || !list_end(c, 4, &m->to_last)) return false;
+    if (c->argc == at) return true;
+    bool well_formed = c->argc == at + 3;
+    if (well_formed) {
+        m->exactly = slice_is(c->argv[at], "exactly");
+        m->one_by_one = slice_is(c->argv[at + 2], "obo");
+        well_formed = (m->exactly || slice_is(c->argv[at], "count")) &&
+                      (m->one_by_one || slice_is(c->argv[at + 2], "bulk"));
+    }
+    if (!well_formed) {
+        reply_err(c->r, ERR_SYNTAX);
+        return false;
+    }
+    return count_arg(c, at + 1, &m->max);
+}
+
 void list_lmovem(struct ctx *c) {
-    struct move m = {.max = 1, .array = true};
-    if (!list_end(c, 3, &m.from_last) || !list_end(c, 4, &m.to_last)) return;
-    if (c->argc != 5) {
-        bool well_formed = c->argc == 8;
-        if (well_formed) {
-            m.exactly = slice_is(c->argv[5], "exactly");
-            m.one_by_one = slice_is(c->argv[7], "obo");
-            well_formed = (m.exactly || slice_is(c->argv[5], "count")) &&
-                          (m.one_by_one || slice_is(c->argv[7], "bulk"));
-        }
-        if (!well_formed) {
-            reply_err(c->r, ERR_SYNTAX);
-            return;
-        }
-        if (!count_arg(c, 6, &m.max)) return;
-    }
-    if (move(c, &m)) return;
-    if (m.exactly) {
-        reply_null_array(c->r);
-    } else {
-        reply_array(c->r, 0);
-    }
+    struct list_move m;
+    if (list_movem_parse(c, 5, &m) && !list_move(c, &m)) reply_null_array(c->r);
 }
 
 /* Arguments behind the keys of LMPOP: the end and, perhaps, COUNT. */

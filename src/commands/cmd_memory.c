@@ -115,8 +115,8 @@ static void memory_stats(struct ctx *c) {
     put(r, "clients.normal", m.clients);
     put(r, "cluster.links", 0);
     put(r, "aof.buffer", 0);
-    put(r, "lua.caches", 0);
-    put(r, "functions.caches", 0);
+    put(r, "lua.caches", c->core->script_counts.eval_bytes);
+    put(r, "functions.caches", c->core->script_counts.function_bytes);
     size_t dbs = put_databases(r, c->core->ks);
     put(r, "overhead.total", m.overhead);
     put(r, "keys.count", m.keys);

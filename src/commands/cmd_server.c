@@ -13,6 +13,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/info.h"
+#include "core/watch.h"
 
 static void server_info(struct ctx *c) {
     size_t bytes;
@@ -33,6 +34,7 @@ static bool flush_mode_ok(struct ctx *c) {
 }
 
 static void flush(struct ctx *c, struct db *db, const char *event) {
+    watch_touch_db(c->core, db, NULL);
     if (!db_flush(db)) return;
     feed_key(&c->core->feed, db->id, FEED_GENERIC, event, 0);
     blocked_touch_db(c->core->blocked, db->id);
@@ -67,6 +69,8 @@ static void server_swapdb(struct ctx *c) {
         reply_err(c->r, ERR_BAD_DB);
         return;
     }
+    watch_touch_db(c->core, &ks->dbs[a], &ks->dbs[b]);
+    watch_touch_db(c->core, &ks->dbs[b], &ks->dbs[a]);
     if (a != b) db_swap(&ks->dbs[a], &ks->dbs[b]);
     feed_key(&c->core->feed, (int)a, FEED_GENERIC, "swapdb", 0);
     blocked_touch_db(c->core->blocked, (int)a);
@@ -134,6 +138,8 @@ static void server_shutdown(struct ctx *c) {
         reply_err(c->r, ERR_SYNTAX);
     } else if (options & SHUTDOWN_ABORT) {
         abort_shutdown(c);
+    } else if (c->core->ongoing.step && !(options & CONFIG_SHUTDOWN_NOSAVE)) {
+        reply_error(c->r, c->core->ongoing.busy);
     } else if (core_shutdown(c->core, options)) {
         log_warning("User requested shutdown...");
         c->s->state |= SESSION_CLOSE_AFTER;

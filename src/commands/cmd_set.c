@@ -12,6 +12,7 @@
 #include "commands/families.h"
 #include "commands/scan_options.h"
 #include "core/config.h"
+#include "core/offload.h"
 
 /* Redis would try to send 2^63 members; nobody can receive them. */
 #define SAMPLE_REPEATED_MAX ((int64_t)1 << 28)
@@ -23,14 +24,18 @@ struct set_view set_view_or_empty(const struct entry *e) {
     return e ? set_view_of(e) : (struct set_view){.form = SET_INTSET, .packed = empty_intset};
 }
 
-void set_open(struct ctx *c, const struct entry *e, struct set_edit *edit,
-              char room[SET_ROOM_BYTES]) {
+struct set_limits set_limits_of(const struct ctx *c) {
     const struct config *conf = c->core->config;
-    struct set_limits limits = {
+    return (struct set_limits){
         .intset_entries = (size_t)conf->set_intset_entries,
         .listpack_entries = (size_t)conf->set_listpack_entries,
         .listpack_bytes = (size_t)conf->set_listpack_bytes,
     };
+}
+
+void set_open(struct ctx *c, const struct entry *e, struct set_edit *edit,
+              char room[SET_ROOM_BYTES]) {
+    struct set_limits limits = set_limits_of(c);
     if (e) {
         set_edit_open(edit, &limits, set_view_of(e), room, SET_ROOM_BYTES);
     } else {
@@ -154,11 +159,21 @@ static void count_members(struct ctx *c) {
     if (look(c, &s)) reply_int(c->r, (int64_t)set_count(s));
 }
 
+static void compute_members(void *state, struct reply *r) {
+    const struct set_view *s = state;
+    reply_set(r, set_count(*s));
+    set_each(*s, set_reply_member, r);
+}
+
 static void list_members(struct ctx *c) {
     struct set_view s;
     if (!look(c, &s)) return;
-    reply_set(c->r, set_count(s));
-    set_each(s, set_reply_member, c->r);
+    offload(c, &(struct offload){
+                   .units = set_count(s),
+                   .state = &s,
+                   .state_bytes = sizeof s,
+                   .compute = compute_members,
+               });
 }
 
 /* ---- by chance ---------------------------------------------------------------------- */

@@ -3,7 +3,8 @@
  *
  * Each operation walks members into a sink, which replies, collects or counts them. A key that
  * is not there is a set without members.
- * Threads: the loop. Specification: Redis 7.2's replies, errors and events; SUNIONCARD and
+ * Threads: the loop, but for the functions named compute_ and what they call.
+ * Specification: Redis 7.2's replies, errors and events; SUNIONCARD and
  * SDIFFCARD as Redis 8.10 documents them.
  * To add an operation: a function that walks `sources` into a sink; for each thing to do with
  * the outcome a handler, and a row.
@@ -15,6 +16,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_set_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 #include "types/hll.h"
 
 #define SCAN_STEP 64
@@ -48,6 +50,7 @@ struct sink {
     struct set_edit *edit; /* or collects them, each once */
     size_t limit;          /* 0: none */
     size_t count;
+    const struct set_limits *limits; /* of a set to be made on the way */
 };
 
 static bool sink_is_full(const struct sink *to) { return to->limit && to->count >= to->limit; }
@@ -73,7 +76,7 @@ static void walk(struct set_view s, const struct sink *to, set_visit *visit, voi
 
 /* ---- operations --------------------------------------------------------------------- */
 
-typedef void operation(struct ctx *c, struct sources *from, struct sink *to);
+typedef void operation(struct sources *from, struct sink *to);
 
 /* A member that passes if it is in all others, or in none of them. */
 struct sieve {
@@ -97,8 +100,7 @@ static int by_count(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void intersect(struct ctx *c, struct sources *from, struct sink *to) {
-    (void)c;
+static void intersect(struct sources *from, struct sink *to) {
     qsort(from->views, from->n, sizeof *from->views, by_count);
     if (!set_count(from->views[0])) return;
     struct sieve x = {from->views + 1, from->n - 1, true, to};
@@ -109,14 +111,14 @@ static void collect(const struct set_view *views, size_t n, struct sink *to) {
     for (size_t i = 0; i < n && !sink_is_full(to); i++) walk(views[i], to, sink_take, to);
 }
 
-static void unite(struct ctx *c, struct sources *from, struct sink *to) {
+static void unite(struct sources *from, struct sink *to) {
     char room[SET_ROOM_BYTES];
     struct set_edit seen;
     if (to->edit || from->n == 1) {
         collect(from->views, from->n, to);
         return;
     }
-    set_open(c, NULL, &seen, room);
+    set_edit_new(&seen, to->limits, room, sizeof room);
     to->edit = &seen;
     collect(from->views, from->n, to);
     to->edit = NULL;
@@ -125,7 +127,7 @@ static void unite(struct ctx *c, struct sources *from, struct sink *to) {
 
 /* Asks the others one by one, unless they are so many or so small that one set of all their
  * members costs less. */
-static void subtract(struct ctx *c, struct sources *from, struct sink *to) {
+static void subtract(struct sources *from, struct sink *to) {
     char room[SET_ROOM_BYTES];
     struct set_edit all;
     size_t members = set_count(from->views[0]), others = 0;
@@ -135,7 +137,7 @@ static void subtract(struct ctx *c, struct sources *from, struct sink *to) {
         walk(from->views[0], to, sift, &x);
         return;
     }
-    set_open(c, NULL, &all, room);
+    set_edit_new(&all, to->limits, room, sizeof room);
     collect(x.others, x.n, &(struct sink){.edit = &all});
     struct set_view united = set_edit_view(&all);
     walk(from->views[0], to, sift, &(struct sieve){&united, 1, false, to});
@@ -144,35 +146,84 @@ static void subtract(struct ctx *c, struct sources *from, struct sink *to) {
 
 /* ---- what becomes of the outcome ---------------------------------------------------- */
 
-static void reply_outcome(struct ctx *c, operation *run) {
+/* A command of this file on its way (core/offload). */
+struct algebra {
     struct sources from;
-    if (!sources_open(c, 1, (size_t)c->argc - 1, &from)) return;
-    struct sink to = {.r = c->r};
-    struct reply_mark mark = reply_begin(c->r);
-    run(c, &from, &to);
-    reply_end_set(c->r, mark, to.count);
-    sources_close(&from);
+    operation *run;
+    struct set_limits limits;
+    const char *event; /* of a command that stores */
+    size_t limit, count;
+    struct set_edit edit;
+    char room[SET_ROOM_BYTES];
+};
+
+/* Members to be looked at: of all sets, since most have to be. */
+static uint64_t members_of(const struct sources *from) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < from->n; i++) n += set_count(from->views[i]);
+    return n;
+}
+
+static void algebra_drop(void *state) { sources_close(&((struct algebra *)state)->from); }
+
+/* The sets are `keys` arguments from `first`. */
+static void algebra(struct ctx *c, struct algebra *x, int first, size_t keys,
+                    void (*compute)(void *state, struct reply *r),
+                    void (*commit)(struct ctx *c, void *state)) {
+    if (!sources_open(c, first, keys, &x->from)) return;
+    x->limits = set_limits_of(c);
+    offload(c, &(struct offload){
+                   .units = members_of(&x->from),
+                   .state = x,
+                   .state_bytes = sizeof *x,
+                   .compute = compute,
+                   .commit = commit,
+                   .drop = algebra_drop,
+               });
+}
+
+static void compute_reply(void *state, struct reply *r) {
+    struct algebra *x = state;
+    struct sink to = {.r = r, .limits = &x->limits};
+    struct reply_mark mark = reply_begin(r);
+    x->run(&x->from, &to);
+    reply_end_set(r, mark, to.count);
+}
+
+static void reply_outcome(struct ctx *c, operation *run) {
+    struct algebra x;
+    x.run = run;
+    algebra(c, &x, 1, (size_t)c->argc - 1, compute_reply, NULL);
+}
+
+static void compute_set(void *state, struct reply *r) {
+    (void)r;
+    struct algebra *x = state;
+    set_edit_new(&x->edit, &x->limits, x->room, sizeof x->room);
+    struct sink to = {.edit = &x->edit, .limits = &x->limits};
+    x->run(&x->from, &to);
+    x->count = to.count;
+}
+
+static void commit_set(struct ctx *c, void *state) {
+    struct algebra *x = state;
+    struct key k = ctx_key(c, 1);
+    bool had = db_delete(c->db, k);
+    if (x->count) {
+        set_put(c, k, &x->edit);
+        ctx_changed(c, k, FEED_SET, x->event);
+    } else {
+        set_edit_drop(&x->edit);
+        if (had) ctx_changed(c, k, FEED_GENERIC, "del");
+    }
+    reply_int(c->r, (int64_t)x->count);
 }
 
 static void store_outcome(struct ctx *c, operation *run, const char *event) {
-    char room[SET_ROOM_BYTES];
-    struct set_edit edit;
-    struct sources from;
-    struct key k = ctx_key(c, 1);
-    if (!sources_open(c, 2, (size_t)c->argc - 2, &from)) return;
-    set_open(c, NULL, &edit, room);
-    struct sink to = {.edit = &edit};
-    run(c, &from, &to);
-    sources_close(&from);
-    bool had = db_delete(c->db, k);
-    if (to.count) {
-        set_put(c, k, &edit);
-        ctx_changed(c, k, FEED_SET, event);
-    } else {
-        set_edit_drop(&edit);
-        if (had) ctx_changed(c, k, FEED_GENERIC, "del");
-    }
-    reply_int(c->r, (int64_t)to.count);
+    struct algebra x;
+    x.run = run;
+    x.event = event;
+    algebra(c, &x, 2, (size_t)c->argc - 2, compute_set, commit_set);
 }
 
 static void inter(struct ctx *c) { reply_outcome(c, intersect); }
@@ -210,13 +261,18 @@ static bool parse_count(struct ctx *c, struct count_options *o) {
     return true;
 }
 
+static void compute_count(void *state, struct reply *r) {
+    struct algebra *x = state;
+    struct sink to = {.limit = x->limit, .limits = &x->limits};
+    x->run(&x->from, &to);
+    reply_int(r, (int64_t)to.count);
+}
+
 static void count_outcome(struct ctx *c, operation *run, const struct count_options *o) {
-    struct sources from;
-    if (!sources_open(c, 2, (size_t)o->keys, &from)) return;
-    struct sink to = {.limit = (size_t)o->limit};
-    run(c, &from, &to);
-    sources_close(&from);
-    reply_int(c->r, (int64_t)to.count);
+    struct algebra x;
+    x.run = run;
+    x.limit = (size_t)o->limit;
+    algebra(c, &x, 2, (size_t)o->keys, compute_count, NULL);
 }
 
 static void inter_card(struct ctx *c) {
@@ -235,19 +291,23 @@ static void estimate_take(void *ctx, struct slice member) {
 }
 
 /* The union by a HyperLogLog: no memory for the members, and some 0.8 % of error. */
-static void union_estimate(struct ctx *c, const struct count_options *o) {
-    struct sources from;
+static void compute_estimate(void *state, struct reply *r) {
+    struct algebra *x = state;
     struct hll h;
     uint64_t count = 0;
-    if (!sources_open(c, 2, (size_t)o->keys, &from)) return;
     hll_init(&h);
     hll_make_dense(&h);
-    for (size_t i = 0; i < from.n; i++) set_each(from.views[i], estimate_take, &h);
+    for (size_t i = 0; i < x->from.n; i++) set_each(x->from.views[i], estimate_take, &h);
     hll_count(slice_of(h.p, h.n), &count);
     hll_fini(&h);
-    sources_close(&from);
-    if (o->limit && count > (uint64_t)o->limit) count = (uint64_t)o->limit;
-    reply_int(c->r, (int64_t)count);
+    if (x->limit && count > x->limit) count = x->limit;
+    reply_int(r, (int64_t)count);
+}
+
+static void union_estimate(struct ctx *c, const struct count_options *o) {
+    struct algebra x;
+    x.limit = (size_t)o->limit;
+    algebra(c, &x, 2, (size_t)o->keys, compute_estimate, NULL);
 }
 
 static void union_card(struct ctx *c) {

@@ -15,6 +15,9 @@
 /* The set of an entry; of NULL, one without members. Good until the key is written. */
 struct set_view set_view_or_empty(const struct entry *e);
 
+/* Up to when sets keep their forms, as configured. */
+struct set_limits set_limits_of(const struct ctx *c);
+
 /* Begins to change the set of an entry, or a new one (NULL). */
 void set_open(struct ctx *c, const struct entry *e, struct set_edit *edit,
               char room[SET_ROOM_BYTES]);

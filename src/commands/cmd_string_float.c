@@ -156,19 +156,6 @@ static enum increx_result increx_float(struct ctx *c, const struct increx *x, lo
     return INCREX_APPLIED;
 }
 
-/* A float as RESP3's double or RESP2's bulk string, with all its digits. */
-static void reply_long_double(struct reply *r, long double v) {
-    char text[NUM_FLOAT_BYTES_MAX];
-    size_t n = num_format_ld_human(text, v);
-    if (r->proto == 2) {
-        reply_bulk(r, slice_of(text, n));
-        return;
-    }
-    reply_raw(r, ",", 1);
-    reply_raw(r, text, n);
-    reply_raw(r, "\r\n", 2);
-}
-
 /* The key's new time: that of the options, or what PERSIST, ENX and none of them make of the
  * one that it has. */
 static int64_t increx_expire(const struct string_options *o, const struct entry *e,

@@ -3,7 +3,7 @@
  * N1  A command looks its key up once; if it changes nothing it copies nothing.
  * Threads: the loop.
  * To add a command: a handler, a row at the end of this file.
- * Specification: Redis 7.2's replies, errors and events. The blocking forms are not here.
+ * Specification: Redis 7.2's replies, errors and events.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -45,10 +45,9 @@ bool zset_write_open(struct ctx *c, struct key k, struct zset_write *w) {
     return true;
 }
 
-void zset_write_new(struct ctx *c, struct key k, struct zset_write *w) {
-    w->key = k;
+void zset_write_new(struct zset_write *w, struct zset_limits limits) {
     w->exists = false;
-    zset_edit_new(&w->edit, zset_limits(c), w->room, sizeof w->room);
+    zset_edit_new(&w->edit, limits, w->room, sizeof w->room);
 }
 
 /* The key takes over what the edit made. */
@@ -87,40 +86,30 @@ void zset_write_store(struct ctx *c, struct zset_write *w, const char *event) {
     reply_int(c->r, (int64_t)count);
 }
 
-static void reply_member(struct ctx *c, const struct zset_item *item, bool score) {
-    if (score && c->r->proto == 3) reply_array(c->r, 2);
-    reply_bulk(c->r, item->member);
-    if (score) reply_double(c->r, item->score);
+static void reply_member(struct reply *r, const struct zset_item *item, bool score) {
+    if (score && r->proto == 3) reply_array(r, 2);
+    reply_bulk(r, item->member);
+    if (score) reply_double(r, item->score);
 }
 
-void zset_reply_span(struct ctx *c, struct zset_view v, const struct zset_span *span) {
+void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span) {
     struct zset_iter it;
     struct zset_item item;
     uint64_t n = span->from < span->to ? span->to - span->from : 0;
-    reply_array(c->r, span->scores && c->r->proto == 2 ? 2 * n : n);
+    reply_array(r, span->scores && r->proto == 2 ? 2 * n : n);
     if (!n) return;
     zset_iter_start(&it, v, span->down ? span->to - 1 : span->from, span->down);
-    while (n-- && zset_iter_next(&it, &item)) reply_member(c, &item, span->scores);
+    while (n-- && zset_iter_next(&it, &item)) reply_member(r, &item, span->scores);
 }
 
 /* -- adding -------------------------------------------------------------------------- */
-
-enum add_flag { ADD_NX = 1, ADD_XX = 2, ADD_GT = 4, ADD_LT = 8, ADD_CH = 16, ADD_INCR = 32 };
-
-struct add {
-    unsigned flags;
-    int first; /* the first score */
-    int64_t added, updated;
-    bool done;    /* INCR did something */
-    double score; /* and this is what became of it */
-};
 
 static unsigned add_flag(struct slice word) {
     static const struct {
         const char *word;
         unsigned flag;
-    } words[] = {{"nx", ADD_NX}, {"xx", ADD_XX}, {"gt", ADD_GT},
-                 {"lt", ADD_LT}, {"ch", ADD_CH}, {"incr", ADD_INCR}};
+    } words[] = {{"nx", ZSET_ADD_NX}, {"xx", ZSET_ADD_XX}, {"gt", ZSET_ADD_GT},
+                 {"lt", ZSET_ADD_LT}, {"ch", ZSET_ADD_CH}, {"incr", ZSET_ADD_INCR}};
     if (word.n < 2 || (unsigned char)word.p[0] < 'A') return 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (slice_is(word, words[i].word)) return words[i].flag;
@@ -128,19 +117,22 @@ static unsigned add_flag(struct slice word) {
     return 0;
 }
 
-static bool add_parse(struct ctx *c, struct add *a) {
+static bool add_parse(struct ctx *c, struct zset_add *a) {
     unsigned flag, f;
     for (a->first = 2; a->first < c->argc && (flag = add_flag(c->argv[a->first])); a->first++)
         a->flags |= flag;
     f = a->flags;
     int words = c->argc - a->first;
+    a->count = words / 2;
+    a->step = 2;
     if (!words || words % 2) {
         reply_err(c->r, ERR_SYNTAX);
-    } else if (f & ADD_NX && f & ADD_XX) {
+    } else if (f & ZSET_ADD_NX && f & ZSET_ADD_XX) {
         reply_error(c->r, "ERR XX and NX options at the same time are not compatible");
-    } else if ((f & ADD_NX && f & (ADD_GT | ADD_LT)) || (f & ADD_GT && f & ADD_LT)) {
+    } else if ((f & ZSET_ADD_NX && f & (ZSET_ADD_GT | ZSET_ADD_LT)) ||
+               (f & ZSET_ADD_GT && f & ZSET_ADD_LT)) {
         reply_error(c->r, "ERR GT, LT, and/or NX options at the same time are not compatible");
-    } else if (f & ADD_INCR && words > 2) {
+    } else if (f & ZSET_ADD_INCR && words > 2) {
         reply_error(c->r, "ERR INCR option supports a single increment-element pair");
     } else {
         return true;
@@ -148,71 +140,87 @@ static bool add_parse(struct ctx *c, struct add *a) {
     return false;
 }
 
+/* What became of the members. */
+struct added {
+    int64_t added, updated;
+    bool done;    /* INCR did something */
+    double score; /* and this is what became of it */
+};
+
 /* One member; false if the score would not be a number. */
-static bool add_member(struct zset_edit *e, struct add *a, struct slice member, double score) {
+static bool add_member(struct zset_edit *e, unsigned flags, struct slice member, double score,
+                       struct added *out) {
     struct zset_place place;
     zset_edit_find(e, member, &place);
     if (!place.found) {
-        if (a->flags & ADD_XX) return true;
+        if (flags & ZSET_ADD_XX) return true;
         zset_edit_put(e, &place, member, score);
-        a->added++;
+        out->added++;
     } else {
-        if (a->flags & ADD_NX) return true;
-        if (a->flags & ADD_INCR) score += place.score;
+        if (flags & ZSET_ADD_NX) return true;
+        if (flags & ZSET_ADD_INCR) score += place.score;
         if (isnan(score)) return false;
-        if (a->flags & ADD_LT && score >= place.score) return true;
-        if (a->flags & ADD_GT && score <= place.score) return true;
+        if (flags & ZSET_ADD_LT && score >= place.score) return true;
+        if (flags & ZSET_ADD_GT && score <= place.score) return true;
         if (score != place.score) {
             zset_edit_put(e, &place, member, score);
-            a->updated++;
+            out->updated++;
         }
     }
-    a->done = true;
-    a->score = score;
+    out->done = true;
+    out->score = score;
     return true;
 }
 
-static void add_reply(struct ctx *c, const struct add *a, bool number) {
-    if (!number) {
-        reply_error(c->r, "ERR resulting score is not a number (NaN)");
-    } else if (!(a->flags & ADD_INCR)) {
-        reply_int(c->r, a->flags & ADD_CH ? a->added + a->updated : a->added);
-    } else if (a->done) {
-        reply_double(c->r, a->score);
+static void add_reply(struct ctx *c, unsigned flags, const struct added *out) {
+    if (!(flags & ZSET_ADD_INCR)) {
+        reply_int(c->r, flags & ZSET_ADD_CH ? out->added + out->updated : out->added);
+    } else if (out->done) {
+        reply_double(c->r, out->score);
     } else {
         reply_null(c->r);
     }
 }
 
-#define ADD_SCORES_HERE 16
-
-static void add_members(struct ctx *c, unsigned flags) {
-    struct add a = {.flags = flags};
+void zset_add_members(struct ctx *c, const struct zset_add *a, const double *scores) {
+    struct added out = {0};
     struct zset_write w;
-    double here[ADD_SCORES_HERE], *scores = here;
+    bool number = true;
+    int member = a->first + a->step - 1; /* the first one's argument */
+    if (!zset_write_open(c, ctx_key(c, 1), &w)) return;
+    /* Redis looks at no more than this to find the form at once. */
+    if (w.exists || !(a->flags & ZSET_ADD_XX))
+        zset_edit_expect(&w.edit, (size_t)a->count, w.exists ? 0 : c->argv[member].n);
+    for (int i = 0; number && i < a->count; i++, member += a->step)
+        number = add_member(&w.edit, a->flags, c->argv[member], scores[i], &out);
+    zset_write_close(c, &w);
+    if (number) {
+        add_reply(c, a->flags, &out);
+    } else {
+        reply_error(c->r, "ERR resulting score is not a number (NaN)");
+    }
+    if (out.added + out.updated)
+        ctx_changed(c, w.key, FEED_ZSET, a->flags & ZSET_ADD_INCR ? "zincr" : "zadd");
+}
+
+static void add_scored(struct ctx *c, unsigned flags) {
+    struct zset_add a = {.flags = flags};
+    double here[ZSET_ADD_HERE], *scores = here;
     if (!add_parse(c, &a)) return;
-    int n = (c->argc - a.first) / 2;
-    if (n > ADD_SCORES_HERE) scores = mem_alloc((size_t)n * sizeof *scores);
-    bool number = true, ok = true;
-    for (int i = 0; ok && i < n; i++) ok = num_parse_double(c->argv[a.first + 2 * i], &scores[i]);
-    if (!ok) {
+    if (a.count > ZSET_ADD_HERE) scores = mem_alloc((size_t)a.count * sizeof *scores);
+    bool ok = true;
+    for (int i = 0; ok && i < a.count; i++)
+        ok = num_parse_double(c->argv[a.first + 2 * i], &scores[i]);
+    if (ok) {
+        zset_add_members(c, &a, scores);
+    } else {
         reply_err(c->r, ERR_NOT_FLOAT);
-    } else if (zset_write_open(c, ctx_key(c, 1), &w)) {
-        /* Redis looks at no more than this to find the form at once. */
-        if (w.exists || !(a.flags & ADD_XX))
-            zset_edit_expect(&w.edit, (size_t)n, w.exists ? 0 : c->argv[a.first + 1].n);
-        for (int i = 0; number && i < n; i++)
-            number = add_member(&w.edit, &a, c->argv[a.first + 2 * i + 1], scores[i]);
-        zset_write_close(c, &w);
-        add_reply(c, &a, number);
-        if (a.added + a.updated)
-            ctx_changed(c, w.key, FEED_ZSET, a.flags & ADD_INCR ? "zincr" : "zadd");
     }
     if (scores != here) mem_free(scores);
 }
 
-static void zset_add(struct ctx *c) { add_members(c, 0); }
-static void zset_incrby(struct ctx *c) { add_members(c, ADD_INCR); }
+static void zset_add(struct ctx *c) { add_scored(c, 0); }
+static void zset_incrby(struct ctx *c) { add_scored(c, ZSET_ADD_INCR); }
 
 static void zset_rem(struct ctx *c) {
     struct zset_write w;
@@ -290,22 +298,20 @@ static void zset_rank_down(struct ctx *c) { rank_of(c, true); }
 
 /* -- popping ------------------------------------------------------------------------- */
 
-/* Replies and removes n members from one end of w, which has as many. */
-static void pop_members(struct ctx *c, struct zset_write *w, bool max, uint64_t n, bool nested) {
+void zset_pop_members(struct ctx *c, struct zset_write *w, const struct zset_pop *pop) {
     struct zset_view v = zset_edit_view(&w->edit);
     struct zset_iter it;
     struct zset_item item;
-    uint64_t count = zset_count(v);
-    reply_array(c->r, nested ? n : 2 * n);
-    zset_iter_start(&it, v, max ? count - 1 : 0, max);
+    uint64_t count = zset_count(v), n = pop->count;
+    zset_iter_start(&it, v, pop->max ? count - 1 : 0, pop->max);
     for (uint64_t i = 0; i < n && zset_iter_next(&it, &item); i++) {
-        if (nested) reply_array(c->r, 2);
+        if (pop->pairs) reply_array(c->r, 2);
         reply_bulk(c->r, item.member);
         reply_double(c->r, item.score);
     }
-    ctx_changed(c, w->key, FEED_ZSET, max ? "zpopmax" : "zpopmin");
+    ctx_changed(c, w->key, FEED_ZSET, pop->max ? "zpopmax" : "zpopmin");
     if (n < count) {
-        zset_edit_cut(&w->edit, max ? count - n : 0, max ? count : n);
+        zset_edit_cut(&w->edit, pop->max ? count - n : 0, pop->max ? count : n);
     } else {
         db_delete(c->db, w->key); /* whole, which costs no walk */
         ctx_changed(c, w->key, FEED_GENERIC, "del");
@@ -325,65 +331,62 @@ static void pop_one_key(struct ctx *c, bool max) {
     if (!zset_write_open(c, ctx_key(c, 1), &w)) return;
     uint64_t count = zset_count(zset_edit_view(&w.edit));
     if ((uint64_t)n < count) count = (uint64_t)n;
-    if (count) {
-        pop_members(c, &w, max, count, c->r->proto == 3 && c->argc == 3);
-    } else {
-        reply_array(c->r, 0);
-    }
+    struct zset_pop pop = {max, c->r->proto == 3 && c->argc == 3, count};
+    reply_array(c->r, pop.pairs ? count : 2 * count);
+    if (count) zset_pop_members(c, &w, &pop);
     zset_write_close(c, &w);
 }
 
 static void zset_popmin(struct ctx *c) { pop_one_key(c, false); }
 static void zset_popmax(struct ctx *c) { pop_one_key(c, true); }
 
-struct mpop {
-    int keys; /* arguments 2 and on */
-    bool max;
-    int64_t count;
-};
-
-static bool mpop_parse(struct ctx *c, struct mpop *m) {
-    int64_t keys;
-    if (!ctx_int_range(c, 1, 1, INT64_MAX, &keys, "ERR numkeys should be greater than 0")) {
+bool zset_mpop_parse(struct ctx *c, int at, struct zset_mpop *m) {
+    int64_t keys, count = -1;
+    if (!ctx_int_range(c, at, 1, INT64_MAX, &keys, "ERR numkeys should be greater than 0")) {
         return false;
     }
-    *m = (struct mpop){.count = -1};
-    if (keys > c->argc - 3) {
+    if (keys > c->argc - at - 2) {
         reply_err(c->r, ERR_SYNTAX);
         return false;
     }
-    m->keys = (int)keys;
-    int i = 2 + m->keys;
-    m->max = slice_is(c->argv[i], "max");
-    bool ok = m->max || slice_is(c->argv[i], "min");
+    *m = (struct zset_mpop){.first_key = at + 1, .key_count = (int)keys, .pop = {.pairs = true}};
+    int i = at + 1 + m->key_count;
+    m->pop.max = slice_is(c->argv[i], "max");
+    bool ok = m->pop.max || slice_is(c->argv[i], "min");
     for (i++; ok && i < c->argc; i += 2) {
-        ok = m->count < 0 && i + 1 < c->argc && slice_is(c->argv[i], "count");
-        if (ok && !ctx_int_range(c, i + 1, 1, INT64_MAX, &m->count,
-                                 "ERR count should be greater than 0")) {
+        ok = count < 0 && i + 1 < c->argc && slice_is(c->argv[i], "count");
+        if (ok &&
+            !ctx_int_range(c, i + 1, 1, INT64_MAX, &count, "ERR count should be greater than 0")) {
             return false;
         }
     }
     if (!ok) reply_err(c->r, ERR_SYNTAX);
-    if (m->count < 0) m->count = 1;
+    m->pop.count = count < 0 ? 1 : (uint64_t)count;
     return ok;
 }
 
-static void zset_mpop(struct ctx *c) {
-    struct mpop m;
+bool zset_mpop_take(struct ctx *c, const struct zset_mpop *m) {
     struct zset_write w;
-    if (!mpop_parse(c, &m)) return;
-    for (int i = 2; i < 2 + m.keys; i++) {
-        if (!zset_write_open(c, ctx_key(c, i), &w)) return;
+    for (int i = m->first_key; i < m->first_key + m->key_count; i++) {
+        if (!zset_write_open(c, ctx_key(c, i), &w)) return true;
         uint64_t count = zset_count(zset_edit_view(&w.edit));
         if (count) {
+            struct zset_pop pop = m->pop;
+            if (pop.count > count) pop.count = count;
             reply_array(c->r, 2);
             reply_bulk(c->r, c->argv[i]);
-            pop_members(c, &w, m.max, (uint64_t)m.count < count ? (uint64_t)m.count : count, true);
+            reply_array(c->r, pop.count);
+            zset_pop_members(c, &w, &pop);
         }
         zset_write_close(c, &w);
-        if (count) return;
+        if (count) return true;
     }
-    reply_null_array(c->r);
+    return false;
+}
+
+static void zset_mpop(struct ctx *c) {
+    struct zset_mpop m;
+    if (zset_mpop_parse(c, 1, &m) && !zset_mpop_take(c, &m)) reply_null_array(c->r);
 }
 
 /* -- picking ------------------------------------------------------------------------- */
@@ -438,7 +441,7 @@ static void reply_sample(struct ctx *c, struct zset_view v, uint64_t n, bool sco
         } else {
             item_at(v, ranks[i], &item);
         }
-        reply_member(c, &item, scores);
+        reply_member(c->r, &item, scores);
     }
     mem_free(ranks);
 }
@@ -449,7 +452,7 @@ static void reply_picks(struct ctx *c, struct zset_view v, uint64_t n, bool scor
     reply_array(c->r, scores && c->r->proto == 2 ? 2 * n : n);
     while (n--) {
         item_at(v, random_below(count), &item);
-        reply_member(c, &item, scores);
+        reply_member(c->r, &item, scores);
     }
 }
 
@@ -491,7 +494,7 @@ static void zset_randmember(struct ctx *c) {
     } else if (n < 0) {
         reply_picks(c, v, (uint64_t)-n, scores);
     } else if ((uint64_t)n >= count) {
-        zset_reply_span(c, v, &(struct zset_span){0, count, true, scores});
+        zset_reply_span(c->r, v, &(struct zset_span){0, count, true, scores});
     } else {
         reply_sample(c, v, (uint64_t)n, scores);
     }

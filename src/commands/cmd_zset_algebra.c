@@ -5,10 +5,10 @@
  * J2  A result is gathered out of order, then sorted once, then replied or stored; so a
  *     destination may be a source too.
  * J3  Sources are taken smallest first, as Redis does: sums of floats depend on the order.
- * Threads: the loop. Cost: the members of all sources of a union, of the smallest of an
- * intersection, of the first of a difference, each looked up in the others.
- * To add a type of source: a row in source_ops.
- * Specification: Redis 7.2's replies, errors and events.
+ * Threads: the loop, but for compute_join and what it calls. Cost: the members of all sources of a
+ * union, of the smallest of an intersection, of the first of a difference, each looked up in the
+ * others. To add a type of source: a row in source_ops. Specification: Redis 7.2's replies, errors
+ * and events; AGGREGATE COUNT as Redis 8.8 has it.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_zset_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 #include "store/set_entry.h"
 
 /* -- sources ------------------------------------------------------------------------- */
@@ -82,7 +83,7 @@ struct source {
 /* -- arguments ----------------------------------------------------------------------- */
 
 enum join_op { JOIN_UNION, JOIN_INTER, JOIN_DIFF };
-enum aggregate { AGGREGATE_SUM, AGGREGATE_MIN, AGGREGATE_MAX };
+enum aggregate { AGGREGATE_SUM, AGGREGATE_MIN, AGGREGATE_MAX, AGGREGATE_COUNT };
 
 struct join {
     enum join_op op;
@@ -96,6 +97,8 @@ struct join {
     struct zset_value *result;
     size_t longest; /* member of the result */
     int64_t card;
+    struct zset_limits limits;
+    struct zset_write write; /* what is to be stored */
 };
 
 /* Looks the keys up. The error is replied, and nothing is held then. */
@@ -150,6 +153,8 @@ static bool parse_aggregate(struct slice word, enum aggregate *a) {
         *a = AGGREGATE_MIN;
     } else if (slice_is(word, "max")) {
         *a = AGGREGATE_MAX;
+    } else if (slice_is(word, "count")) {
+        *a = AGGREGATE_COUNT;
     } else {
         return false;
     }
@@ -205,16 +210,19 @@ static bool join_parse(struct ctx *c, struct join *j) {
 /* inf times 0, and inf - inf, count as 0. */
 static double number(double v) { return isnan(v) ? 0 : v; }
 
+/* What a source adds for a member of that score: to a COUNT its weight alone. */
+static double weighted(const struct join *j, const struct source *s, double score) {
+    return j->aggregate == AGGREGATE_COUNT ? s->weight : score * s->weight;
+}
+
 static double aggregated(enum aggregate a, double x, double y) {
-    if (a == AGGREGATE_SUM) return number(x + y);
     if (a == AGGREGATE_MIN) return y < x ? y : x;
-    return y > x ? y : x;
+    if (a == AGGREGATE_MAX) return y > x ? y : x;
+    return number(x + y);
 }
 
 static bool source_score(const struct source *s, struct slice member, double *score) {
-    if (!s->e || !s->ops->score(s->e, member, score)) return false;
-    *score = *score * s->weight;
-    return true;
+    return s->e && s->ops->score(s->e, member, score);
 }
 
 /* Puts a member into the result, and returns its blob. */
@@ -233,7 +241,7 @@ struct walk {
 static void add_to_union(void *ctx, struct slice member, double score) {
     struct walk *w = ctx;
     bool added;
-    score = number(score * w->s->weight);
+    score = number(weighted(w->j, w->s, score));
     void *blob = gather(w->j, member, score, &added);
     if (added) return;
     zset_value_rescore(blob, aggregated(w->j->aggregate, zset_blob_score(blob), score));
@@ -244,11 +252,11 @@ static void keep_common(void *ctx, struct slice member, double score) {
     struct join *j = w->j;
     bool added;
     if (j->limit && j->card == j->limit) return;
-    score = number(score * w->s->weight);
+    score = number(weighted(j, w->s, score));
     for (int i = 1; i < j->n; i++) {
         double other;
         if (!source_score(&j->src[i], member, &other)) return;
-        score = aggregated(j->aggregate, score, other);
+        score = aggregated(j->aggregate, score, weighted(j, &j->src[i], other));
     }
     j->card++;
     if (!j->only_card) gather(j, member, score, &added);
@@ -275,30 +283,55 @@ static void join_run(struct join *j) {
     }
 }
 
-static void run_join(struct ctx *c, struct join *j) {
-    if (!join_parse(c, j)) return;
+static void compute_join(void *state, struct reply *r) {
+    struct join *j = state;
     if (j->only_card) {
         join_run(j);
-        reply_int(c->r, j->card);
-    } else {
-        struct zset_write w;
-        j->result = zset_value_new();
-        join_run(j);
-        if (j->store) {
-            static const char *const events[] = {[JOIN_UNION] = "zunionstore",
-                                                 [JOIN_INTER] = "zinterstore",
-                                                 [JOIN_DIFF] = "zdiffstore"};
-            zset_write_new(c, ctx_key(c, 1), &w);
-            zset_edit_take(&w.edit, j->result, j->longest);
-            zset_write_store(c, &w, events[j->op]);
-        } else {
-            zset_value_sort(j->result);
-            struct zset_view v = {NULL, j->result};
-            zset_reply_span(c, v, &(struct zset_span){0, zset_count(v), false, j->scores});
-            zset_value_free(j->result);
-        }
+        reply_int(r, j->card);
+        return;
     }
-    mem_free(j->src);
+    j->result = zset_value_new();
+    join_run(j);
+    if (j->store) {
+        zset_write_new(&j->write, j->limits);
+        zset_edit_take(&j->write.edit, j->result, j->longest);
+        return;
+    }
+    zset_value_sort(j->result);
+    struct zset_view v = {NULL, j->result};
+    zset_reply_span(r, v, &(struct zset_span){0, zset_count(v), false, j->scores});
+    zset_value_free(j->result);
+}
+
+static void commit_join(struct ctx *c, void *state) {
+    static const char *const events[] = {
+        [JOIN_UNION] = "zunionstore", [JOIN_INTER] = "zinterstore", [JOIN_DIFF] = "zdiffstore"};
+    struct join *j = state;
+    j->write.key = ctx_key(c, 1);
+    zset_write_store(c, &j->write, events[j->op]);
+}
+
+static void join_drop(void *state) { mem_free(((struct join *)state)->src); }
+
+/* Members to be looked at, each looked up in all the other sets or put into the result. */
+static uint64_t join_units(const struct join *j) {
+    uint64_t n = 0;
+    if (j->op != JOIN_UNION) return (uint64_t)j->src[0].count * (uint64_t)j->n;
+    for (int i = 0; i < j->n; i++) n += j->src[i].count;
+    return n;
+}
+
+static void run_join(struct ctx *c, struct join *j) {
+    if (!join_parse(c, j)) return;
+    j->limits = zset_limits(c);
+    offload(c, &(struct offload){
+                   .units = join_units(j),
+                   .state = j,
+                   .state_bytes = sizeof *j,
+                   .compute = compute_join,
+                   .commit = j->store ? commit_join : NULL,
+                   .drop = join_drop,
+               });
 }
 
 static void zset_union(struct ctx *c) { run_join(c, &(struct join){.op = JOIN_UNION}); }
@@ -335,6 +368,11 @@ static const struct row_arg aggregate_words[] = {
     {.name = "sum", .type = ARG_PURE_TOKEN, .token = "SUM"},
     {.name = "min", .type = ARG_PURE_TOKEN, .token = "MIN"},
     {.name = "max", .type = ARG_PURE_TOKEN, .token = "MAX"},
+    {.name = "count", .type = ARG_PURE_TOKEN, .token = "COUNT", .since = "8.8.0"},
+    {0},
+};
+static const struct row_change aggregate_history[] = {
+    {"8.8.0", "Takes `COUNT` as an aggregate."},
     {0},
 };
 static const struct row_arg zinter_args[] = {
@@ -416,6 +454,7 @@ const struct row zset_algebra_rows[] = {
             "O(N*K + M log M), N being the members of the smallest set, K the keys and M the result's",
         .group = GROUP_SORTED_SET,
         .args = zinter_args,
+        .history = aggregate_history,
     },
     {
         .name = "zintercard",
@@ -443,6 +482,7 @@ const struct row zset_algebra_rows[] = {
             "O(N*K + M log M), N being the members of the smallest set, K the keys and M the result's",
         .group = GROUP_SORTED_SET,
         .args = zinterstore_args,
+        .history = aggregate_history,
     },
     {
         .name = "zunion",
@@ -456,6 +496,7 @@ const struct row zset_algebra_rows[] = {
         .complexity = "O(N + M log M), N being the members of all sets and M the result's",
         .group = GROUP_SORTED_SET,
         .args = zinter_args,
+        .history = aggregate_history,
     },
     {
         .name = "zunionstore",
@@ -469,6 +510,7 @@ const struct row zset_algebra_rows[] = {
         .complexity = "O(N + M log M), N being the members of all sets and M the result's",
         .group = GROUP_SORTED_SET,
         .args = zinterstore_args,
+        .history = aggregate_history,
     },
     {0},
 };

@@ -1,8 +1,9 @@
 /* cmd_zset_internal.h - what the files of the sorted set family share.
  *
  * cmd_zset.c is about members: adding, asking, popping, picking. cmd_zset_range.c is about runs of
- * them, by rank, score or text; cmd_zset_algebra.c joins several sets. Other families that keep
- * their values in sorted sets (geo) use these functions too.
+ * them, by rank, score or text; cmd_zset_algebra.c joins several sets; cmd_zset_block.c waits for
+ * what is not there yet. Other families that keep their values in sorted sets (geo) use these
+ * functions too.
  * Threads: the loop.
  */
 #ifndef COMMANDS_CMD_ZSET_INTERNAL_H
@@ -37,8 +38,9 @@ struct zset_write {
  * error is replied. zset_write_close must follow. */
 bool zset_write_open(struct ctx *c, struct key k, struct zset_write *w);
 
-/* Begins a set that is to replace whatever k holds. */
-void zset_write_new(struct ctx *c, struct key k, struct zset_write *w);
+/* Begins a set that is to replace whatever a key holds; w->key is the caller's to set. Any thread.
+ */
+void zset_write_new(struct zset_write *w, struct zset_limits limits);
 
 /* Puts what was changed into the database. A set that became empty goes, with event "del". The
  * change itself is told before. */
@@ -48,6 +50,52 @@ void zset_write_close(struct ctx *c, struct zset_write *w);
  * goes. Replies how many members it has. */
 void zset_write_store(struct ctx *c, struct zset_write *w, const char *event);
 
+/* ---- adding ---- */
+
+enum zset_add_flag {
+    ZSET_ADD_NX = 1,
+    ZSET_ADD_XX = 2,
+    ZSET_ADD_GT = 4,
+    ZSET_ADD_LT = 8,
+    ZSET_ADD_CH = 16,
+    ZSET_ADD_INCR = 32,
+};
+
+/* Up to so many scores lie on the stack. */
+#define ZSET_ADD_HERE 16
+
+/* Arguments to be added: `count` groups of `step` from `first` on, whose last is the member. */
+struct zset_add {
+    unsigned flags;
+    int first, step, count;
+};
+
+/* Adds them to the set of argument 1, scores[i] being that of group i, and replies as ZADD. */
+void zset_add_members(struct ctx *c, const struct zset_add *a, const double *scores);
+
+/* ---- popping ---- */
+
+struct zset_pop {
+    bool max;
+    bool pairs; /* each with its score in an array of its own */
+    uint64_t count;
+};
+
+/* Replies and removes members of w, which has as many. The array's head is the caller's. */
+void zset_pop_members(struct ctx *c, struct zset_write *w, const struct zset_pop *pop);
+
+/* ZMPOP: up to pop.count members of the first of some sets that has any. */
+struct zset_mpop {
+    int first_key, key_count;
+    struct zset_pop pop;
+};
+
+/* Reads them from the argument `at`, the number of keys, on; replies an error and returns false. */
+bool zset_mpop_parse(struct ctx *c, int at, struct zset_mpop *m);
+
+/* False, nothing replied, if there is no such set. */
+bool zset_mpop_take(struct ctx *c, const struct zset_mpop *m);
+
 /* ---- replies ---- */
 
 /* The members [from, to) of a set, upwards or downwards from the other end, with their scores:
@@ -56,7 +104,7 @@ struct zset_span {
     uint64_t from, to;
     bool down, scores;
 };
-void zset_reply_span(struct ctx *c, struct zset_view v, const struct zset_span *span);
+void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span);
 
 /* ---- rows ---- */
 

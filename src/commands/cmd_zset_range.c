@@ -13,6 +13,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_zset_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 
 /* -- bounds -------------------------------------------------------------------------- */
 
@@ -181,35 +182,57 @@ static void apply_limit(const struct query *q, uint64_t *from, uint64_t *to) {
     *to = *from + left;
 }
 
-static void store_span(struct ctx *c, struct zset_view v, const struct zset_span *span) {
-    struct zset_write w;
+/* A run on its way (core/offload). */
+struct run {
+    struct zset_view v;
+    struct zset_span span;
+    struct zset_limits limits;
+    struct zset_write write; /* of ZRANGESTORE */
+};
+
+static void compute_store(void *state, struct reply *r) {
+    struct run *x = state;
+    const struct zset_span *span = &x->span;
     struct zset_iter it;
     struct zset_item item;
     uint64_t n = span->to - span->from;
-    zset_write_new(c, ctx_key(c, 1), &w);
-    zset_edit_expect(&w.edit, n, 0);
-    if (n) zset_iter_start(&it, v, span->down ? span->to - 1 : span->from, span->down);
+    (void)r;
+    zset_write_new(&x->write, x->limits);
+    zset_edit_expect(&x->write.edit, n, 0);
+    if (n) zset_iter_start(&it, x->v, span->down ? span->to - 1 : span->from, span->down);
     while (n && zset_iter_next(&it, &item)) {
         enum rank_end end = span->down ? RANK_FIRST : RANK_LAST;
-        zset_edit_push(&w.edit, end, item.member, item.score);
+        zset_edit_push(&x->write.edit, end, item.member, item.score);
         n--;
     }
-    zset_write_store(c, &w, "zrangestore");
+}
+
+static void commit_store(struct ctx *c, void *state) {
+    struct run *x = state;
+    x->write.key = ctx_key(c, 1);
+    zset_write_store(c, &x->write, "zrangestore");
+}
+
+static void compute_reply(void *state, struct reply *r) {
+    const struct run *x = state;
+    zset_reply_span(r, x->v, &x->span);
 }
 
 static void run_query(struct ctx *c, struct query *q) {
-    struct zset_view v;
-    struct zset_span span;
-    if (!query_parse(c, q) || !zset_read(c, q->key, &v)) return;
-    span.down = q->down;
-    span.scores = q->scores;
-    range_ranks(v, &q->range, q->down, &span.from, &span.to);
-    apply_limit(q, &span.from, &span.to);
-    if (q->store) {
-        store_span(c, v, &span);
-    } else {
-        zset_reply_span(c, v, &span);
-    }
+    struct run x;
+    if (!query_parse(c, q) || !zset_read(c, q->key, &x.v)) return;
+    x.span.down = q->down;
+    x.span.scores = q->scores;
+    x.limits = zset_limits(c);
+    range_ranks(x.v, &q->range, q->down, &x.span.from, &x.span.to);
+    apply_limit(q, &x.span.from, &x.span.to);
+    offload(c, &(struct offload){
+                   .units = x.span.to - x.span.from,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = q->store ? compute_store : compute_reply,
+                   .commit = q->store ? commit_store : NULL,
+               });
 }
 
 static void zset_range(struct ctx *c) { run_query(c, &(struct query){.key = 1}); }

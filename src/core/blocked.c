@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "core/offload.h"
 #include "core/stats.h"
 
 #define CHAINS_MIN 64 /* power of two */
@@ -58,6 +59,7 @@ struct blocked {
     struct feed *feed;
     struct core *core; /* known from the first who waits */
     bool serving;
+    bool deferred; /* a key was ready, but its lane was not */
 };
 
 /* ---- keys --------------------------------------------------------------------------- */
@@ -174,23 +176,12 @@ struct blocked_counts blocked_counts(const struct blocked *b) {
 
 /* A waiter with a copy of the arguments behind its places. */
 static struct waiter *waiter_new(struct ctx *c, const struct blocked_on *on) {
-    const struct slice *argv = on->argv ? on->argv : c->argv;
-    size_t argc = (size_t)c->argc, places = (size_t)on->key_count, bytes = 0;
-    for (size_t i = 0; i < argc; i++) bytes += argv[i].n;
-    struct waiter *w =
-        mem_calloc(sizeof *w + places * sizeof *w->places + argc * sizeof(struct slice) + bytes);
-    struct slice *copies = (struct slice *)(w->places + places);
-    char *at = (char *)(copies + argc);
-    for (size_t i = 0; i < argc; i++) {
-        memcpy(at, argv[i].p, argv[i].n);
-        copies[i] = slice_of(at, argv[i].n);
-        at += argv[i].n;
-    }
+    struct waiter *w = mem_calloc(sizeof *w + (size_t)on->key_count * sizeof *w->places);
     w->s = c->s;
     w->type = on->type;
     w->any_change = on->any_change;
     w->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
-    w->req = (struct request){copies, c->argc, c->req->row, c->req->key_hash, NULL};
+    request_copy(&w->req, c->req, on->argv ? on->argv : c->argv);
     w->place_count = on->key_count;
     return w;
 }
@@ -208,6 +199,10 @@ static void set_again(struct blocked *b, struct waiter *w, int64_t again_ms) {
 
 void blocked_wait(struct ctx *c, const struct blocked_on *on) {
     struct blocked *b = c->core->blocked;
+    if (c->s->state & SESSION_NO_WAIT) {
+        reply_null_array(c->r); /* as if the time were over */
+        return;
+    }
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
     if (c->s->waiter) { /* it was run again, and stays where it is */
@@ -242,6 +237,7 @@ void blocked_leave(struct session *s) {
     b->waiter_count--;
     s->waiter = NULL;
     s->state &= ~(uint32_t)SESSION_BLOCKED;
+    request_free(&w->req);
     mem_free(w);
 }
 
@@ -285,6 +281,10 @@ static void serve_key(struct core *core, struct blocked_key *k) {
         const struct entry *e = db_peek(db, name);
         if (!e && !k->any_count) break;
         if (w->s->state & SESSION_CLOSE_NOW) continue;
+        if (offload_stops(core, &w->req)) {
+            core->blocked->deferred = true;
+            break;
+        }
         if (w->any_change || (e && entry_type(e) == w->type)) run_again(core, w);
     }
     k->serving = false;
@@ -299,7 +299,13 @@ void blocked_serve(struct core *core) {
         serve_key(core, LIST_MEMBER(l, struct blocked_key, in_ready));
     }
     b->serving = false;
-    core->after_due = false;
+}
+
+void blocked_retry(struct core *core) {
+    struct blocked *b = core->blocked;
+    if (!b->deferred) return;
+    b->deferred = false;
+    for (int db = 0; db < core->ks->db_count; db++) blocked_touch_db(b, db);
 }
 
 void blocked_touch_db(struct blocked *b, int db) {

@@ -16,7 +16,7 @@
  * A database is meant by its number: SWAPDB brings other keys to those who wait.
  * Cost: a change of a key while anyone waits looks one list of keys up; when nobody waits, nothing.
  * To add a command: its handler calls blocked_parse_seconds or _ms, then blocked_wait instead of
- * replying. What must not wait (a transaction's command) is to be asked for in blocked_wait.
+ * replying. A session with SESSION_NO_WAIT does not wait: its time is over at once.
  * Threads: the loop.
  * Specification: Redis 7.2's order, replies and errors.
  */
@@ -66,10 +66,12 @@ bool blocked_end(struct session *s, bool with_error);
 
 /* -- for whoever runs the core ------------------------------------------------------------ */
 
-/* Whether the session of the command waits from now on, or some key is ready: to be asked after
- * every command; then blocked_serve. */
-static inline bool blocked_is_due(const struct core *core) { return core->after_due; }
+/* Runs the commands whose keys are ready: to be called after a command when core->after_due says
+ * so. */
 void blocked_serve(struct core *core);
+
+/* Keys have left their lanes: commands that could not run for that may be able to. */
+void blocked_retry(struct core *core);
 
 /* Replies to those whose time is over, true if there were any; and makes the keys ready of those
  * who are to be run again. */

@@ -137,6 +137,10 @@ struct config {
     int64_t stream_node_bytes, stream_node_entries, hll_sparse_bytes;
     int64_t stream_idmp_s, stream_idmp_entries;
 
+    /* Work beside the loop. */
+    int worker_threads;
+    unsigned lane_max_waiting;
+
     /* Scripts. */
     int64_t busy_reply_ms;
 

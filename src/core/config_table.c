@@ -254,6 +254,11 @@ const struct config_row config_directives[] = {
     {"stream-idmp-maxsize", NULL, CONFIG_I64, AT(stream_idmp_entries), "100", .min = 1,
      .max = 10000},
 
+    /* Work beside the loop. */
+    {"worker-threads", NULL, CONFIG_INT, AT(worker_threads), "0", .max = 64,
+     .flags = CONFIG_IMMUTABLE},
+    {"lane-max-waiting", NULL, CONFIG_UINT, AT(lane_max_waiting), "1024", .max = UINT_MAX},
+
     /* Scripts. */
     {"busy-reply-threshold", "lua-time-limit", CONFIG_I64, AT(busy_reply_ms), "5000",
      .max = INT64_MAX},

@@ -11,10 +11,13 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/latency.h"
+#include "core/offload.h"
+#include "core/ongoing.h"
 #include "core/row.h"
 #include "core/session.h"
 #include "core/slowlog.h"
 #include "core/stats.h"
+#include "core/watch.h"
 #include "store/db.h"
 #include "work/pool.h"
 
@@ -27,7 +30,10 @@ void core_update_gates(struct core *core) {
     const struct config *conf = core->config;
     core->gates = ROW_PROTECTED | ROW_CONTAINER;
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
-    if (core->pause_until_ms || !list_empty(&core->monitors)) core->gates = ~(uint32_t)0;
+    if (core->lanes_busy) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
+    if (core->pause_until_ms || core->ongoing.step || !list_empty(&core->monitors)) {
+        core->gates = ~(uint32_t)0;
+    }
     int64_t us = conf->slowlog_slower_than_us;
     int64_t latency_us = conf->latency_threshold_ms * 1000;
     if (us < 0 || (latency_us > 0 && latency_us < us)) us = latency_us > 0 ? latency_us : -1;
@@ -76,9 +82,18 @@ static void watch_config(struct core *core) {
 static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave_reason why) {
     struct core *core = ctx;
     (void)why;
-    if (likely(!core->feed.on_key)) return;
+    if (likely(!core->feed.on_key && !core->feed.on_write)) return;
     struct slice name = entry_key(e);
-    feed_wake(&core->feed, db->id, hash_bytes(name.p, name.n));
+    uint64_t hash = hash_bytes(name.p, name.n);
+    feed_touch(&core->feed, db->id, hash);
+    feed_wake(&core->feed, db->id, hash);
+}
+
+static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all) {
+    struct core *core = ctx;
+    uint64_t hash = key_of(entry_key(e)).hash;
+    feed_key(&core->feed, db->id, FEED_HASH, "hexpired", hash);
+    if (all) feed_key(&core->feed, db->id, FEED_GENERIC, "del", hash);
 }
 
 struct core *core_new(struct config *config, const struct row *const *families,
@@ -90,6 +105,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core->ks = keyspace_new(config->databases);
     core->ks->on_leave = on_leave;
     core->ks->on_leave_ctx = core;
+    core->ks->on_fields = on_fields;
+    core->ks->on_fields_ctx = core;
     core->rows = row_table_new(families);
     core->slowlog = slowlog_new(config);
     core->latency = latency_new(config);
@@ -98,6 +115,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
     list_init(&core->held);
     core_turn_begin(core);
     core->blocked = blocked_new(&core->feed, core->now_ms);
+    core->offloads = offloads_new();
+    core->watches = watches_new();
     core->started_ms = core->now_ms;
     random_hex(core->run_id, sizeof core->run_id - 1);
     watch_config(core);
@@ -106,6 +125,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
 
 void core_free(struct core *core) {
     blocked_free(core->blocked);
+    offloads_free(core->offloads);
+    watches_free(core->watches);
     keyspace_free(core->ks);
     blob_free_unused(blob_take_unused());
     row_table_free(core->rows);
@@ -116,10 +137,14 @@ void core_free(struct core *core) {
 
 /* ---- the turn ----------------------------------------------------------------------- */
 
-void core_turn_begin(struct core *core) {
-    core->now_us = clock_unix_us();
-    core->now_ms = core->now_us / 1000;
+void core_set_now(struct core *core, int64_t now_us) {
+    core->now_us = now_us;
+    core->now_ms = now_us / 1000;
     keyspace_set_now(core->ks, core->now_ms);
+}
+
+void core_turn_begin(struct core *core) {
+    core_set_now(core, clock_unix_us());
     core->tick_mark = clock_ticks();
 }
 
@@ -151,6 +176,7 @@ static void send_garbage(struct core *core) {
 }
 
 static bool expire(struct core *core) {
+    if (core->ongoing.step) return false;
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
@@ -175,14 +201,15 @@ static void keep_reserve(struct core *core) {
 }
 
 bool core_turn_end(struct core *core) {
-    bool more = expire(core);
+    bool more = ongoing_step(core);
+    if (expire(core)) more = true;
     if (blocked_expire(core)) more = true; /* replies are to be sent */
     if (unlikely(core->evict_more)) {
         core_evict(core);
         more = more || core->evict_more;
     }
-    if (unlikely(blocked_is_due(core))) { /* by time, or by keys that left by themselves */
-        blocked_serve(core);
+    if (unlikely(core->after_due)) { /* by time, or by keys that left by themselves */
+        exec_after(core);
         more = true;
     }
     send_garbage(core);
@@ -212,6 +239,7 @@ static uint64_t evict_budget_ticks(int tenacity) {
 bool core_evict(struct core *core) {
     const struct config *conf = core->config;
     uint64_t max = conf->maxmemory_bytes;
+    if (core->ongoing.step) return !core->over_memory;
     /* As in Redis, nothing leaves during a pause. */
     core->evict_more = false;
     if (!max || core->pause_until_ms || keyspace_fits(core->ks, max)) {
@@ -251,6 +279,10 @@ void core_unpause(struct core *core) {
     core->pause_all = false;
     core->ks->expire_paused = false;
     core_update_gates(core);
+    core_release_held(core);
+}
+
+void core_release_held(struct core *core) {
     for (struct list_link *l; (l = list_pop_front(&core->held));) {
         struct session *s = LIST_MEMBER(l, struct session, in_held);
         s->state &= ~(uint32_t)SESSION_HELD;
@@ -278,5 +310,6 @@ void core_cron(struct core *core) {
     if (used > core->stats.memory_peak) core->stats.memory_peak = used;
     stats_sample(core);
     core_evict(core);
+    offload_expire(core);
     if (core->pause_until_ms && core->now_ms >= core->pause_until_ms) core_unpause(core);
 }

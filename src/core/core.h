@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "core/feed.h"
+#include "core/reply.h"
 #include "work/pool.h"
 
 struct blocked;
@@ -20,10 +21,13 @@ struct row;
 struct request;
 struct keyspace;
 struct row_table;
+struct scripts;
 struct session;
 struct slowlog;
 struct latency;
 struct monitor;
+struct offloads;
+struct watches;
 
 /* Counters of INFO, reset by CONFIG RESETSTAT. */
 struct core_stats {
@@ -70,6 +74,28 @@ struct core_reserve {
     _Atomic bool running;
 };
 
+/* The command that goes on over several turns (core/ongoing.h); step NULL: none. */
+struct ongoing {
+    bool (*step)(void *arg);
+    void *arg;
+    struct session *s;   /* NULL: gone */
+    struct request *req; /* a copy */
+    struct reply sink;   /* takes the reply when the session is gone */
+    const char *busy;    /* what others are told */
+    bool refusing;       /* tell them, instead of holding them */
+    int64_t begun_us;    /* the time that it sees, Unix us */
+    uint64_t ticks;      /* that it has run */
+    bool silent;         /* CLIENT REPLY swallows the reply */
+};
+
+/* What INFO and MEMORY tell about scripts, kept up to date by script/. */
+struct script_counts {
+    size_t cached, evicted; /* scripts of EVAL and SCRIPT LOAD; those that had to go */
+    size_t functions, libraries;
+    size_t eval_vm_bytes, function_vm_bytes; /* of the interpreters */
+    size_t eval_bytes, function_bytes;       /* of sources and what is kept with them */
+};
+
 struct core {
     struct config *config;
     struct keyspace *ks;
@@ -77,8 +103,13 @@ struct core {
     struct work_pool *work;
     struct feed feed;
     struct blocked *blocked;
+    struct offloads *offloads;
+    struct watches *watches;
     struct slowlog *slowlog;
     struct latency *latency;
+    struct scripts *scripts; /* script/scripts.h; NULL in tests of what is below it */
+    struct script_counts script_counts;
+    struct ongoing ongoing;
     struct core_stats stats;
     struct core_rate rates[METRIC_COUNT];
     struct error_kind error_kinds[CORE_ERROR_KINDS_MAX];
@@ -104,7 +135,9 @@ struct core {
     uint64_t tick_mark;      /* clock_ticks when the last command ended */
     uint64_t note_ticks;     /* commands that take this long go to slowlog or latency */
     bool histograms;         /* latency-tracking */
-    bool after_due;          /* a session waits, or what it waits for is there: see blocked.h */
+    bool after_due;          /* a session waits, or what it waits for is there: see
+                              * blocked.h, offload.h */
+    bool lanes_busy;         /* somebody holds lanes: see offload.h */
     bool evict_more;         /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;        /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;
@@ -142,5 +175,11 @@ bool core_shutdown(struct core *core, int how);
 /* Sets or ends CLIENT PAUSE; sessions that it held go on when it ends. */
 void core_pause(struct core *core, int64_t until_ms, bool all);
 void core_unpause(struct core *core);
+
+/* Lets held sessions try again; the gates hold them anew if they must. */
+void core_release_held(struct core *core);
+
+/* Sets the time that commands see: Unix us. */
+void core_set_now(struct core *core, int64_t now_us);
 
 #endif

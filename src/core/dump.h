@@ -25,7 +25,7 @@ struct lp_buf;
 /* A value of its own. */
 struct dump_value {
     enum entry_type type;
-    enum entry_encoding encoding; /* ENC_RAW: any string; ENC_LISTPACK, ENC_INTSET, ENC_OBJECT */
+    enum entry_encoding encoding; /* ENC_RAW: any string; or what is packed, or ENC_OBJECT */
     struct blob *bytes;           /* but for ENC_OBJECT */
     void *object;                 /* of ENC_OBJECT */
 };
@@ -66,8 +66,8 @@ void dump_put_body(struct rdb_writer *w, const struct entry *e, enum rdb_type as
 int dump_get_value(struct rdb_reader *r, unsigned type, const struct config *config,
                    struct dump_value *value);
 
-/* The same of what DUMP made; what stands behind the value is ignored, as Redis does. The code is
- * one for rdb_restore_text. */
+/* The same of what DUMP made; bytes behind the value are ignored, as by Redis. The code is one for
+ * rdb_restore_text. */
 int dump_read_payload(struct slice payload, const struct config *config, struct dump_value *value);
 
 /* Makes k, which must be absent, hold the value, which is taken. */

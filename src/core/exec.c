@@ -19,6 +19,8 @@
 #include "core/config.h"
 #include "core/latency.h"
 #include "core/monitor.h"
+#include "core/multi.h"
+#include "core/offload.h"
 #include "core/slowlog.h"
 #include "core/stats.h"
 
@@ -55,11 +57,9 @@ static __attribute__((noinline)) void note_reply(struct core *core, struct sessi
     }
 }
 
-static inline __attribute__((always_inline)) void account(struct core *core, struct session *s,
-                                                          const struct request *req) {
-    uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
+static inline __attribute__((always_inline)) void count(struct core *core, struct session *s,
+                                                        const struct request *req, uint64_t ticks) {
     struct row_stats *stats = row_stats(req->row);
-    core->tick_mark = now;
     stats->calls++;
     stats->ticks += ticks;
     if (likely(core->histograms)) row_stats_time(stats, ticks);
@@ -67,12 +67,32 @@ static inline __attribute__((always_inline)) void account(struct core *core, str
     if (unlikely(ticks >= core->note_ticks)) note_slow(core, s, req, ticks);
 }
 
+static inline __attribute__((always_inline)) void account(struct core *core, struct session *s,
+                                                          const struct request *req) {
+    uint64_t now = clock_ticks(), ticks = now - core->tick_mark;
+    core->tick_mark = now;
+    count(core, s, req, ticks);
+}
+
+void exec_account(struct core *core, struct session *s, const struct request *req, uint64_t ticks) {
+    count(core, s, req, ticks);
+}
+
+void exec_after(struct core *core) {
+    if (core->ongoing.step) return; /* its end comes here again */
+    while (core->after_due) {
+        core->after_due = false;
+        blocked_serve(core);
+        offload_serve(core);
+    }
+}
+
 /* The end of a command that waits (it is accounted for when that is over), or that others waited
  * for. */
 static __attribute__((noinline)) void run_end(struct core *core, struct session *s,
                                               struct request *req) {
-    if (!(s->state & SESSION_BLOCKED)) account(core, s, req);
-    blocked_serve(core);
+    if (!(s->state & (SESSION_BLOCKED | SESSION_BUSY))) account(core, s, req);
+    exec_after(core);
 }
 
 static inline __attribute__((always_inline)) void run(struct core *core, struct session *s,
@@ -93,7 +113,7 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
     core->running = req;
     req->row->run(&c);
     core->running = NULL;
-    if (unlikely(blocked_is_due(core))) {
+    if (unlikely(core->after_due)) {
         run_end(core, s, req);
     } else {
         account(core, s, req);
@@ -103,6 +123,25 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
 __attribute__((noinline)) void exec_again(struct core *core, struct session *s,
                                           struct request *req) {
     run(core, s, req);
+}
+
+void exec_inner(struct core *core, struct session *s, struct request *req) {
+    const struct row *row = req->row;
+    struct ctx c = {core, s, s->db, &s->reply, row, req->argv, req->argc, req};
+    uint64_t start = clock_ticks();
+    s->reply.noted = 0;
+    s->reply.grown = 0;
+    row->run(&c);
+    uint64_t ticks = clock_ticks() - start;
+    struct row_stats *stats = row_stats(row);
+    stats->calls++;
+    stats->ticks += ticks;
+    if (likely(core->histograms)) row_stats_time(stats, ticks);
+    if (unlikely(s->reply.noted)) note_reply(core, s, req);
+    if (unlikely(ticks >= core->note_ticks)) note_slow(core, s, req, ticks);
+    if (unlikely(!list_empty(&core->monitors)) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
+        monitor_feed(core, s, req);
+    }
 }
 
 /* ---- refusals ----------------------------------------------------------------------- */
@@ -132,19 +171,31 @@ static void refuse_unknown(struct core *core, struct session *s, const struct re
     }
     reply_errorf(&s->reply, "ERR unknown command '%.*s', with args beginning with: %s",
                  (int)(req->argv[0].n < 128 ? req->argv[0].n : 128), req->argv[0].p, args);
+    if (s->multi) s->multi->failed = true;
     stats_error(core, "ERR");
 }
 
-/* The row's counters and the error kinds know of a refusal. */
+/* The row's counters and the error kinds know of a refusal, and a transaction fails by it. */
 static void refused(struct core *core, struct session *s, const struct row *row) {
+    if (s->multi) s->multi->failed = true;
     row_stats(row)->rejected++;
     stats_error(core, s->reply.error_prefix);
 }
 
+/* EXEC that is refused ends its transaction. */
+static bool aborts(struct session *s, const struct row *row) {
+    const uint32_t exec = ROW_RUNS_OTHERS | ROW_NOT_QUEUED;
+    if ((row->flags & exec) != exec) return false;
+    multi_end(s);
+    return true;
+}
+
+#define ABORTED "EXECABORT Transaction discarded because of: "
+
 static void refuse_arity(struct core *core, struct session *s, const struct row *row) {
     char name[64];
-    reply_errorf(&s->reply, "ERR wrong number of arguments for '%s' command",
-                 row_full_name(core->rows, row, name));
+    reply_errorf(&s->reply, "%swrong number of arguments for '%s' command",
+                 aborts(s, row) ? ABORTED : "ERR ", row_full_name(core->rows, row, name));
     refused(core, s, row);
 }
 
@@ -170,30 +221,53 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
     if (s->gates & GATE_MONITOR && row->flags & (ROW_WRITE | ROW_READONLY | ROW_MAY_REPLICATE)) {
         return "ERR Replica can't interact with the keyspace";
     }
+    if (core->ongoing.refusing && !(row->flags & ROW_ALLOW_BUSY)) return core->ongoing.busy;
+    if (s->multi && row->flags & ROW_NO_MULTI)
+        return "ERR Command not allowed inside a transaction";
     if (row->flags & ROW_DENYOOM && core->config->maxmemory_bytes && !core_evict(core)) {
         return err_text(ERR_OOM);
     }
     return NULL;
 }
 
-static bool must_wait(const struct core *core, const struct row *row) {
+/* What the command does, or, of EXEC, what those do that it runs. */
+static uint32_t effects(const struct session *s, const struct row *row) {
+    bool all = s->multi && row->flags & ROW_RUNS_OTHERS;
+    return row->flags | (all ? s->multi->flags & (ROW_WRITE | ROW_MAY_REPLICATE) : 0);
+}
+
+static bool must_wait(const struct core *core, const struct session *s, const struct row *row) {
+    if (core->ongoing.step && !(row->flags & ROW_ALLOW_BUSY)) return true;
     if (!core->pause_until_ms || row->flags & ROW_PAUSE_EXEMPT) return false;
-    return core->pause_all || row->flags & (ROW_WRITE | ROW_MAY_REPLICATE);
+    return core->pause_all || effects(s, row) & (ROW_WRITE | ROW_MAY_REPLICATE);
 }
 
 static bool exec_gated(struct core *core, struct session *s, struct request *req) {
     const struct row *row = req->row;
     const char *no = refusal(core, s, row);
-    if (!no && must_wait(core, row)) {
+    if (!no && must_wait(core, s, row)) {
         s->state |= SESSION_HELD;
         list_unlink(&s->in_held);
         list_push_back(&core->held, &s->in_held);
         return false;
     }
     if (no) {
-        reply_error(&s->reply, no);
+        reply_errorf(&s->reply, "%s%s", aborts(s, row) ? ABORTED : "", no);
         refused(core, s, row);
         return true;
+    }
+    if (s->gates & GATE_MULTI && !(row->flags & ROW_NOT_QUEUED)) {
+        multi_queue(s, req);
+        reply_simple(&s->reply, "QUEUED");
+        return true;
+    }
+    if (core->lanes_busy && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS)) {
+        enum lane_verdict verdict = offload_gate(core, s, req);
+        if (verdict == LANE_WAIT) return false;
+        if (verdict == LANE_REFUSED) {
+            refused(core, s, row);
+            return true;
+        }
     }
     core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
     run(core, s, req);
@@ -201,6 +275,7 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         monitor_feed(core, s, req);
     }
     core->ks->no_touch = false;
+    if (s->park) offload_passed(s);
     return true;
 }
 
@@ -237,6 +312,27 @@ bool exec_run(struct core *core, struct session *s, struct request *req) {
     }
     run(core, s, req);
     return true;
+}
+
+/* ---- requests that are kept ---------------------------------------------------------- */
+
+void request_copy(struct request *to, const struct request *from, const struct slice *argv) {
+    size_t argc = (size_t)from->argc, bytes = 0;
+    for (size_t i = 0; i < argc; i++) bytes += argv[i].n;
+    struct slice *copies = mem_alloc(argc * sizeof *copies + bytes);
+    char *at = (char *)(copies + argc);
+    for (size_t i = 0; i < argc; i++) {
+        if (argv[i].n) memcpy(at, argv[i].p, argv[i].n);
+        copies[i] = slice_of(at, argv[i].n);
+        at += argv[i].n;
+    }
+    *to = (struct request){
+        .argv = copies, .argc = from->argc, .row = from->row, .key_hash = from->key_hash};
+}
+
+void request_free(struct request *req) {
+    mem_free((void *)req->argv);
+    req->argv = NULL;
 }
 
 /* ---- what handlers use -------------------------------------------------------------- */

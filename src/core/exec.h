@@ -22,9 +22,10 @@
 struct request {
     const struct slice *argv;
     int argc;
-    const struct row *row; /* NULL: unknown command */
-    uint64_t key_hash;     /* of argv[1], if row_has_first_key */
-    struct blob **blobs;   /* blobs[i] backs argv[i], or NULL; NULL: no argument is a blob */
+    const struct row *row;   /* NULL: unknown command */
+    uint64_t key_hash;       /* of argv[1], if row_has_first_key */
+    struct blob **blobs;     /* blobs[i] backs argv[i], or NULL; NULL: no argument is a blob */
+    struct offload_job *job; /* that the command has become, see core/offload.h; mostly NULL */
 };
 
 /* What a handler gets. */
@@ -48,8 +49,24 @@ const struct row *exec_prepare(struct core *core, struct request *req, const str
  * was done, and the session is in core->held. Cost over the handler's own: some 60 instructions. */
 bool exec_run(struct core *core, struct session *s, struct request *req);
 
+/* Runs a command within another one's handler, for a session of its own that replies nowhere
+ * (session_init_inner): no gates, counted and told to monitors as Redis does. */
+void exec_inner(struct core *core, struct session *s, struct request *req);
+
 /* Runs the command of a session that waited (core/blocked.c), which went through the gates then. */
 void exec_again(struct core *core, struct session *s, struct request *req);
+
+/* The same arguments (argv has from->argc of them; mostly it is from->argv) in memory of their own,
+ * which request_free frees. */
+void request_copy(struct request *to, const struct request *from, const struct slice *argv);
+void request_free(struct request *req);
+
+/* Whether a command may let its session wait, be it for a key or for a worker. */
+static inline bool exec_may_wait(const struct ctx *c) { return !(c->s->state & SESSION_NO_WAIT); }
+
+/* For who ends a command outside of exec: counts it, and does what is due after a command. */
+void exec_account(struct core *core, struct session *s, const struct request *req, uint64_t ticks);
+void exec_after(struct core *core);
 
 /* The key in argument i; the hash of the first key is at hand already. */
 static inline struct key ctx_key(struct ctx *c, int i) {
@@ -78,10 +95,20 @@ static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class clas
 }
 
 /* The same of a change that leaves those who wait for the key waiting, since it gives them nothing:
- * a place in a consumer group moved, say. */
+ * elements went, say. */
 static inline void ctx_changed_calmly(struct ctx *c, struct key k, enum feed_class class,
                                       const char *event) {
     feed_key_calmly(&c->core->feed, c->db->id, class, event, k.hash);
+}
+
+/* The same of a change beside the value, which WATCH does not mind either: in a consumer group,
+ * say. If it is something to those who wait for the key, ctx_wake follows. */
+static inline void ctx_changed_aside(struct ctx *c, struct key k, enum feed_class class,
+                                     const char *event) {
+    feed_key_aside(&c->core->feed, c->db->id, class, event, k.hash);
+}
+static inline void ctx_wake(struct ctx *c, struct key k) {
+    feed_wake(&c->core->feed, c->db->id, k.hash);
 }
 
 /* "ERR wrong number of arguments for 'x' command" for the row of c. */

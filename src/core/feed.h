@@ -41,6 +41,8 @@ struct feed {
     uint64_t changes;
     void (*on_key)(void *ctx, int db, uint64_t key_hash); /* NULL: nobody waits for a key */
     void *on_key_ctx;
+    void (*on_write)(void *ctx, int db, uint64_t key_hash); /* NULL: nobody observes */
+    void *on_write_ctx;
     struct feed_event recent[FEED_RECENT]; /* ring, by changes */
 };
 
@@ -51,17 +53,36 @@ static inline void feed_watch(struct feed *f, void (*on_key)(void *ctx, int db, 
     f->on_key_ctx = ctx;
 }
 
+/* Lets on_write be called for every change of a value, also one that on_key is not told of; NULL:
+ * no more. */
+static inline void feed_observe(struct feed *f,
+                                void (*on_write)(void *ctx, int db, uint64_t key_hash), void *ctx) {
+    f->on_write = on_write;
+    f->on_write_ctx = ctx;
+}
+
+static inline void feed_touch(struct feed *f, int db, uint64_t key_hash) {
+    if (unlikely(f->on_write != NULL)) f->on_write(f->on_write_ctx, db, key_hash);
+}
+
 /* Tells those who wait for a key; alone for one that left by itself, which is no command's change.
  */
 static inline void feed_wake(struct feed *f, int db, uint64_t key_hash) {
     if (unlikely(f->on_key != NULL)) f->on_key(f->on_key_ctx, db, key_hash);
 }
 
+/* A change beside the value: nobody who observes it or waits for it is told. */
+static inline void feed_key_aside(struct feed *f, int db, enum feed_class class, const char *event,
+                                  uint64_t key_hash) {
+    f->recent[f->changes++ & (FEED_RECENT - 1)] =
+        (struct feed_event){event, key_hash, db, (char)class};
+}
+
 /* A change that gives nothing to anyone who waits for the key, and is not told to them. */
 static inline void feed_key_calmly(struct feed *f, int db, enum feed_class class, const char *event,
                                    uint64_t key_hash) {
-    f->recent[f->changes++ & (FEED_RECENT - 1)] =
-        (struct feed_event){event, key_hash, db, (char)class};
+    feed_key_aside(f, db, class, event, key_hash);
+    feed_touch(f, db, key_hash);
 }
 
 static inline void feed_key(struct feed *f, int db, enum feed_class class, const char *event,

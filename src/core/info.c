@@ -16,6 +16,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/memory_report.h"
+#include "core/offload.h"
 #include "core/process.h"
 #include "core/session.h"
 #include "core/stats.h"
@@ -153,21 +154,20 @@ static const char *policy_name(int policy) {
     return names[policy];
 }
 
-static void put_scripts_memory(FILE *out) {
-    fputs("used_memory_lua:0\r\n"
-          "used_memory_vm_eval:0\r\n"
-          "used_memory_lua_human:0B\r\n"
-          "used_memory_scripts_eval:0\r\n"
-          "number_of_cached_scripts:0\r\n"
-          "number_of_functions:0\r\n"
-          "number_of_libraries:0\r\n"
-          "used_memory_vm_functions:0\r\n"
-          "used_memory_vm_total:0\r\n"
-          "used_memory_vm_total_human:0B\r\n"
-          "used_memory_functions:0\r\n"
-          "used_memory_scripts:0\r\n"
-          "used_memory_scripts_human:0B\r\n",
-          out);
+static void put_scripts_memory(const struct script_counts *n, FILE *out) {
+    put_bytes(out, "used_memory_lua", n->eval_vm_bytes);
+    fprintf(out,
+            "used_memory_vm_eval:%zu\r\n"
+            "used_memory_scripts_eval:%zu\r\n"
+            "number_of_cached_scripts:%zu\r\n"
+            "number_of_functions:%zu\r\n"
+            "number_of_libraries:%zu\r\n"
+            "used_memory_vm_functions:%zu\r\n",
+            n->eval_vm_bytes, n->eval_bytes, n->cached, n->functions, n->libraries,
+            n->function_vm_bytes);
+    put_bytes(out, "used_memory_vm_total", n->eval_vm_bytes + n->function_vm_bytes);
+    fprintf(out, "used_memory_functions:%zu\r\n", n->function_bytes);
+    put_bytes(out, "used_memory_scripts", n->eval_bytes + n->function_bytes);
 }
 
 static void put_memory_ratios(const struct memory_report *m, FILE *out) {
@@ -202,7 +202,7 @@ static void put_memory(struct core *core, FILE *out) {
             m.peak_percent, m.overhead, m.startup, m.dataset, m.dataset_percent, m.allocated,
             m.active, m.resident);
     put_bytes(out, "total_system_memory", m.system);
-    put_scripts_memory(out);
+    put_scripts_memory(&core->script_counts, out);
     put_bytes(out, "maxmemory", core->config->maxmemory_bytes);
     fprintf(out, "maxmemory_policy:%s\r\n", policy_name(core->config->maxmemory_policy));
     put_memory_ratios(&m, out);
@@ -288,6 +288,7 @@ static void put_traffic(const struct core *core, FILE *out) {
 static void put_keys_stats(const struct core *core, FILE *out) {
     const struct keyspace *ks = core->ks;
     fprintf(out,
+            "expired_subkeys:%" PRIu64 "\r\n"
             "expired_keys:%" PRIu64 "\r\n"
             "expired_stale_perc:0.00\r\n"
             "expired_time_cap_reached_count:0\r\n"
@@ -298,8 +299,9 @@ static void put_keys_stats(const struct core *core, FILE *out) {
             "current_eviction_exceeded_time:0\r\n"
             "keyspace_hits:%" PRIu64 "\r\n"
             "keyspace_misses:%" PRIu64 "\r\n",
-            ks->expired, core->stats.expire_us / 1000, ks->evicted, core->stats.evicted_clients,
-            (core->stats.evict_stalls_us / 1000), ks->hits, ks->misses);
+            ks->expired_fields, ks->expired, core->stats.expire_us / 1000, ks->evicted,
+            core->stats.evicted_clients, (core->stats.evict_stalls_us / 1000), ks->hits,
+            ks->misses);
     fputs("pubsub_channels:0\r\n"
           "pubsub_patterns:0\r\n"
           "pubsubshard_channels:0\r\n"
@@ -466,9 +468,25 @@ static void put_keyspace(struct core *core, FILE *out) {
     for (int i = 0; i < core->ks->db_count; i++) {
         const struct db *db = &core->ks->dbs[i];
         if (!db_size(db)) continue;
-        fprintf(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%" PRId64 "\r\n", i, db_size(db),
-                db_ttl_size(db), db_ttl_average_ms(db));
+        fprintf(out, "db%d:keys=%zu,expires=%zu,avg_ttl=%" PRId64 ",subexpiry=%zu\r\n", i,
+                db_size(db), db_ttl_size(db), db_ttl_average_ms(db), db->shelf->timed_hashes);
     }
+}
+
+static void put_lanes(struct core *core, FILE *out) {
+    struct lane_counts lanes = lane_counts(offload_lanes(core));
+    struct offload_counts jobs = offload_counts(core);
+    fprintf(out,
+            "lanes_held:%zu\r\n"
+            "lane_tickets:%zu\r\n"
+            "lane_tickets_waiting:%zu\r\n"
+            "lane_tickets_refused:%" PRIu64 "\r\n"
+            "lane_wait_ms_total:%" PRId64 "\r\n"
+            "lane_wait_ms_max:%" PRId64 "\r\n"
+            "offloaded_commands_running:%zu\r\n"
+            "offloaded_commands:%" PRIu64 "\r\n",
+            lanes.lanes, lanes.tickets, lanes.waiting, lanes.refused, lanes.wait_ms,
+            lanes.wait_ms_max, jobs.running, jobs.done);
 }
 
 static void put_debug(struct core *core, FILE *out) {
@@ -498,6 +516,7 @@ static const struct section {
     {"latencystats", "Latencystats", IN_ALL | IN_EVERYTHING, put_latencystats},
     {"cluster", "Cluster", EVERYWHERE, put_cluster},
     {"keyspace", "Keyspace", EVERYWHERE, put_keyspace},
+    {"lanes", "Lanes", IN_EVERYTHING, put_lanes},
     {"debug", "Debug", 0, put_debug},
 };
 #define SECTION_COUNT (sizeof sections / sizeof *sections)

@@ -29,8 +29,8 @@ struct reply_chunk {
 
 #define CHUNK_CAP (REPLY_CHUNK_BYTES - sizeof(struct reply_chunk))
 
-static struct reply_chunk *pool;
-static int pool_count;
+static _Thread_local struct reply_chunk *pool;
+static _Thread_local int pool_count;
 
 static struct reply_chunk *chunk_new(size_t cap) {
     struct reply_chunk *c;
@@ -92,6 +92,27 @@ static void chain(struct reply *r, struct reply_chunk *c) {
         r->first = c;
     }
     r->last = c;
+}
+
+void reply_take(struct reply *r, struct reply *from) {
+    r->noted |= from->noted;
+    if (from->noted & REPLY_HAS_ERROR)
+        memcpy(r->error_prefix, from->error_prefix, sizeof r->error_prefix);
+    seal(from);
+    if (!from->first) return;
+    seal(r);
+    if (r->last) {
+        r->last->next = from->first;
+    } else {
+        r->first = from->first;
+    }
+    r->last = from->last;
+    r->chunks += from->chunks;
+    r->held_bytes += from->held_bytes;
+    grow(r, from->sealed_bytes);
+    uint8_t proto = from->proto;
+    reply_init(from);
+    from->proto = proto;
 }
 
 /* Gives up a chunk that is sealed and out of the chain. */
@@ -355,16 +376,24 @@ void reply_bool(struct reply *r, bool v) {
     }
 }
 
-void reply_double(struct reply *r, double v) {
-    char digits[NUM_DOUBLE_BYTES_MAX];
-    size_t n = num_format_double(digits, v);
+static void double_text(struct reply *r, struct slice text) {
     if (r->proto == 2) {
-        reply_bulk(r, slice_of(digits, n));
+        reply_bulk(r, text);
         return;
     }
     literal(r, ",", 1);
-    reply_raw(r, digits, n);
+    reply_raw(r, text.p, text.n);
     line_end(r);
+}
+
+void reply_double(struct reply *r, double v) {
+    char digits[NUM_DOUBLE_BYTES_MAX];
+    double_text(r, slice_of(digits, num_format_double(digits, v)));
+}
+
+void reply_long_double(struct reply *r, long double v) {
+    char digits[NUM_FLOAT_BYTES_MAX];
+    double_text(r, slice_of(digits, num_format_ld_human(digits, v)));
 }
 
 void reply_verbatim(struct reply *r, struct slice s, const char ext[3]) {
@@ -431,6 +460,41 @@ void reply_errorf(struct reply *r, const char *fmt, ...) {
     }
     error_text(r, buf, (size_t)n);
     if (buf != few) mem_free(buf);
+}
+
+/* Raw bytes without line ends. */
+static void one_line(struct reply *r, struct slice text) {
+    for (size_t i = 0; i < text.n;) {
+        size_t n = i;
+        while (n < text.n && !is_line_end(text.p[n])) n++;
+        reply_raw(r, text.p + i, n - i);
+        if (n < text.n) literal(r, " ", 1);
+        i = n + 1;
+    }
+}
+
+void reply_error_slice(struct reply *r, struct slice text) {
+    while (text.n && is_line_end(text.p[text.n - 1])) text.n--;
+    error_note(r, text.p, text.n);
+    literal(r, "-", 1);
+    one_line(r, text);
+    line_end(r);
+}
+
+void reply_simple_slice(struct reply *r, struct slice text) {
+    literal(r, "+", 1);
+    one_line(r, text);
+    line_end(r);
+}
+
+void reply_big_number(struct reply *r, struct slice digits) {
+    if (r->proto == 2) {
+        reply_bulk(r, digits);
+        return;
+    }
+    literal(r, "(", 1);
+    one_line(r, digits);
+    line_end(r);
 }
 
 /* ---- lengths that come late --------------------------------------------------------- */

@@ -7,7 +7,7 @@
  * R1  r->at..r->end is the free part of the last chunk, both NULL when there is none.
  * R2  What has been written is sent in order; nothing moves once it is in the chain, so a
  *     place (reply_here) stays good until it is sent.
- * Threads: the loop.
+ * Threads: a reply is its owner's; spare chunks are kept by each thread.
  * Specification: RESP2 and RESP3 (redis.io, "Redis serialization protocol").
  */
 #ifndef CORE_REPLY_H
@@ -47,6 +47,8 @@ void reply_fini(struct reply *r);
 
 void reply_ok(struct reply *r);
 void reply_simple(struct reply *r, const char *text);
+/* Of any text; its line ends become spaces. */
+void reply_simple_slice(struct reply *r, struct slice text);
 void reply_int(struct reply *r, int64_t v);
 void reply_bulk(struct reply *r, struct slice s);
 void reply_bulk_cstr(struct reply *r, const char *s);
@@ -58,16 +60,21 @@ void reply_null(struct reply *r);       /* $-1 or _ */
 void reply_null_array(struct reply *r); /* *-1 or _ */
 void reply_bool(struct reply *r, bool v);
 void reply_double(struct reply *r, double v);
+void reply_long_double(struct reply *r, long double v); /* as num_format_ld_human prints it */
 void reply_verbatim(struct reply *r, struct slice s, const char ext[3]);
 void reply_array(struct reply *r, size_t n);
 void reply_map(struct reply *r, size_t pairs);
 void reply_set(struct reply *r, size_t n);
 void reply_push(struct reply *r, size_t n);
+/* Digits of any number; line ends in it become spaces. */
+void reply_big_number(struct reply *r, struct slice digits);
 
 /* Errors: the text with its prefix ("ERR ..."), no '-' and no line end. Line ends in a
  * formatted text become spaces, but for those at its end, which go. */
 void reply_error(struct reply *r, const char *text);
 void reply_errorf(struct reply *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* An error of any text and length, made one line as by reply_errorf. */
+void reply_error_slice(struct reply *r, struct slice text);
 /* One of base/err.h. */
 void reply_err(struct reply *r, int err);
 
@@ -96,6 +103,9 @@ static inline int reply_chunks(const struct reply *r) { return r->chunks; }
 /* Up to max pieces that are next to be sent; reply_sent takes n bytes of them off. */
 int reply_pieces(struct reply *r, struct iovec *pieces, int max);
 void reply_sent(struct reply *r, size_t n);
+
+/* Moves all that is in `from` behind what is in r, notes included; from is empty then. */
+void reply_take(struct reply *r, struct reply *from);
 
 /* -- pieces and places ----------------------------------------------------------------- */
 

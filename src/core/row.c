@@ -441,9 +441,7 @@ int row_keys(const struct row *row, const struct slice *argv, int argc, int *out
              int max) {
     int count;
     if (row->find_keys) {
-        count = row->find_keys(argv, argc, out, max);
-        if (count < 0) return -1;
-        for (int i = 0; flags && i < count && i < max; i++) flags[i] = 0;
+        count = row->find_keys(argv, argc, out, flags, max);
     } else {
         count = keys_by_specs(row, argv, argc, out, flags, max);
     }

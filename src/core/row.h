@@ -44,6 +44,8 @@ enum row_flag {
     ROW_PAUSE_EXEMPT = 1 << 23, /* runs during CLIENT PAUSE (not shown) */
     ROW_TOUCHES = 1 << 24,      /* marks accesses even under CLIENT NO-TOUCH (not shown) */
     ROW_CONTAINER = 1 << 26,    /* has subcommands; set by the table in its copy (not shown) */
+    ROW_RUNS_OTHERS = 1 << 27,  /* runs commands that may touch any key (not shown) */
+    ROW_NOT_QUEUED = 1 << 28,   /* runs at once even after MULTI (not shown) */
     ROW_MONITOR_MAY = 1 << 25,  /* open to a session that MONITOR feeds (not shown) */
 };
 
@@ -153,9 +155,9 @@ struct row {
     int arity;                  /* as Redis: counts the name; negative: at least */
     uint32_t flags, acl;        /* row_flag, row_acl */
     struct keyspec keys[ROW_KEYSPECS_MAX]; /* ends with BEGIN_NONE */
-    /* Positions of the keys when the specifications cannot tell: fills out[] with argument
-     * indexes, returns how many or a negative ERR_ code; NULL: by the specifications. */
-    int (*find_keys)(const struct slice *argv, int argc, int *out, int max);
+    /* Positions of the keys when the specifications cannot tell: as row_keys; NULL: by the
+     * specifications. */
+    int (*find_keys)(const struct slice *argv, int argc, int *out, uint16_t *flags, int max);
     /* With KEY_VARIABLE_FLAGS: what these arguments do to the keys (keyspec_flag); NULL: all
      * that the specification says. */
     uint16_t (*key_flags)(const struct slice *argv, int argc);
@@ -174,6 +176,7 @@ struct row {
 #define ROW_HISTOGRAM_BUCKETS 64
 struct row_stats {
     uint64_t calls, ticks, rejected, failed;
+    double unit_ns; /* what a unit of work takes, 0 until known: see core/offload.h */
     /* Calls of 2^i to 2^(i+1)-1 ns; NULL until called with latency-tracking on. */
     uint32_t *histogram;
 };

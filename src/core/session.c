@@ -9,11 +9,16 @@
  */
 #include "core/session.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/core.h"
+#include "core/multi.h"
+#include "core/offload.h"
+#include "core/ongoing.h"
 
 #define CHAINS_MIN 64 /* power of two */
 
@@ -96,10 +101,27 @@ void session_init(struct session *s, struct core *core) {
     session_set_proto(s, 2);
     list_link_init(&s->in_class);
     list_link_init(&s->in_held);
+    list_init(&s->watching);
     join_ids(s, first_session(core));
     list_push_back(&core->sessions, &s->in_all);
     core->session_count++;
 }
+
+void session_init_inner(struct session *s, struct core *core, const char *addr) {
+    memset(s, 0, sizeof *s);
+    s->core = core;
+    s->db = &core->ks->dbs[0];
+    s->fd = -1;
+    s->state = SESSION_NO_WAIT;
+    snprintf(s->addr, sizeof s->addr, "%s", addr);
+    reply_init(&s->reply);
+    session_set_proto(s, 2);
+    list_link_init(&s->in_all);
+    list_link_init(&s->in_class);
+    list_link_init(&s->in_held);
+}
+
+void session_fini_inner(struct session *s) { reply_fini(&s->reply); }
 
 /* Out of MONITOR, or of a pause; commands of others may be faster then. */
 static void leave_class(struct session *s) {
@@ -113,8 +135,12 @@ void session_fini(struct session *s) {
     leave_class(s);
     list_unlink(&s->in_held);
     blocked_leave(s);
+    offload_leave(s);
+    multi_end(s);
+    ongoing_leave(s);
     leave_ids(s);
     s->core->session_count--;
+    fieldsets_discard_all(&s->fieldsets);
     mem_free(s->name);
     mem_free(s->lib_name);
     mem_free(s->lib_ver);
@@ -136,17 +162,21 @@ void session_set_text(char **field, struct slice text) {
 }
 
 void session_reset(struct session *s) {
+    multi_end(s);
     leave_class(s);
     s->gates = first_gates(s->core);
     s->state &= ~(uint32_t)SESSION_NO_EVICT;
+    s->lane_timeout_ms = 0;
     s->db = &s->core->ks->dbs[0];
     session_set_proto(s, 2);
     session_set_text(&s->name, slice_of(NULL, 0));
+    fieldsets_discard_all(&s->fieldsets);
 }
 
 size_t session_memory(const struct session *s) {
     const char *const texts[] = {s->name, s->lib_name, s->lib_ver};
     size_t n = sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply);
+    n += s->fieldsets.bytes + multi_memory(s);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i]) n += strlen(texts[i]) + 1;
     }

@@ -13,6 +13,7 @@
 #define CORE_SESSION_H
 
 #include "base/list.h"
+#include "core/fieldsets.h"
 #include "core/reply.h"
 #include "net/addr.h"
 #include "store/db.h"
@@ -26,6 +27,7 @@ enum session_gate {
     GATE_REPLY_SKIP = 1 << 2, /* CLIENT REPLY SKIP: the next one; becomes _SKIPPING */
     GATE_REPLY_SKIPPING = 1 << 3,
     GATE_NO_TOUCH = 1 << 4,
+    GATE_MULTI = 1 << 6,   /* queues its commands: core/multi.h */
     GATE_MONITOR = 1 << 5, /* is fed by MONITOR: RESET and QUIT only */
 };
 
@@ -37,6 +39,9 @@ enum session_state {
     SESSION_UNIX = 1 << 4,
     SESSION_LOCAL = 1 << 5,   /* from this machine; the door sets both */
     SESSION_BLOCKED = 1 << 6, /* its command waits for a key, its next ones for that one */
+    SESSION_BUSY = 1 << 7,    /* its command goes on (core/ongoing.h), its next ones wait for it */
+    SESSION_CAS_FAILED = 1 << 9, /* a key that it watches has changed: core/watch.h */
+    SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
 };
 
 #define SESSION_NAME_BYTES_MAX 256
@@ -45,6 +50,11 @@ struct session {
     struct list_link in_all;   /* core->sessions */
     struct list_link in_class; /* core->monitors */
     struct list_link in_held;  /* core->held */
+    struct multi *multi;       /* what is queued since MULTI, or NULL */
+    struct list watching;      /* core/watch.c: keys */
+    struct park *park;         /* core/offload.c: the lanes that its next command waits for, or */
+    struct offload_job *job;   /* what its command has become, or NULL */
+    int64_t lane_timeout_ms;   /* CLIENT LANE-TIMEOUT; 0: none */
     struct waiter *waiter;     /* core/blocked.c: what it waits for, or NULL */
     struct session_ids *ids;   /* session_by_id's table */
     struct session *next_in_chain;
@@ -53,6 +63,7 @@ struct session {
     uint64_t id;
     uint32_t gates, state;
     struct reply reply;
+    struct fieldsets fieldsets;
     char *name, *lib_name, *lib_ver;                            /* NULL if unset */
     char addr[NET_ADDR_TEXT_BYTES], laddr[NET_ADDR_TEXT_BYTES]; /* as CLIENT LIST shows them */
     int fd;
@@ -70,6 +81,12 @@ struct session {
  * asked for; the door sets addr, laddr, fd and kick. core->config and core->ks must be there. */
 void session_init(struct session *s, struct core *core);
 void session_fini(struct session *s);
+
+/* A session that runs commands for another one (a script's). It is in no list, has no id and is
+ * ended by session_fini_inner. */
+void session_init_inner(struct session *s, struct core *core, const char *addr);
+void session_fini_inner(struct session *s);
+static inline bool session_is_inner(const struct session *s) { return s->id == 0; }
 
 /* By id, NULL if gone. O(1). */
 struct session *session_by_id(struct core *core, uint64_t id);

@@ -78,7 +78,7 @@ void stats_reset(struct core *core) {
     core->stats = (struct core_stats){.memory_peak = keyspace_memory(ks)};
     memset(core->rates, 0, sizeof core->rates);
     core->error_kind_count = 0;
-    ks->hits = ks->misses = ks->expired = ks->evicted = 0;
+    ks->hits = ks->misses = ks->expired = ks->evicted = ks->expired_fields = 0;
     core->lazyfree_done = 0;
     row_stats_reset(core->rows);
 }

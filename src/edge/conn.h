@@ -53,12 +53,13 @@ void conn_check_output(struct conn *c);
 
 /* It has been told to go, or to wait: nothing more of it runs now. */
 static inline bool conn_stopped(const struct conn *c) {
-    return c->s.state & (CONN_GOES | SESSION_HELD | SESSION_BLOCKED);
+    return c->s.state & (CONN_GOES | SESSION_HELD | SESSION_BLOCKED | SESSION_BUSY);
 }
 
-/* Its command waits for a key, and nothing else stops it. */
+/* Its command waits for a key or goes on, and nothing else stops it. */
 static inline bool conn_only_blocked(const struct conn *c) {
-    return (c->s.state & (CONN_GOES | SESSION_HELD | SESSION_BLOCKED)) == SESSION_BLOCKED;
+    return c->s.state & (SESSION_BLOCKED | SESSION_BUSY) &&
+           !(c->s.state & (CONN_GOES | SESSION_HELD));
 }
 
 #endif

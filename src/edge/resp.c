@@ -246,5 +246,5 @@ bool edge_turn(struct edge *edge) {
     for (rounds = (rounds + EDGE_ROUND - 1) / EDGE_ROUND; rounds; rounds--) round_of(edge);
     serve_kicked(edge);
     edge_free_dead(edge);
-    return !list_empty(&edge->ready);
+    return !list_empty(&edge->ready) || !list_empty(&edge->kicked);
 }

@@ -90,7 +90,7 @@ void db_set_lfu(struct db *db, struct entry *e, int counter) {
 static __attribute__((noinline)) void expire_now(struct db *db, uint64_t hash,
                                                  struct table_place place, struct entry *e) {
     struct keyspace *ks = db->ks;
-    if (ks->expire_paused) return;
+    if (ks->expire_paused || (ks->pinned && ks->pinned(ks->pinned_ctx, hash))) return;
     ks->expired++;
     if (ks->on_leave) ks->on_leave(ks->on_leave_ctx, db, e, LEAVE_EXPIRED);
     db_drop(db, hash, place, e);
@@ -245,6 +245,7 @@ static void ttl_count(struct db *db, int64_t expire_ms, int sign) {
 static void entry_free(struct db *db, struct entry *e) { slab_free(&db->shelf->slab, e, e->cls); }
 
 void db_release(struct db *db, struct entry *e) {
+    fields_forget(db, e);
     if (unlikely(e->vlen == ENTRY_ELSEWHERE)) value_release(db, e);
     ttl_count(db, entry_expire_ms(e), -1);
     entry_free(db, e);
@@ -269,8 +270,8 @@ static void entry_swap(struct db *db, uint64_t hash, struct table_place place, s
     entry_free(db, from);
 }
 
-/* Gives an entry the shape, in place if its block and layout allow, its value to be
- * written anew by the caller: what it held outside is the caller's matter. */
+/* Gives an entry without ENTRY_FIELDS the shape, in place if its block and layout allow, its value
+ * to be written anew by the caller: what it held outside is the caller's matter. */
 static inline struct entry *reshape(struct db *db, const struct key *k, struct table_place place,
                                     struct entry *e, struct shape sh) {
     bool ttl = sh.expire_ms >= 0;
@@ -298,19 +299,21 @@ static inline __attribute__((always_inline)) struct entry *put(struct db *db, co
     struct table_place place;
     struct entry *e = find(db, k, &place);
     if (likely(e)) {
-        if (likely(e->vlen == sh.vlen && sh.expire_ms < 0 && !entry_has_ttl(e) &&
+        if (likely(e->vlen == sh.vlen && sh.expire_ms < 0 && !e->flags &&
                    e->vlen != ENTRY_ELSEWHERE)) {
             e->kind = sh.kind; /* the usual overwrite: nothing moves */
             touch(db->ks, e);
             return e;
         }
         if (sh.expire_ms == DB_KEEP_TTL) sh.expire_ms = entry_expire_ms(e);
+        fields_forget(db, e);
         if (unlikely(e->vlen == ENTRY_ELSEWHERE)) value_release(db, e);
         e = reshape(db, k, place, e, sh);
         touch(db->ks, e);
         return e;
     }
-    if (unlikely(db->ks->expire_paused)) vacate(db, k); /* find hides it, the table has it */
+    if (unlikely(db->ks->expire_paused || db->ks->pinned))
+        vacate(db, k); /* find hides it, the table has it */
     if (sh.expire_ms == DB_KEEP_TTL) sh.expire_ms = DB_NO_TTL;
     e = entry_new(db, key_slice(*k), sh);
     lru_begin(db->ks, e);
@@ -475,18 +478,49 @@ char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now) {
 
 /* ---- packed values and objects ------------------------------------------------------- */
 
-void db_put_packed(struct db *db, struct key k, enum entry_type type, enum entry_encoding enc,
-                   struct slice bytes) {
-    struct shape sh = {KIND(type, enc), (uint8_t)bytes.n, DB_KEEP_TTL};
-    if (bytes.n <= ENTRY_INLINE_BYTES_MAX) {
-        memcpy(value_of(put(db, &k, sh)), bytes.p, bytes.n);
+static uint8_t packed_vlen(size_t n) {
+    return n <= ENTRY_INLINE_BYTES_MAX ? (uint8_t)n : ENTRY_ELSEWHERE;
+}
+
+/* Writes a packed value into an entry of the shape for it. */
+static void packed_write(struct entry *e, struct slice bytes) {
+    if (e->vlen != ENTRY_ELSEWHERE) {
+        memcpy(value_of(e), bytes.p, bytes.n);
         return;
     }
     struct blob *b = blob_new(bytes.n);
     memcpy(b->data, bytes.p, bytes.n);
     b->len = bytes.n;
-    sh.vlen = ENTRY_ELSEWHERE;
-    set_pointer(put(db, &k, sh), b);
+    set_pointer(e, b);
+}
+
+void db_put_packed(struct db *db, struct key k, enum entry_type type, enum entry_encoding enc,
+                   struct slice bytes) {
+    struct shape sh = {KIND(type, enc), packed_vlen(bytes.n), DB_KEEP_TTL};
+    struct entry *e = put(db, &k, sh);
+    packed_write(e, bytes);
+    if (unlikely(enc == ENC_LISTPACK_EX)) db_fields_changed(db, k, e);
+}
+
+struct entry *db_repack(struct db *db, struct entry *e, struct slice bytes) {
+    struct shape sh = {e->kind, packed_vlen(bytes.n), entry_expire_ms(e)};
+    size_t size = entry_size(entry_key(e).n, sh.vlen, entry_has_ttl(e));
+    bool inside = e->vlen != ENTRY_ELSEWHERE && sh.vlen != ENTRY_ELSEWHERE;
+    if (inside && e->cls && slab_class(size) == e->cls) {
+        memmove(value_of(e), bytes.p, bytes.n);
+        e->vlen = sh.vlen;
+        return e;
+    }
+    struct entry *made = entry_new(db, entry_key(e), sh);
+    memcpy(made->lru, e->lru, sizeof e->lru);
+    packed_write(made, bytes);
+    ttl_count(db, sh.expire_ms, 1);
+    if (e->flags & ENTRY_FIELDS) {
+        made->flags |= ENTRY_FIELDS;
+        db->shelf->timed_hashes++;
+    }
+    db_release(db, e);
+    return made;
 }
 
 struct blob *db_own_packed(struct entry *e, size_t more) {
@@ -507,8 +541,10 @@ struct blob *db_own_packed(struct entry *e, size_t more) {
 }
 
 void db_put_object(struct db *db, struct key k, enum entry_type type, void *object) {
-    set_pointer(put(db, &k, (struct shape){KIND(type, ENC_OBJECT), ENTRY_ELSEWHERE, DB_KEEP_TTL}),
-                object);
+    struct shape sh = {KIND(type, ENC_OBJECT), ENTRY_ELSEWHERE, DB_KEEP_TTL};
+    struct entry *e = put(db, &k, sh);
+    set_pointer(e, object);
+    if (type == TYPE_HASH) db_fields_changed(db, k, e);
 }
 
 /* ---- keys --------------------------------------------------------------------------- */
@@ -522,13 +558,15 @@ bool db_delete(struct db *db, struct key k) {
 }
 
 /* An entry for `key` in dst with e's value (the same bytes, so a blob is referenced by both),
- * expiry and access time. */
+ * times and access time. */
 static struct entry *entry_like(struct db *dst, struct slice key, const struct entry *e) {
     struct shape sh = {e->kind, e->vlen, entry_expire_ms(e)};
     struct entry *made = entry_new(dst, key, sh);
     memcpy(made->lru, e->lru, sizeof e->lru);
     memcpy(value_of(made), entry_value(e), value_bytes(e->vlen));
     ttl_count(dst, sh.expire_ms, 1);
+    made->flags |= e->flags & ENTRY_FIELDS;
+    if (e->flags & ENTRY_FIELDS) dst->shelf->timed_hashes++;
     return made;
 }
 
@@ -539,9 +577,12 @@ void db_set_expire(struct db *db, struct key k, int64_t ms) {
     if (ms < 0 && !entry_has_ttl(e)) return;
     char value[ENTRY_INLINE_BYTES_MAX];
     size_t n = value_bytes(e->vlen);
+    bool fields = e->flags & ENTRY_FIELDS;
     memcpy(value, entry_value(e), n); /* reshape may free the block */
+    fields_forget(db, e);
     e = reshape(db, &k, place, e, (struct shape){e->kind, e->vlen, ms});
     memcpy(value_of(e), value, n);
+    if (fields) db_fields_changed(db, k, e);
 }
 
 void db_rename(struct db *db, struct key from, struct db *dst, struct key to) {
@@ -551,6 +592,7 @@ void db_rename(struct db *db, struct key from, struct db *dst, struct key to) {
     ASSERT(e);
     struct entry *made = entry_like(dst, key_slice(to), e);
     table_remove(&db->shelf->table, from.hash, place);
+    fields_forget(db, e);
     ttl_count(db, entry_expire_ms(e), -1);
     entry_free(db, e);
     table_insert(&dst->shelf->table, to.hash, made);

@@ -36,6 +36,7 @@ struct shelf {
     struct slab slab;
     struct wheel wheel;
     size_t ttl_count;    /* keys with an expiry */
+    size_t timed_hashes; /* keys with ENTRY_FIELDS */
     __int128 ttl_sum_ms; /* sum of their times, for the average in INFO */
 };
 
@@ -67,10 +68,13 @@ struct keyspace {
     uint32_t lru_clock; /* seconds, 24 bits (LRU) */
     bool lfu;           /* the lru field holds minutes and a counter */
     bool no_touch;      /* the running command leaves access times alone */
+    /* Whether a key may not leave by itself now; NULL: none is so. */
+    bool (*pinned)(void *ctx, uint64_t hash);
+    void *pinned_ctx;
     bool expire_paused; /* CLIENT PAUSE, or a test: keys past their time stay, hidden */
     int lfu_log_factor;
     int lfu_decay_minutes;
-    uint64_t hits, misses, expired, evicted;
+    uint64_t hits, misses, expired, evicted, expired_fields;
     struct garbage *garbage;          /* see keyspace_take_garbage */
     _Atomic size_t leaving_bytes;     /* of blobs that are garbage and not freed yet */
     _Atomic uint32_t leaving_shelves; /* databases likewise */
@@ -80,6 +84,10 @@ struct keyspace {
      * the database. */
     void (*on_leave)(void *ctx, struct db *db, const struct entry *e, enum leave_reason why);
     void *on_leave_ctx;
+    /* Called when fields of a hash have left by themselves; `all`: the hash ends with them, and is
+     * still there. Likewise. */
+    void (*on_fields)(void *ctx, struct db *db, const struct entry *e, bool all);
+    void *on_fields_ctx;
 };
 
 struct keyspace *keyspace_new(int db_count);
@@ -141,8 +149,9 @@ char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
 
 /* -- packed values and objects --------------------------------------------------------- */
 
-/* Makes k a value of the type in its packed form (ENC_LISTPACK, ENC_INTSET), copying the bytes,
- * which must not be k's own. The expiry stays, if there was a key; what k held is released. */
+/* Makes k a value of the type in its packed form (ENC_LISTPACK, ENC_INTSET, ENC_LISTPACK_EX),
+ * copying the bytes, which must not be k's own. The expiry stays, if there was a key; what k held
+ * is released. */
 void db_put_packed(struct db *db, struct key k, enum entry_type type, enum entry_encoding enc,
                    struct slice bytes);
 
@@ -153,6 +162,16 @@ struct blob *db_own_packed(struct entry *e, size_t more);
 
 /* Makes k an object of the type, which the store takes. Likewise. */
 void db_put_object(struct db *db, struct key k, enum entry_type type, void *object);
+
+/* -- fields that end ----------------------------------------------------------------- */
+
+/* Tells that the hash of e, the entry of k, was changed where it lies (db_own_packed, an object),
+ * so that a field now ends earlier, or the first one at all, or none any more. */
+void db_fields_changed(struct db *db, struct key k, struct entry *e);
+
+/* Lets the fields of the hash in k whose time has come leave, for at most budget_us. True if more
+ * are due. k may be gone then. */
+bool db_fields_expire(struct db *db, struct key k, int64_t budget_us);
 
 /* -- keys ---------------------------------------------------------------------------- */
 
@@ -211,10 +230,11 @@ void db_swap(struct db *a, struct db *b);
 
 /* -- by itself ----------------------------------------------------------------------- */
 
-/* Removes keys whose time has come, for at most budget_us. Returns true if more are due. */
+/* Removes keys, and fields of hashes, whose time has come, for at most budget_us. Returns true if
+ * more are due. */
 bool keyspace_expire_step(struct keyspace *ks, int64_t budget_us);
 
-/* Unix ms of the next time that a key may end, or INT64_MAX. */
+/* Unix ms of the next time that a key, or a field, may end, or INT64_MAX. */
 int64_t keyspace_next_expire(const struct keyspace *ks);
 
 /* Removes one key by the policy, looking at `samples` candidates per database. False if there is

@@ -25,7 +25,7 @@ size_t entry_strlen(const struct entry *e) {
 const char *entry_encoding_name(const struct entry *e) {
     static const char *const names[] = {
         [ENC_INT] = "int",           [ENC_EMBSTR] = "embstr", [ENC_RAW] = "raw",
-        [ENC_LISTPACK] = "listpack", [ENC_INTSET] = "intset",
+        [ENC_LISTPACK] = "listpack", [ENC_INTSET] = "intset", [ENC_LISTPACK_EX] = "listpackex",
     };
     if (entry_encoding(e) == ENC_OBJECT) return object_ops(entry_type(e))->encoding;
     return names[entry_encoding(e)];

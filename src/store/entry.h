@@ -30,15 +30,19 @@ enum entry_type {
 
 /* How a value is kept. Strings have the first three, all other types the rest. */
 enum entry_encoding {
-    ENC_INT,      /* 4 or 8 bytes in place, host order */
-    ENC_EMBSTR,   /* bytes in place, never edited, at most 44 of them */
-    ENC_RAW,      /* bytes in place, or a blob */
-    ENC_LISTPACK, /* types/listpack, in place or a blob */
-    ENC_INTSET,   /* types/intset, in place or a blob */
-    ENC_OBJECT,   /* what the type is when it is large: see store/object.h */
+    ENC_INT,         /* 4 or 8 bytes in place, host order */
+    ENC_EMBSTR,      /* bytes in place, never edited, at most 44 of them */
+    ENC_RAW,         /* bytes in place, or a blob */
+    ENC_LISTPACK,    /* types/listpack, in place or a blob */
+    ENC_INTSET,      /* types/intset, in place or a blob */
+    ENC_OBJECT,      /* what the type is when it is large: see store/object.h */
+    ENC_LISTPACK_EX, /* a hash in triples (types/hash_packed), in place or a blob */
 };
 
-enum { ENTRY_TTL = 1 }; /* an expiry stands before the key */
+enum {
+    ENTRY_TTL = 1,    /* an expiry stands before the key */
+    ENTRY_FIELDS = 2, /* fields of the value end at times of their own; see store/fields.c */
+};
 
 #define ENTRY_HEADER_BYTES 8
 #define ENTRY_EMBSTR_BYTES_MAX 44

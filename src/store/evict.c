@@ -73,6 +73,7 @@ static bool take(struct db *db, struct key k, enum evict_policy policy, uint64_t
     struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
     if (!e || (only_ttl(policy) && !entry_has_ttl(e)) || score(db, e, policy) < at_least)
         return false;
+    if (db->ks->pinned && db->ks->pinned(db->ks->pinned_ctx, k.hash)) return false;
     leave(db, k, place, e);
     return true;
 }

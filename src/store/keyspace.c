@@ -9,7 +9,7 @@ static struct shelf *shelf_new(const struct keyspace *ks) {
     struct shelf *s = mem_calloc(sizeof *s);
     wheel_init(&s->wheel, ks->now_ms);
     slab_init(&s->slab);
-    table_init(&s->table, &entry_ops, &s->wheel, NULL);
+    table_init(&s->table, &entry_ops, &s->wheel);
     return s;
 }
 
@@ -63,27 +63,37 @@ void db_swap(struct db *a, struct db *b) {
     b->shelf = s;
 }
 
-static void key_gone(void *ctx, struct table *t, void *item) {
+struct expire_step {
+    struct db *db;
+    uint64_t deadline; /* clock_ticks */
+};
+
+static void *entry_due(void *ctx, struct table *t, void *item) {
+    const struct expire_step *step = ctx;
+    struct keyspace *ks = step->db->ks;
+    struct entry *e = item;
     (void)t;
-    struct db *db = ctx;
-    struct keyspace *ks = db->ks;
+    if (unlikely(ks->pinned) && entry_is_pinned(ks, e)) return e;
+    if (!entry_has_ttl(e) || entry_expire_ms(e) >= ks->now_ms) {
+        bool later = entry_encoding(e) == ENC_OBJECT && clock_ticks() > step->deadline;
+        return later ? e : fields_expire(step->db, e, 0);
+    }
     ks->expired++;
-    if (ks->on_leave) ks->on_leave(ks->on_leave_ctx, db, item, LEAVE_EXPIRED);
-    db_release(db, item);
+    if (ks->on_leave) ks->on_leave(ks->on_leave_ctx, step->db, e, LEAVE_EXPIRED);
+    db_release(step->db, e);
+    return NULL;
 }
+
+static inline bool may_expire(const struct shelf *s) { return s->ttl_count || s->timed_hashes; }
 
 bool keyspace_expire_step(struct keyspace *ks, int64_t budget_us) {
     if (ks->expire_paused) return false;
-    uint64_t start = 0, budget = clock_us_to_ticks((uint64_t)budget_us);
+    struct expire_step step = {NULL, clock_ticks() + clock_us_to_ticks((uint64_t)budget_us)};
     for (int i = 0; i < ks->db_count; i++) {
-        struct db *db = &ks->dbs[(ks->expire_turn + i) % ks->db_count];
-        struct shelf *s = db->shelf;
-        if (!s->ttl_count) continue;
-        struct wheel_node *node;
-        while ((node = wheel_due(&s->wheel, ks->now_ms))) {
-            if (!start) start = clock_ticks();
-            table_expire(node, ks->now_ms, key_gone, db);
-            if (clock_ticks() - start < budget) continue;
+        struct db *db = step.db = &ks->dbs[(ks->expire_turn + i) % ks->db_count];
+        if (!may_expire(db->shelf)) continue;
+        while (table_expire(&db->shelf->table, ks->now_ms, entry_due, &step)) {
+            if (clock_ticks() <= step.deadline) continue;
             ks->expire_turn = (db->id + 1) % ks->db_count;
             return true;
         }
@@ -95,7 +105,7 @@ int64_t keyspace_next_expire(const struct keyspace *ks) {
     int64_t next = INT64_MAX;
     for (int i = 0; i < ks->db_count && !ks->expire_paused; i++) {
         const struct shelf *s = ks->dbs[i].shelf;
-        int64_t at = s->ttl_count ? wheel_next(&s->wheel) : INT64_MAX;
+        int64_t at = may_expire(s) ? table_next_ms(&s->table) : INT64_MAX;
         if (at < next) next = at;
     }
     return next;

@@ -1,36 +1,46 @@
-/* hash.h - the value of a hash key: fields with their values, packed or large.
+/* hash.h - the value of a hash key: fields with their values, packed or large; fields may end at
+ * times of their own.
  *
- * A small hash is a listpack of fields and values in turn, the bytes that Redis has. A large
- * one is a struct hash_value: a table (base/table) of members, one block each:
+ * A small hash is a listpack (types/hash_packed.h). A large one is a struct hash_value: a table
+ * (base/table) of members, one block each:
  *
- *     head | [field bytes, 4] | field | value bytes | [value bytes, 4] | value
- *     head: bit 0 in the slab, bit 1 spare (for an expiry), bits 2-7 the field's bytes,
- *           63: the 4 bytes behind say; the value's bytes: 255 likewise
+ *     head | [time, 6] | [field bytes, 4] | field | value bytes | [value bytes, 4] | value
+ *     head: bit 0 in the slab, bit 1 a time, bits 2-7 the field's bytes, 63: the 4 bytes before it
+ *           say; the value's bytes: 255 likewise
  *
  * H1  A large hash's fields are unique; so are those of a listpack that is a hash.
  * H2  Reads change nothing, so that a worker may read a pinned value.
  * H3  What a read gives out is good until the value changes.
+ * H4  A field whose time is before now stays until somebody deletes it or calls
+ *     hash_value_expire; a view does not show it.
  * Threads: the owner's; hash_value_free any, for a value that nobody else knows.
  * To add a part to a member: member_room, member_write, and the readers below.
  */
 #ifndef TYPES_HASH_H
 #define TYPES_HASH_H
 
+#include <endian.h>
+
 #include "base/table.h"
+#include "types/hash_packed.h"
 #include "types/listpack.h"
 #include "types/member_heap.h"
 
-#define HASH_TEXT_BYTES_MAX UINT32_MAX /* of a field, of a value */
+#define HASH_TEXT_BYTES_MAX UINT32_MAX      /* of a field, of a value */
+#define HASH_TIME_MS_END ((int64_t)1 << 48) /* times are less */
 #define HASH_PREFETCH_MAX 16
 
 struct hash_value {
     struct table table;
     struct member_heap heap;
+    size_t timed; /* members with a time */
 };
 
 /* ---- members ---- */
 
-enum { HASH_IN_SLAB = 1, HASH_FIELD_FAR = 63, HASH_VALUE_FAR = 255 };
+enum { HASH_IN_SLAB = 1, HASH_TIMED = 2, HASH_FIELD_FAR = 63, HASH_VALUE_FAR = 255 };
+
+#define HASH_TIME_BYTES 6
 
 struct hash_member {
     uint8_t head;
@@ -39,10 +49,11 @@ struct hash_member {
 
 static inline struct slice hash_member_field(const struct hash_member *m) {
     size_t n = m->head >> 2;
-    if (likely(n != HASH_FIELD_FAR)) return slice_of(m->rest, n);
+    const uint8_t *p = m->rest + (m->head & HASH_TIMED ? HASH_TIME_BYTES : 0);
+    if (likely(n != HASH_FIELD_FAR)) return slice_of(p, n);
     uint32_t far;
-    memcpy(&far, m->rest, sizeof far);
-    return slice_of(m->rest + sizeof far, far);
+    memcpy(&far, p, sizeof far);
+    return slice_of(p + sizeof far, far);
 }
 
 static inline struct slice hash_member_value(const struct hash_member *m) {
@@ -54,12 +65,20 @@ static inline struct slice hash_member_value(const struct hash_member *m) {
     return slice_of(p + 1 + sizeof far, far);
 }
 
+/* Unix ms at which the field ends, or HASH_NO_TIME. */
+static inline int64_t hash_member_time(const struct hash_member *m) {
+    uint64_t ms = 0;
+    if (likely(!(m->head & HASH_TIMED))) return HASH_NO_TIME;
+    memcpy(&ms, m->rest, HASH_TIME_BYTES);
+    return (int64_t)le64toh(ms);
+}
+
 /* ---- large hashes ---- */
 
 struct hash_value *hash_value_new(void);
 
-/* A large hash with what a listpack of pairs (H1) has. Linear. */
-struct hash_value *hash_value_unpack(const uint8_t *lp);
+/* A large hash with what a listpack has. Linear. */
+struct hash_value *hash_value_unpack(const uint8_t *lp, bool triples);
 
 struct hash_value *hash_value_copy(const struct hash_value *h);
 void hash_value_free(struct hash_value *h);
@@ -79,11 +98,24 @@ void hash_value_prefetch(const struct hash_value *h, const struct slice *fields,
                          size_t step);
 
 /* Sets a field, both texts at most HASH_TEXT_BYTES_MAX long and not the value's own; true if it is
- * new. */
-bool hash_value_set(struct hash_value *h, struct slice field, struct slice value);
+ * new. Its time will be time_ms (below HASH_TIME_MS_END), HASH_NO_TIME or HASH_KEEP_TIME. */
+bool hash_value_set(struct hash_value *h, struct slice field, struct slice value, int64_t time_ms);
+
+/* Gives a field another time, or HASH_NO_TIME. False if there is no such field. */
+bool hash_value_set_time(struct hash_value *h, struct slice field, int64_t time_ms);
 
 /* False if there is no such field. */
 bool hash_value_delete(struct hash_value *h, struct slice field);
+
+/* From when on hash_value_expire may have something to do; see table_next_ms. INT64_MAX: no field
+ * has a time. */
+static inline int64_t hash_value_next_ms(const struct hash_value *h) {
+    return h->timed ? table_next_ms(&h->table) : INT64_MAX;
+}
+
+/* Deletes some hundred fields at most whose time is before now_ms, adding how many to *gone. False
+ * if there was none left. */
+bool hash_value_expire(struct hash_value *h, int64_t now_ms, size_t *gone);
 
 /* A member by chance (see table_random), NULL of an empty hash. */
 const struct hash_member *hash_value_random(const struct hash_value *h);
@@ -98,21 +130,43 @@ uint64_t hash_value_scan(const struct hash_value *h, uint64_t cursor, size_t cou
 
 /* ---- either form ---- */
 
-/* A borrowed look at a hash; both NULL: an empty one. */
+#define HASH_ALL_TIMES INT64_MIN
+
+/* A borrowed look at a hash as it is at a time; both NULL: an empty one. */
 struct hash_view {
     const uint8_t *packed;
     const struct hash_value *large;
+    bool triples;   /* the form of packed */
+    int64_t now_ms; /* fields whose time is before are not shown; HASH_ALL_TIMES: all are */
 };
 
+struct hash_pair {
+    struct lp_value field, value;
+    int64_t time_ms; /* HASH_NO_TIME: none */
+};
+
+/* Fields that are shown, and all that are kept. O(1), the first one linear when the time of some
+ * has come. */
 size_t hash_view_count(struct hash_view v);
+size_t hash_view_kept(struct hash_view v);
 
-/* The value of a field; false if there is no such field. */
+/* Whether some field may be kept that is not shown. O(1). */
+bool hash_view_may_hide(struct hash_view v);
+
+/* The value of a field, its time or HASH_NO_TIME; false if it is not shown. */
 bool hash_view_get(struct hash_view v, struct slice field, struct lp_value *value);
+bool hash_view_time(struct hash_view v, struct slice field, int64_t *time_ms);
 
-/* Visits all pairs: of a listpack in its order. */
-void hash_view_each(struct hash_view v,
-                    void (*visit)(void *ctx, const struct lp_value *field,
-                                  const struct lp_value *value),
+/* Visits what is shown: of a listpack in its order. */
+void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
                     void *ctx);
+
+/* Whether a member is shown. */
+static inline bool hash_view_shows(struct hash_view v, const struct hash_member *m) {
+    return likely(!(m->head & HASH_TIMED)) || hash_member_time(m) >= v.now_ms;
+}
+
+/* As hash_value_next_ms, of either form. */
+int64_t hash_view_next_ms(struct hash_view v);
 
 #endif

@@ -42,6 +42,8 @@ static inline uint32_t lp_bytes(const uint8_t *lp) {
 /* The offset just behind the last entry; an insertion there appends. */
 static inline size_t lp_end(const uint8_t *lp) { return lp_bytes(lp) - 1; }
 
+static inline bool lp_is_empty(const uint8_t *lp) { return lp_end(lp) == LP_HEAD_BYTES; }
+
 /* How many entries. Linear in them when the head does not know (65535 or more). */
 size_t lp_count(const uint8_t *lp);
 

@@ -57,12 +57,7 @@ static struct slice member_key(const void *item) {
     return item_text(item, digits);
 }
 
-static int64_t member_expire_ms(const void *item) {
-    (void)item;
-    return -1;
-}
-
-static const struct table_ops member_ops = {member_key, member_expire_ms};
+static const struct table_ops member_ops = {.key = member_key};
 
 static size_t blob_bytes(size_t length) {
     return 1 + length + (length < LENGTH_ELSEWHERE ? 0 : sizeof(uint32_t));
@@ -99,7 +94,7 @@ static void item_free(struct set_value *s, void *item) {
 
 struct set_value *set_value_new(void) {
     struct set_value *s = mem_alloc(sizeof *s);
-    table_init(&s->table, &member_ops, NULL, s);
+    table_init(&s->table, &member_ops, NULL);
     member_heap_init(&s->heap);
     return s;
 }

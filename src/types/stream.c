@@ -63,17 +63,14 @@ static void tail_open(struct stream *s) {
     tail_moved(s);
 }
 
-static void node_free(struct stream *s, const struct count_node *leaf, unsigned slot) {
+static void row_gone(void *ctx, const struct count_node *leaf, unsigned slot) {
+    struct stream *s = ctx;
     struct stream_place place = {(struct count_node *)leaf, slot};
     if (is_tail(s, place)) {
         s->tail.len = 0;
     } else {
         stream_heap_free(&s->heap, stream_place_ref(place), lp_bytes(lp_of(place)));
     }
-}
-
-static void row_gone(void *ctx, const struct count_node *leaf, unsigned slot) {
-    node_free(ctx, leaf, slot);
 }
 
 /* Moves the nodes of a pack that has become sparse. They are not far from the place. */

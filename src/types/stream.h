@@ -4,8 +4,9 @@
  * B+tree by ID. Consumer groups, with what they have pending: stream_group.h.
  *
  * X1  IDs rise. No entry has an ID above `last`, none of 0-0.
- * X2  A deleted entry stays in its node, with a flag, until the whole node has none left: then the
- *     node goes. `length` counts what is there.
+ * X2  A deleted entry stays in its node, with a flag, and goes with the node when no entry is left
+ *     there. (A trim by ID may leave such a node, as in Redis, if the ID is not above the last one
+ *     that was deleted there.) `length` counts what is not deleted.
  * X3  `first` is the first entry's ID, 0-0 if there is none.
  * X4  Reads change nothing: any thread may read a stream that nobody writes.
  * X5  A change makes iterators and entries void. What is to outlive a writer keeps the ID, and
@@ -68,7 +69,7 @@ bool stream_next_seq(const struct stream *s, uint64_t ms, struct stream_id *id);
 
 /* Adds an entry of `pairs` fields and values, which stand in turn in texts[2 * pairs]. The ID must
  * be above the last one. False, and nothing changed: the entry is too large (more than
- * LP_BYTES_MAX). */
+ * LP_BYTES_MAX of text, or of memory). */
 bool stream_append(struct stream *s, struct stream_id id, const struct slice *texts, size_t pairs,
                    const struct stream_limits *limits);
 

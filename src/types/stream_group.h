@@ -11,7 +11,7 @@
  * N4  A change of what is pending makes pel iterators of that group void. A nack stays where it is
  *     until it is removed, a consumer and a group likewise.
  * Fields of the structs below are read freely, and changed by the functions alone.
- * Cost: O(log n) unless said otherwise. Memory: some 64 bytes a nack. Threads: the stream's.
+ * Cost: O(log n) unless said otherwise. Memory: some 66 bytes a nack. Threads: the stream's.
  * Specification: Redis 7.2's t_stream; 8.2's references; 8.8's XNACK.
  */
 #ifndef TYPES_STREAM_GROUP_H

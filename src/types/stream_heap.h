@@ -6,9 +6,9 @@
  * trimmed goes back by the span.
  *
  * M1  A node keeps its place, but for the functions below that move it. A pack is freed with its
- * last node; the place of one that went is not used again before. M2  A reference is a node's
- * address, which is even, the lowest bit being set in packs. Threads: the stream's. Cost: O(1) and
- * a copy of the node.
+ *     last node; the place of one that went is not used again before.
+ * M2  A reference is a node's address, which is even, the lowest bit being set in packs.
+ * Threads: the stream's. Cost: O(1) and a copy of the node.
  */
 #ifndef TYPES_STREAM_HEAP_H
 #define TYPES_STREAM_HEAP_H
@@ -58,13 +58,12 @@ static inline bool stream_heap_is_due(const struct stream_heap *h) {
     return !h->in_packs && h->bytes >= STREAM_PACKS_FROM_BYTES;
 }
 
-/* Puts a node of n bytes into a pack, if it is in a block and not too large; returns the reference.
- */
+/* Puts a node of n bytes that is in a block into a pack, unless it is too large for that; returns
+ * the reference. */
 uint64_t stream_heap_pack(struct stream_heap *h, uint64_t ref, size_t n);
 
-/* Frees a node. The heap itself needs no more than that. Returns its pack when that is still
- * there, with less than half of its nodes, and will not get more: moving them frees it. Else NULL.
- */
+/* Frees a node of n bytes. If its pack is still there, with less than half of its nodes, and will
+ * not get more, it is returned: moving these frees it. Else NULL. */
 struct stream_pack *stream_heap_free(struct stream_heap *h, uint64_t ref, size_t n);
 
 /* Whether a node lies in a pack. */
@@ -73,9 +72,9 @@ bool stream_pack_has(const struct stream_pack *pack, uint64_t ref);
 /* Puts a node of n bytes from its pack into a block; returns the reference. */
 uint64_t stream_heap_move(struct stream_heap *h, uint64_t ref, size_t n);
 
-/* A node's bytes for an edit, with no room beyond them if it is in a pack; and the reference
- * afterwards. *n_old is the size at first. If an edit found no room: stream_heap_move, and again.
- */
+/* A node's bytes for an edit, with no room beyond them if it is in a pack: if an edit finds none,
+ * the node is to be moved, and opened again. Closing it tells the reference, which may be another;
+ * n_old is the size before. */
 struct lp_buf stream_heap_open(uint64_t ref, size_t n);
 uint64_t stream_heap_close(struct stream_heap *h, uint64_t ref, size_t n_old, struct lp_buf b);
 

@@ -44,13 +44,8 @@ static struct slice iid_key(const void *item) {
     return slice_of(i->bytes, i->n);
 }
 
-static int64_t no_expiry(const void *item) {
-    (void)item;
-    return -1;
-}
-
-static const struct table_ops producer_ops = {producer_key, no_expiry};
-static const struct table_ops iid_ops = {iid_key, no_expiry};
+static const struct table_ops producer_ops = {.key = producer_key};
+static const struct table_ops iid_ops = {.key = iid_key};
 
 /* ---- one by one ---------------------------------------------------------------------- */
 
@@ -61,7 +56,7 @@ static struct producer *producer_find(const struct stream_idmp *m, struct slice 
 
 static struct producer *producer_new(struct stream_idmp *m, struct slice name) {
     struct producer *p = mem_alloc(sizeof *p + name.n);
-    table_init(&p->iids, &iid_ops, NULL, NULL);
+    table_init(&p->iids, &iid_ops, NULL);
     list_init(&p->in_turn);
     p->n = name.n;
     memcpy(p->name, name.p, name.n);
@@ -131,7 +126,7 @@ static void forget_all(struct stream_idmp *m) {
 static struct stream_idmp *idmp_new(struct stream_idmp_limits limits) {
     struct stream_idmp *m = mem_calloc(sizeof *m);
     m->limits = limits;
-    table_init(&m->producers, &producer_ops, NULL, NULL);
+    table_init(&m->producers, &producer_ops, NULL);
     list_init(&m->in_turn);
     return m;
 }

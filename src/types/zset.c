@@ -12,11 +12,7 @@
 /* ---- blobs ---- */
 
 static struct slice key_of_item(const void *item) { return zset_blob_member(item); }
-static int64_t no_expiry(const void *item) {
-    (void)item;
-    return -1;
-}
-static const struct table_ops member_ops = {key_of_item, no_expiry};
+static const struct table_ops member_ops = {.key = key_of_item};
 static const struct rank_ops order_ops = {key_of_item};
 
 static size_t blob_bytes(size_t member_bytes) {
@@ -48,7 +44,7 @@ static void blob_free(struct zset_value *z, void *blob) {
 
 struct zset_value *zset_value_new(void) {
     struct zset_value *z = mem_alloc(sizeof *z);
-    table_init(&z->members, &member_ops, NULL, NULL);
+    table_init(&z->members, &member_ops, NULL);
     rank_tree_init(&z->order);
     member_heap_init(&z->heap);
     return z;

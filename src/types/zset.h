@@ -12,7 +12,7 @@
  * Z2  Every blob is in the table and, with the score that it holds, in the tree; only between
  *     zset_value_gather and zset_value_sort the tree is empty.
  * Z3  In a listpack a whole score of at most 52 bits is an integer, any other the shortest text
- *     that reads back as it: Redis' bytes.
+ *     that reads back as it: Redis' bytes, where Redis finds the shortest.
  * Z4  Reads change nothing: any thread may work on a view that nobody writes.
  * Changing either form, and passing from one to the other: zset_edit.h.
  * Threads: as the owner says. Specification: Redis 7.2.

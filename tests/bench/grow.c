@@ -152,6 +152,11 @@ int mode_grow(const struct options *o) {
     return status;
 }
 
+/* What is to expire: keys, or what the command line says, which leaves no key behind. */
+static const char *expiring_words(const struct options *o) {
+    return strcmp(o->workload.name, "command") == 0 ? o->workload.words : "SET key:%k %v PXAT %t";
+}
+
 /* Watches until DBSIZE says 0 or the limit has passed, and keeps the time at which it did. */
 static uint64_t watch_expiry(struct watch *w, struct probe *size, int64_t limit_ms,
                              int64_t *gone_ms) {
@@ -183,7 +188,7 @@ int mode_expire(const struct options *o) {
     from.time_ms = wall_ms() + lead_ms;
     int64_t last_ms = from.time_ms + o->spread_ms - 1;
     watch_init(&w, &o->at);
-    double seconds = fill_watched(o, &w, "SET key:%k %v PXAT %t", &from, &tally);
+    double seconds = fill_watched(o, &w, expiring_words(o), &from, &tally);
     if (wall_ms() >= from.time_ms) {
         die("the fill took %.1f s: give a longer --lead", seconds);
     }

@@ -36,6 +36,8 @@ static const struct workload workloads[] = {
      .gives_value = true},
     {.name = "del", .words = "SET del:%k %v;DEL del:%s", .heads = "+:"},
     {.name = "expire", .words = "EXPIRE key:%k 100000", .heads = ":", .fill = "set"},
+    {.name = "hset", .words = "HSET hash:%k field %v", .heads = ":", .fill = "hset"},
+    {.name = "hget", .words = "HGET hash:%k field", .heads = "$_", .fill = "hset"},
 };
 
 const struct workload *workload_find(const char *name) {

@@ -1,5 +1,5 @@
-/* blocking_test.c - clients that wait for lists: who is served when, and how waiting ends.
- * The cases were compared with redis-server's replies.
+/* blocking_test.c - clients that wait for lists and sorted sets: who is served when, and how
+ * waiting ends. The cases were compared with redis-server's replies.
  */
 #include <stdio.h>
 #include <string.h>
@@ -90,6 +90,10 @@ static void keys_may_come_by_any_way(void) {
     expect_int(c, 1, "RPUSH o 1");
     expect_int(c, 1, "COPY o k");
     expect_raw(a, "", got);
+    expect_raw(a, "BLPOP k 0\r\n", "");
+    await(1);
+    expect_int(c, 1, "SORT o STORE k");
+    expect_raw(a, "", got);
     expect_raw(a, "SELECT 2\r\nBLPOP k 0\r\n", "+OK\r\n");
     await(1);
     expect_int(c, 1, "RPUSH k 1");
@@ -102,6 +106,167 @@ static void keys_may_come_by_any_way(void) {
     expect_raw(a, "", got);
     expect_int(c, 0, "EXISTS k");
     close(a);
+}
+
+/* Redis 8.10's BLMOVEM: growth of a list wakes who waits for so many elements. */
+static void several_elements_at_once(void) {
+    static const struct {
+        const char *grow, *got;
+    } ways[] = {
+        {"RPUSH s 3", "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"},
+        {"LINSERT s BEFORE 1 0", "*3\r\n$1\r\n0\r\n$1\r\n1\r\n$1\r\n2\r\n"},
+        {"LMOVE f s LEFT RIGHT", "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n9\r\n"},
+        {"SORT f STORE s", "*3\r\n$1\r\n7\r\n$1\r\n8\r\n$1\r\n9\r\n"},
+        {"RENAME f s", "*3\r\n$1\r\n9\r\n$1\r\n8\r\n$1\r\n7\r\n"},
+    };
+    fresh();
+    int a = client_open_raw(server), b = client_open_raw(server);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        expect_int(c, 3, "RPUSH f 9 8 7");
+        expect_raw(a, "BLMOVEM s d LEFT RIGHT 0 EXACTLY 3 BULK\r\n", "");
+        await(1);
+        expect_int(c, 2, "RPUSH s 1 2");
+        await(1);
+        expect_int(c, 0, "EXISTS d");
+        freeReplyObject(cmd(c, ways[i].grow));
+        expect_raw(a, "", ways[i].got);
+        expect_int(c, 0, "EXISTS s");
+        expect_int(c, 3, "LLEN d");
+        freeReplyObject(cmd(c, "DEL d f"));
+    }
+    /* Who needs less does not wait for who needs more, and takes what there is. */
+    expect_raw(a, "BLMOVEM s d LEFT LEFT 0 EXACTLY 4 OBO\r\n", "");
+    await(1);
+    expect_raw(b, "BLMOVEM s d RIGHT RIGHT 0 COUNT 5 OBO\r\n", "");
+    await(2);
+    expect_int(c, 2, "RPUSH s 1 2");
+    expect_raw(b, "", "*2\r\n$1\r\n2\r\n$1\r\n1\r\n");
+    expect_raw(b, "BLMOVEM s d LEFT LEFT 0.001 EXACTLY 2 BULK\r\nBLMOVEM s d LEFT LEFT 0.001\r\n",
+               "*-1\r\n*-1\r\n");
+    expect_raw(b, "BLMOVEM d e LEFT LEFT 0\r\n", "*1\r\n$1\r\n2\r\n");
+    expect_raw(b, "BLMOVEM d e LEFT LEFT x\r\n", "-ERR timeout is not a float or out of range\r\n");
+    expect_raw(b, "BLMOVEM d e LEFT LEFT 0 COUNT 1\r\n", "-ERR syntax error\r\n");
+    expect_raw(b, "BLMOVEM d e LEFT LEFT 0 COUNT 0 OBO\r\n",
+               "-ERR count should be greater than 0\r\n");
+    expect_int(c, 4, "RPUSH s 1 2 3 4");
+    expect_raw(a, "", "*4\r\n$1\r\n4\r\n$1\r\n3\r\n$1\r\n2\r\n$1\r\n1\r\n");
+    close(a);
+    close(b);
+}
+
+static void sorted_sets_in_turn(void) {
+    fresh();
+    int a = waiter("BZPOPMIN k 0\r\n", 1), b = waiter("BZPOPMAX j k 0\r\nPING\r\n", 2);
+    int d = waiter("BZMPOP 0 2 j k MIN COUNT 2\r\n", 3);
+    expect_int(c, 5, "ZADD k 1 a 2 b 3 c 4 d 5.5 e");
+    expect_raw(a, "", "*3\r\n$1\r\nk\r\n$1\r\na\r\n$1\r\n1\r\n");
+    expect_raw(b, "", "*3\r\n$1\r\nk\r\n$1\r\ne\r\n$3\r\n5.5\r\n+PONG\r\n");
+    expect_raw(d, "",
+               "*2\r\n$1\r\nk\r\n*2\r\n*2\r\n$1\r\nb\r\n$1\r\n2\r\n*2\r\n$1\r\nc\r\n$1\r\n3\r\n");
+    expect_text(c, "[\"d\"]", "ZRANGE k 0 -1");
+    /* There is something already: the first of the keys that has any. */
+    expect_int(c, 1, "ZADD j inf x");
+    expect_raw(a, "BZPOPMAX n k j 0\r\n", "*3\r\n$1\r\nk\r\n$1\r\nd\r\n$1\r\n4\r\n");
+    expect_raw(a, "BZMPOP 0 1 j MAX COUNT 9\r\n",
+               "*2\r\n$1\r\nj\r\n*1\r\n*2\r\n$1\r\nx\r\n$3\r\ninf\r\n");
+    expect_int(c, 0, "EXISTS j k");
+    close(a);
+    close(b);
+    close(d);
+}
+
+/* A connection that speaks RESP3. */
+static int open_resp3(void) {
+    int fd = client_open_raw(server);
+    expect_raw(fd, "CLIENT REPLY SKIP\r\nHELLO 3\r\n", "");
+    return fd;
+}
+
+static void sorted_sets_in_resp3(void) {
+    fresh();
+    int a = open_resp3(), b = open_resp3();
+    expect_raw(a, "BZPOPMIN k 0\r\n", "");
+    await(1);
+    expect_raw(b, "BZMPOP 0 1 k MAX COUNT 2\r\n", "");
+    await(2);
+    expect_int(c, 3, "ZADD k 1.5 a -inf b 3 c");
+    expect_raw(a, "", "*3\r\n$1\r\nk\r\n$1\r\nb\r\n,-inf\r\n");
+    expect_raw(b, "", "*2\r\n$1\r\nk\r\n*2\r\n*2\r\n$1\r\nc\r\n,3\r\n*2\r\n$1\r\na\r\n,1.5\r\n");
+    expect_raw(a, "BZPOPMAX k 0.001\r\nBZMPOP 0.001 1 k MIN\r\n", "_\r\n_\r\n");
+    close(a);
+    close(b);
+}
+
+/* Every command that can make a sorted set of a key wakes those who wait for one there. */
+static void sorted_sets_may_come_by_any_way(void) {
+    static const char *const ways[] = {
+        "ZADD k 1 m",
+        "ZINCRBY k 1 m",
+        "ZADD k INCR 1 m",
+        "RENAME z k",
+        "COPY z k",
+        "ZUNIONSTORE k 1 z",
+        "ZINTERSTORE k 2 z z WEIGHTS 1 0",
+        "ZDIFFSTORE k 2 z nosuch",
+        "ZRANGESTORE k z 0 -1",
+        "GEOADD k -180 -85.05112878 m",
+        "GEOSEARCHSTORE k z FROMMEMBER m BYRADIUS 1 km",
+        "GEORADIUSBYMEMBER z m 1 km STORE k",
+        "GEORADIUS z -180 -85 9 km STORE k",
+    };
+    fresh();
+    int a = client_open_raw(server);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        freeReplyObject(cmd(c, "ZADD z 1 m"));
+        expect_raw(a, "BZPOPMIN x k 0\r\n", "");
+        await(1);
+        freeReplyObject(cmd(c, ways[i]));
+        expect_raw(a, "", "*3\r\n$1\r\nk\r\n$1\r\nm\r\n$1\r\n");
+        expect_raw(a, "", strncmp(ways[i], "GEOADD", 6) ? "1\r\n" : "0\r\n");
+        await(0);
+        expect_int(c, 0, "EXISTS k");
+    }
+    redisReply *dump = cmd(c, "DUMP z");
+    expect_raw(a, "BZMPOP 0 1 k MIN\r\n", "");
+    await(1);
+    expect_ok(c, "RESTORE k 0 %b", dump->str, (size_t)dump->len);
+    freeReplyObject(dump);
+    static const char got[] = "*2\r\n$1\r\nk\r\n*1\r\n*2\r\n$1\r\nm\r\n$1\r\n1\r\n";
+    expect_raw(a, "", got);
+    expect_raw(a, "SELECT 2\r\nBZMPOP 0 1 k MIN\r\n", "+OK\r\n");
+    await(1);
+    expect_ok(c, "RENAME z k");
+    expect_int(c, 1, "MOVE k 2");
+    expect_raw(a, "", got);
+    expect_raw(a, "BZMPOP 0 1 k MIN\r\n", "");
+    await(1);
+    expect_int(c, 1, "ZADD k 1 m");
+    expect_ok(c, "SWAPDB 0 2");
+    expect_raw(a, "", got);
+    close(a);
+}
+
+/* A key of another type wakes nobody, and is an error for who comes later. */
+static void types_do_not_mix(void) {
+    fresh();
+    int a = waiter("BZPOPMIN k 0\r\n", 1), b = waiter("BLPOP k 0\r\n", 2);
+    expect_int(c, 1, "SADD k 1");
+    expect_int(c, 1, "DEL k");
+    expect_int(c, 1, "RPUSH k 1");
+    expect_raw(b, "", "*2\r\n$1\r\nk\r\n$1\r\n1\r\n");
+    expect_int(c, 1, "RPUSH k 1");
+    await(1);
+    int d = client_open_raw(server);
+    expect_raw(d, "BZPOPMAX n k 0\r\n",
+               "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+    expect_raw(d, "BZMPOP 0 2 n k MIN\r\n",
+               "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+    expect_int(c, 1, "DEL k");
+    expect_int(c, 1, "ZADD k 7 m");
+    expect_raw(a, "", "*3\r\n$1\r\nk\r\n$1\r\nm\r\n$1\r\n7\r\n");
+    close(a);
+    close(b);
+    close(d);
 }
 
 static void waiting_ends(void) {
@@ -150,6 +315,11 @@ int main(void) {
         {"first_come_first_served", first_come_first_served},
         {"elements_are_passed_on", elements_are_passed_on},
         {"keys_may_come_by_any_way", keys_may_come_by_any_way},
+        {"several_elements_at_once", several_elements_at_once},
+        {"sorted_sets_in_turn", sorted_sets_in_turn},
+        {"sorted_sets_in_resp3", sorted_sets_in_resp3},
+        {"sorted_sets_may_come_by_any_way", sorted_sets_may_come_by_any_way},
+        {"types_do_not_mix", types_do_not_mix},
         {"waiting_ends", waiting_ends},
         {"peers_may_leave", peers_may_leave},
         {NULL, NULL},

@@ -187,6 +187,104 @@ static void resp3_has_pairs(void) {
     close(fd);
 }
 
+/* HIMPORT of Redis 8.10: names once, values often. */
+static void fields_named_before(void) {
+    static const char wrong[] = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    static const char none[] = "ERR no such fieldset";
+    static const char count[] = "ERR value count does not match fieldset field count";
+    freeReplyObject(cmd(c, "FLUSHALL"));
+    expect_ok(c, "HIMPORT PREPARE u name id email");
+    expect_ok(c, "HIMPORT SET h u alice 7 a@b");
+    /* Shorter names stand first. */
+    expect_text(c, "[\"id\", \"7\", \"name\", \"alice\", \"email\", \"a@b\"]", "HGETALL h");
+    expect_str(c, "listpack", "OBJECT ENCODING h");
+    expect_int(c, 1, "HSET h more x");
+    expect_int(c, 1, "EXPIRE h 1000");
+    expect_ok(c, "HIMPORT SET h u bob 8 c@d");
+    expect_text(c, "[\"id\", \"8\", \"name\", \"bob\", \"email\", \"c@d\"]", "HGETALL h");
+    expect_int(c, -1, "TTL h");
+    expect_err(c, count, "HIMPORT SET h u bob 8");
+    expect_err(c, count, "HIMPORT SET h u bob 8 c@d e");
+    expect_err(c, none, "HIMPORT SET h v bob");
+    expect_ok(c, "SET s 1");
+    expect_err(c, wrong, "HIMPORT SET s v bob");
+    /* What fails leaves the former fields under the name. */
+    expect_err(c, "ERR duplicate field name in fieldset", "HIMPORT PREPARE u a b a");
+    expect_ok(c, "HIMPORT SET h u eve 9 e@f");
+    expect_ok(c, "HIMPORT PREPARE u %b b", "", (size_t)0);
+    expect_ok(c, "HIMPORT SET h u 1 2");
+    expect_text(c, "[\"\", \"1\", \"b\", \"2\"]", "HGETALL h");
+    expect_ok(c, "HIMPORT PREPARE %b x", "", (size_t)0);
+    expect_ok(c, "HIMPORT SET h %b y", "", (size_t)0);
+    expect_text(c, "[\"x\", \"y\"]", "HGETALL h");
+    expect_int(c, 1, "HIMPORT DISCARD u");
+    expect_int(c, 0, "HIMPORT DISCARD u");
+    expect_err(c, none, "HIMPORT SET h u 1 2");
+    expect_ok(c, "HIMPORT PREPARE u a");
+    expect_int(c, 2, "HIMPORT DISCARDALL");
+    expect_int(c, 0, "HIMPORT DISCARDALL");
+    expect_err(c, "ERR wrong number of arguments for 'himport|prepare' command",
+               "HIMPORT PREPARE u");
+    expect_err(c, "ERR wrong number of arguments for 'himport|set' command", "HIMPORT SET h u");
+    expect_err(c, "ERR unknown subcommand 'x'. Try HIMPORT HELP.", "HIMPORT x");
+    expect_text(c, "[\"h\"]", "COMMAND GETKEYS HIMPORT SET h u 1");
+}
+
+static long long own_memory(redisContext *of) {
+    redisReply *r = cmd(of, "CLIENT INFO");
+    const char *at = strstr(r->str, " tot-mem=");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    long long n = atoll(at + 9);
+    freeReplyObject(r);
+    return n;
+}
+
+static void fieldsets_belong_to_a_connection(void) {
+    redisContext *other = client_open(server);
+    expect_ok(other, "HIMPORT PREPARE u a");
+    expect_err(c, "ERR no such fieldset", "HIMPORT SET h u 1");
+    expect_ok(other, "SELECT 3");
+    expect_ok(other, "HIMPORT SET h u 1");
+    expect_status(other, "RESET", "RESET");
+    expect_err(other, "ERR no such fieldset", "HIMPORT SET h u 1");
+    long long before = own_memory(other);
+    for (int i = 0; i < 100; i++) expect_ok(other, "HIMPORT PREPARE u%d %01000d", i, i);
+    CU_ASSERT(own_memory(other) > before + 100000);
+    expect_int(other, 100, "HIMPORT DISCARDALL");
+    CU_ASSERT(own_memory(other) < before + 50000);
+    expect_ok(other, "HIMPORT PREPARE left behind");
+    redisFree(other);
+}
+
+/* More fields than a listpack takes, and values longer than it takes. */
+static void large_imports(void) {
+    static const char *argv[2 + 2 + FIELDS_MAX];
+    static char texts[FIELDS_MAX][16];
+    int n = 600;
+    argv[0] = "HIMPORT";
+    argv[1] = "PREPARE";
+    argv[2] = "u";
+    for (int i = 0; i < n; i++) {
+        snprintf(texts[i], sizeof texts[i], "f%d", i);
+        argv[3 + i] = texts[i];
+    }
+    freeReplyObject(redisCommandArgv(c, 3 + n, argv, NULL));
+    argv[1] = "SET";
+    argv[2] = "big";
+    argv[3] = "u";
+    for (int i = 0; i < n; i++) argv[4 + i] = texts[i];
+    freeReplyObject(redisCommandArgv(c, 4 + n, argv, NULL));
+    expect_str(c, "hashtable", "OBJECT ENCODING big");
+    expect_int(c, n, "HLEN big");
+    expect_str(c, "f77", "HGET big f77");
+    expect_ok(c, "HIMPORT PREPARE u a");
+    expect_ok(c, "HIMPORT SET big u %0100d", 5);
+    expect_str(c, "hashtable", "OBJECT ENCODING big");
+    expect_int(c, 1, "HLEN big");
+    expect_ok(c, "HIMPORT SET big u short");
+    expect_str(c, "listpack", "OBJECT ENCODING big");
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"picked_fields_are_distinct", picked_fields_are_distinct},
@@ -196,6 +294,9 @@ int main(void) {
         {"getdel", getdel},
         {"encodings_change_at_the_limits", encodings_change_at_the_limits},
         {"resp3_has_pairs", resp3_has_pairs},
+        {"fields_named_before", fields_named_before},
+        {"fieldsets_belong_to_a_connection", fieldsets_belong_to_a_connection},
+        {"large_imports", large_imports},
         {NULL, NULL},
     };
     server = server_start(NULL);

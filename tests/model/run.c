@@ -140,7 +140,11 @@ static bool same_by_mode(const struct run *r, const struct step *s, struct span 
 }
 
 /* Scores have the shortest digits since 7.2, and 17 of them before. */
-static bool has_scores(const struct step *s) { return s->argv[0].n && (*s->argv[0].p | 32) == 'z'; }
+static bool has_scores(const struct step *s) {
+    struct span name = s->argv[0];
+    bool waits = name.n && (*name.p | 32) == 'b';
+    return name.n > waits && (name.p[waits] | 32) == 'z';
+}
 
 static bool judge(struct run *r, const struct step *s, size_t at, struct span a, struct span b,
                   struct failure *f) {

@@ -137,7 +137,7 @@ static void doubles_have_redis_forms(void) {
         {1e17, "100000000000000000"},
         {1e19, "1e+19"},
         {1e20, "1e+20"},
-        {1e23, "99999999999999990000000"}, /* Grisu2 finds 17 digits where one would do */
+        {1e23, "1e+23"}, /* half-way between two doubles: Redis has 99999999999999990000000 */
         {1.5e300, "1.5e+300"},
         {0.1, "0.1"},
         {0.30000000000000004, "0.30000000000000004"},
@@ -264,6 +264,44 @@ static void doubles_parsed(void) {
     CU_ASSERT_FALSE(num_parse_double(slice_of(long_text, NUM_FLOAT_BYTES_MAX), &v));
 }
 
+/* A number that SORT takes, or not. */
+static void doubles_of_c_strings(void) {
+    static const struct {
+        struct slice text;
+        double v;
+    } taken[] = {
+        {{"", 0}, 0},
+        {{NULL, 0}, 0},
+        {{"\0abc", 4}, 0},
+        {{"12\0abc", 6}, 12},
+        {{" \t\n7", 4}, 7},
+        {{"0x10", 4}, 16},
+        {{"-inf", 4}, -INFINITY},
+        {{"infinity", 8}, INFINITY},
+        {{"1e2", 3}, 100},
+        {{"+5", 2}, 5},
+        {{"007", 3}, 7},
+        {{"-.5", 3}, -.5},
+        {{"0x1p-1074", 9}, 0x1p-1074},
+    };
+    static const char *const refused[] = {" ",   "5 ",    "nan",    "-nan", "1e400", "-1e400",
+                                          "abc", "1_000", "1e-400", "0x",   "1e",    "1e-310"};
+    double v;
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        CU_ASSERT(num_parse_double_c(taken[i].text, &v));
+        CU_ASSERT_EQUAL(v, taken[i].v);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        CU_ASSERT_FALSE(num_parse_double_c(slice_cstr(refused[i]), &v));
+    }
+    static char text[3 * NUM_FLOAT_BYTES_MAX];
+    memset(text, '0', sizeof text);
+    text[sizeof text - 1] = '7';
+    CU_ASSERT(num_parse_double_c(slice_of(text, sizeof text), &v) && v == 7);
+    text[sizeof text - 1] = 'x';
+    CU_ASSERT_FALSE(num_parse_double_c(slice_of(text, sizeof text), &v));
+}
+
 static void long_doubles(void) {
     static const struct {
         const char *in, *out;
@@ -341,6 +379,7 @@ int main(void) {
         {"doubles_have_redis_forms", doubles_have_redis_forms},
         {"doubles_read_back", doubles_read_back},
         {"doubles_parsed", doubles_parsed},
+        {"doubles_of_c_strings", doubles_of_c_strings},
         {"long_doubles", long_doubles},
         {"sizes_and_percentages", sizes_and_percentages},
         {NULL, NULL},

@@ -13,6 +13,7 @@
 
 struct item {
     int64_t expire_ms;
+    bool stays;
     int id;
     int n;
     char key[32];
@@ -22,8 +23,12 @@ static struct slice key_of(const void *p) {
     const struct item *it = p;
     return slice_of(it->key, (size_t)it->n);
 }
-static int64_t expire_of(const void *p) { return ((const struct item *)p)->expire_ms; }
-static const struct table_ops ops = {key_of, expire_of};
+static int64_t due_of(const void *p, bool *ends) {
+    const struct item *it = p;
+    *ends = !it->stays;
+    return it->expire_ms;
+}
+static const struct table_ops ops = {key_of, due_of};
 
 static struct wheel wheel;
 static struct table table;
@@ -31,17 +36,20 @@ static struct item *items[KEYS]; /* NULL: absent */
 static int seen[KEYS];
 static struct random rnd;
 
-static void begin(uint64_t seed) {
+static void begin_with(uint64_t seed, struct wheel *w) {
     hash_init(seed);
     random_seed(&rnd, seed);
     wheel_init(&wheel, 1000);
-    table_init(&table, &ops, &wheel, NULL);
+    table_init(&table, &ops, w);
     memset(items, 0, sizeof items);
 }
+
+static void begin(uint64_t seed) { begin_with(seed, &wheel); }
 
 static struct item *item_new(int id, int64_t expire_ms) {
     struct item *it = mem_alloc(sizeof *it);
     it->expire_ms = expire_ms;
+    it->stays = false;
     it->id = id;
     it->n = snprintf(it->key, sizeof it->key, "k:%d", id);
     return it;
@@ -74,7 +82,6 @@ static void end(void) {
         if (items[i]) toggle(i, -1);
     }
     CU_ASSERT_EQUAL(table.count, 0);
-    CU_ASSERT_EQUAL(wheel_next(&wheel) == INT64_MAX || wheel_next(&wheel) >= 0, 1);
     table_fini(&table);
 }
 
@@ -136,7 +143,7 @@ static void scan_sees_once(void) {
 static int64_t now_ms;
 static size_t gone_count;
 
-static void gone(void *ctx, struct table *t, void *item) {
+static void *gone(void *ctx, struct table *t, void *item) {
     (void)ctx;
     CU_ASSERT_PTR_EQUAL(t, &table);
     struct item *it = item;
@@ -144,10 +151,22 @@ static void gone(void *ctx, struct table *t, void *item) {
     items[it->id] = NULL;
     gone_count++;
     mem_free(it);
+    return NULL;
 }
 
-static void items_leave_at_their_time(void) {
-    begin(9);
+static void all_of_the_past_have_left(void) {
+    int64_t first_ms = INT64_MAX;
+    for (int i = 0; i < KEYS; i++) {
+        if (!items[i] || items[i]->expire_ms < 0) continue;
+        if (items[i]->expire_ms < now_ms - WHEEL_TICK_MS) CU_FAIL("still there after its time");
+        if (items[i]->expire_ms < first_ms) first_ms = items[i]->expire_ms;
+    }
+    CU_ASSERT_TRUE(first_ms == INT64_MAX || table_next_ms(&table) <= first_ms + TABLE_LATE_MS);
+}
+
+/* With a wheel of the keyspace's kind, and one that the table makes. */
+static void items_leave_at_their_time(struct wheel *w) {
+    begin_with(9, w);
     now_ms = 1000;
     for (int i = 0; i < KEYS; i++) {
         int64_t far = i % 5 == 0 ? 400000000 : 60000; /* days, or a minute */
@@ -155,22 +174,44 @@ static void items_leave_at_their_time(void) {
     }
     for (int step = 0; step < 400; step++) {
         now_ms += step < 300 ? (int64_t)random_next_below(&rnd, 500) : 4000000;
-        struct wheel_node *node;
-        while ((node = wheel_due(&wheel, now_ms))) table_expire(node, now_ms, gone, NULL);
-        if (step % 20) continue;
-        for (int i = 0; i < KEYS; i++) {
-            if (items[i] && items[i]->expire_ms >= 0 &&
-                items[i]->expire_ms < now_ms - WHEEL_TICK_MS) {
-                CU_FAIL("still there after its time");
-            }
-        }
+        while (table_expire(&table, now_ms, gone, NULL)) continue;
+        CU_ASSERT_TRUE(table_next_ms(&table) > now_ms);
+        if (step % 20 == 0) all_of_the_past_have_left();
     }
     CU_ASSERT_EQUAL(table.count, (KEYS + 2) / 3);
     end();
 }
 
+static void items_leave_by_a_wheel(void) { items_leave_at_their_time(&wheel); }
+static void items_leave_by_an_own_wheel(void) { items_leave_at_their_time(NULL); }
+
+/* Of one segment's items none is late, and no wheel is made for them. */
+static void small_tables_need_no_wheel(void) {
+    begin_with(13, NULL);
+    gone_count = 0;
+    now_ms = 5000;
+    CU_ASSERT_EQUAL(table_next_ms(&table), INT64_MAX);
+    for (int i = 0; i < 300; i++) toggle(i, i < 200 ? now_ms + 10 * i : -1);
+    CU_ASSERT_EQUAL(table_next_ms(&table), now_ms + 1);
+    for (size_t i = 0; i < 200; i++) {
+        now_ms = 5000 + 10 * (int64_t)i;
+        while (table_expire(&table, now_ms, gone, NULL)) continue;
+        CU_ASSERT_EQUAL(gone_count, i);
+        CU_ASSERT_TRUE(table_next_ms(&table) > now_ms++);
+        while (table_expire(&table, now_ms, gone, NULL)) continue;
+        CU_ASSERT_EQUAL(gone_count, i + 1);
+    }
+    CU_ASSERT_PTR_NULL(table.wheel);
+    now_ms = 9000;
+    while (table_expire(&table, now_ms, gone, NULL)) continue;
+    CU_ASSERT_EQUAL(table_next_ms(&table), INT64_MAX);
+    CU_ASSERT_EQUAL(table.count, 100);
+    end();
+}
+
 static void replacing_moves_the_time(void) {
     begin(10);
+    gone_count = 0;
     uint64_t hash;
     struct table_place place;
     toggle(1, 5000);
@@ -178,18 +219,84 @@ static void replacing_moves_the_time(void) {
     it->expire_ms = 3000;
     table_replace(&table, hash, place, it);
     now_ms = 3000;
-    CU_ASSERT_PTR_NULL(wheel_due(&wheel, 3000));
+    CU_ASSERT_FALSE(table_expire(&table, now_ms, gone, NULL));
     now_ms = 3100;
-    struct wheel_node *node = wheel_due(&wheel, now_ms);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(node);
-    CU_ASSERT_EQUAL(table_expire(node, now_ms, gone, NULL), 1);
+    CU_ASSERT_TRUE(table_expire(&table, now_ms, gone, NULL));
+    CU_ASSERT_EQUAL(gone_count, 1);
     toggle(2, 5000);
     it = find(2, &hash, &place);
     it->expire_ms = -1;
     table_replace(&table, hash, place, it);
-    while ((node = wheel_due(&wheel, 9000)))
-        CU_ASSERT_EQUAL(table_expire(node, 9000, gone, NULL), 0);
+    toggle(3, 5000);
+    items[3]->expire_ms = -1; /* found out when the time comes */
+    now_ms = 9000;
+    while (table_expire(&table, now_ms, gone, NULL)) continue;
+    CU_ASSERT_EQUAL(gone_count, 1);
     CU_ASSERT_PTR_NOT_NULL(find(2, &hash, &place));
+    CU_ASSERT_PTR_NOT_NULL(find(3, &hash, &place));
+    end();
+}
+
+/* Lets some items stay with a later time, puts others in the place of some, lets the rest leave. */
+static void *turn_into_another(void *ctx, struct table *t, void *item) {
+    struct item *it = item;
+    int *asked = ctx;
+    ++*asked;
+    if (it->expire_ms >= now_ms) CU_FAIL("asked before its time");
+    if (it->id % 3 == 0) return gone(NULL, t, item);
+    if (it->id % 3 == 1) {
+        it->expire_ms += 100000;
+        return it;
+    }
+    struct item *other = items[it->id] = item_new(it->id, -1);
+    mem_free(it);
+    return other;
+}
+
+static void items_may_stay(void) {
+    int asked = 0;
+    begin(14);
+    gone_count = 0;
+    now_ms = 1000;
+    for (int i = 0; i < 9000; i++) toggle(i, 2000 + i);
+    now_ms = 20000;
+    while (table_expire(&table, now_ms, turn_into_another, &asked)) continue;
+    CU_ASSERT_EQUAL(asked, 9000);
+    CU_ASSERT_EQUAL(gone_count, 3000);
+    CU_ASSERT_EQUAL(table.count, 6000);
+    now_ms = 500000; /* their new times have come too, three times over */
+    while (table_expire(&table, now_ms, turn_into_another, &asked)) continue;
+    CU_ASSERT_EQUAL(asked, 9000 + 4 * 3000);
+    now_ms = 600000;
+    while (table_expire(&table, now_ms, gone, NULL)) continue;
+    CU_ASSERT_EQUAL(table.count, 3000);
+    CU_ASSERT_EQUAL(table_next_ms(&table), INT64_MAX);
+    end();
+}
+
+/* One that stays is none of those that a volatile policy may pick. */
+static void staying_items_are_not_picked(void) {
+    begin(15);
+    for (int i = 0; i < 20000; i++) {
+        toggle(i, 5000);
+        if (i == 777) continue;
+        uint64_t hash;
+        struct table_place place;
+        struct item *it = find(i, &hash, &place);
+        it->stays = true;
+        table_replace(&table, hash, place, it);
+    }
+    for (int i = 0; i < 20; i++) {
+        struct item *it = table_random(&table, true, random_u64);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(it);
+        CU_ASSERT_EQUAL(it->id, 777);
+    }
+    toggle(777, -1);
+    CU_ASSERT_PTR_NULL(table_random(&table, true, random_u64));
+    gone_count = 0;
+    now_ms = 6000;
+    while (table_expire(&table, now_ms, gone, NULL)) continue;
+    CU_ASSERT_EQUAL(gone_count, 19999); /* their times were not lost in looking for one */
     end();
 }
 
@@ -230,8 +337,12 @@ int main(void) {
     static const struct suite_test tests[] = {
         {"behaves_as_an_array", behaves_as_an_array},
         {"scan_sees_once", scan_sees_once},
-        {"items_leave_at_their_time", items_leave_at_their_time},
+        {"items_leave_by_a_wheel", items_leave_by_a_wheel},
+        {"items_leave_by_an_own_wheel", items_leave_by_an_own_wheel},
+        {"small_tables_need_no_wheel", small_tables_need_no_wheel},
         {"replacing_moves_the_time", replacing_moves_the_time},
+        {"items_may_stay", items_may_stay},
+        {"staying_items_are_not_picked", staying_items_are_not_picked},
         {"random_is_even", random_is_even},
         {"memory_comes_back", memory_comes_back},
         {NULL, NULL},

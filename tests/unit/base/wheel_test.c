@@ -88,10 +88,33 @@ static void edges(void) {
     }
 }
 
+/* What is set when it is due already comes behind what waits; W3. */
+static void due_nodes_take_turns(void) {
+    memset(nodes, 0, sizeof nodes);
+    wheel_init(&wheel, 1000);
+    for (int i = 0; i < 4; i++) wheel_set(&wheel, &nodes[i], 500);
+    for (int turn = 0; turn < 12; turn++) {
+        struct wheel_node *node = wheel_due(&wheel, 1000);
+        CU_ASSERT_PTR_EQUAL(node, &nodes[turn % 4]);
+        wheel_set(&wheel, node, 900);
+    }
+    wheel_drop(&wheel, &nodes[3]); /* the last one */
+    wheel_set(&wheel, &nodes[4], 800);
+    wheel_drop(&wheel, &nodes[0]); /* the first one */
+    static const int left[] = {1, 2, 4};
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_PTR_EQUAL(wheel_due(&wheel, 1000), &nodes[left[i]]);
+    }
+    CU_ASSERT_PTR_NULL(wheel_due(&wheel, 1000));
+    wheel_set(&wheel, &nodes[5], 700);
+    CU_ASSERT_PTR_EQUAL(wheel_due(&wheel, 1000), &nodes[5]);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"random_deadlines", random_deadlines},
         {"edges", edges},
+        {"due_nodes_take_turns", due_nodes_take_turns},
         {NULL, NULL},
     };
     return suite_main("wheel", tests);

@@ -293,9 +293,9 @@ static void runs_again_in_time(void) {
     run(3, "age k 0 0");
     CU_ASSERT(blocked_next_ms(core->blocked) <= 1000100);
     at(1000099);
-    CU_ASSERT(!blocked_expire(core) && !blocked_is_due(core));
+    CU_ASSERT(!blocked_expire(core) && !core->after_due);
     at(1000105);
-    CU_ASSERT(!blocked_expire(core) && blocked_is_due(core));
+    CU_ASSERT(!blocked_expire(core) && core->after_due);
     blocked_serve(core);
     CU_ASSERT(waits(0) && told(1, ":1000105\r\n") && kicks[1] == 1 && waits(2) && waits(3));
     at(1000155);
@@ -316,11 +316,11 @@ static void hears_what_matters(void) {
     struct ctx c = {.core = core, .db = sessions[7].db};
     struct key k = key_of(slice_cstr("k"));
     ctx_changed_calmly(&c, k, FEED_GENERIC, "moved");
-    CU_ASSERT(!blocked_is_due(core) && waits(0));
+    CU_ASSERT(!core->after_due && waits(0));
     db_set_text(c.db, k, slice_cstr("v"), 1000010);
     at(1000020);
     while (keyspace_expire_step(core->ks, 1000000)) continue;
-    CU_ASSERT(blocked_is_due(core));
+    CU_ASSERT(core->after_due);
     blocked_serve(core);
     CU_ASSERT(told(0, ":0\r\n"));
     end();

@@ -68,6 +68,7 @@ static void write_forms(struct reply *r) {
     reply_bool(r, true);
     reply_bool(r, false);
     reply_double(r, 1.5);
+    reply_long_double(r, 0.1L);
     reply_verbatim(r, slice_of("txt", 3), "txt");
     reply_array(r, 0);
     reply_map(r, 1);
@@ -88,7 +89,7 @@ static void has_the_forms_of_resp2(void) {
     write_forms(&r);
     expect(&r, "+OK\r\n+PONG\r\n:0\r\n:-42\r\n:-9223372036854775808\r\n$4\r\na\r\nb\r\n$0\r\n\r\n"
                "$10\r\n0123456789\r\n$2\r\n-7\r\n$3\r\n5-x\r\n$-1\r\n*-1\r\n:1\r\n:0\r\n"
-               "$3\r\n1.5\r\n$3\r\ntxt\r\n*0\r\n*2\r\n*12\r\n*3\r\n*4\r\n*100\r\n"
+               "$3\r\n1.5\r\n$3\r\n0.1\r\n$3\r\ntxt\r\n*0\r\n*2\r\n*12\r\n*3\r\n*4\r\n*100\r\n"
                "$6\r\nbehind\r\n:1\r\n");
     reply_fini(&r);
 }
@@ -100,7 +101,7 @@ static void has_the_forms_of_resp3(void) {
     write_forms(&r);
     expect(&r, "+OK\r\n+PONG\r\n:0\r\n:-42\r\n:-9223372036854775808\r\n$4\r\na\r\nb\r\n$0\r\n\r\n"
                "$10\r\n0123456789\r\n$2\r\n-7\r\n$3\r\n5-x\r\n_\r\n_\r\n#t\r\n#f\r\n"
-               ",1.5\r\n=7\r\ntxt:txt\r\n*0\r\n%1\r\n~12\r\n>3\r\n%2\r\n~100\r\n"
+               ",1.5\r\n,0.1\r\n=7\r\ntxt:txt\r\n*0\r\n%1\r\n~12\r\n>3\r\n%2\r\n~100\r\n"
                "$6\r\nbehind\r\n:1\r\n");
     reply_fini(&r);
 }

@@ -1,0 +1,42 @@
+/* multi.c - see multi.h. Threads: the loop. */
+#include "core/multi.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "core/watch.h"
+
+void multi_begin(struct session *s) {
+    ASSERT(!s->multi);
+    s->multi = mem_calloc(sizeof *s->multi);
+    s->gates |= GATE_MULTI;
+}
+
+void multi_queue(struct session *s, const struct request *req) {
+    struct multi *m = s->multi;
+    if (m->count == m->room) {
+        m->room = m->room ? 2 * m->room : 4;
+        m->requests = mem_realloc(m->requests, m->room * sizeof *m->requests);
+    }
+    request_copy(&m->requests[m->count++], req, req->argv);
+    for (int i = 0; i < req->argc; i++) m->bytes += req->argv[i].n + sizeof(struct slice);
+    m->flags |= req->row->flags;
+}
+
+struct multi *multi_detach(struct session *s) {
+    struct multi *m = s->multi;
+    s->multi = NULL;
+    s->gates &= ~(uint32_t)GATE_MULTI;
+    return m;
+}
+
+void multi_free(struct multi *m) {
+    if (!m) return;
+    for (size_t i = 0; i < m->count; i++) request_free(&m->requests[i]);
+    mem_free(m->requests);
+    mem_free(m);
+}
+
+void multi_end(struct session *s) {
+    multi_free(multi_detach(s));
+    unwatch_all(s);
+}

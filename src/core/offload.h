@@ -1,0 +1,85 @@
+/* offload.h - commands that would take long are computed on a worker.
+ *
+ * The handler of such a command looks at its keys and arguments, and ends with offload(): what is
+ * to be computed, how to bring it into the database, and how much work that is. Little work is done
+ * at once. For much of it the session waits, as one that waits for a key does; its ticket joins the
+ * lanes of the command's keys (src/lane); when it is granted, the handler runs anew with
+ * arguments that stay, and what it hands over then is computed by a worker and committed on the
+ * loop. So the same code computes both.
+ *
+ * O1  From the second run of the handler to the commit nobody else changes a key of the command,
+ * nor the database number that it goes by; what the handler found stays where it is. O2  compute
+ * touches its state and its reply, and reads values; nothing else. O3  Between compute and commit
+ * others may have run, but not on these keys: the command counts as done in the instant of its
+ * commit. O4  Commands that change a key in a lane, and those that change all keys, wait their turn
+ * in exec (park), in the order of the lanes; readers do not. To use it: the row's key
+ * specifications say what is read (KEY_RO) and what is changed; the handler has written nothing,
+ * and replied nothing, before it calls offload. Threads: the loop, but for compute.
+ */
+#ifndef CORE_OFFLOAD_H
+#define CORE_OFFLOAD_H
+
+#include "core/exec.h"
+#include "lane/lane.h"
+
+struct offload {
+    uint64_t units; /* of work, in a unit of the command's own; 0: about nothing */
+    /* So many bytes, on the handler's stack; copied if they go to a worker, so that nothing may
+     * point into them before compute. What they hold is taken: drop lets it go in the end. */
+    void *state;
+    size_t state_bytes;
+    /* Any thread. May reply; r speaks the session's protocol. */
+    void (*compute)(void *state, struct reply *r);
+    /* The loop, behind compute; NULL: nothing is to be done. c->s may be NULL: the client has left,
+     * its command counts nevertheless. May reply, behind what compute replied. */
+    void (*commit)(struct ctx *c, void *state);
+    void (*drop)(void *state); /* any thread; NULL: holds nothing */
+};
+
+/* The last thing that a handler does. */
+void offload(struct ctx *c, const struct offload *o);
+
+/* Whether so much work would go to a worker: for a command that does little work in place. */
+bool offload_would(const struct ctx *c, uint64_t units);
+
+/* ---- for exec, the core and sessions ---- */
+
+struct offloads;
+
+/* wake makes the loop call offload_collect; NULL: everything is done at once. */
+struct offloads *offloads_new(void);
+void offloads_free(struct offloads *o);
+void offloads_set_wake(struct offloads *o, void (*wake)(void *ctx), void *ctx);
+
+/* Commits what workers have finished. */
+void offload_collect(struct core *core);
+
+/* Starts what has been granted: to be called after a command when core->after_due says so. */
+void offload_serve(struct core *core);
+
+enum lane_verdict { LANE_GO, LANE_WAIT, LANE_REFUSED /* an error was replied */ };
+
+/* Before a command that writes, while lanes are busy. After one that was told to go,
+ * offload_passed.
+ */
+enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req);
+void offload_passed(struct session *s);
+
+/* Whether a command that waits for a key may not go on now for the lanes' sake. */
+bool offload_stops(const struct core *core, const struct request *req);
+
+/* The session ends: it leaves its lanes; what a worker has begun for it goes on if it changes
+ * something. */
+void offload_leave(struct session *s);
+
+/* Ends the waiting of those whose CLIENT LANE-TIMEOUT is over. */
+void offload_expire(struct core *core);
+
+struct offload_counts {
+    size_t queued, running; /* now */
+    uint64_t done;
+};
+struct offload_counts offload_counts(const struct core *core);
+const struct lanes *offload_lanes(const struct core *core);
+
+#endif

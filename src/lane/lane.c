@@ -1,0 +1,282 @@
+/* lane.c - see lane.h.
+ *
+ * Lanes lie in a table of chains by hash; one is made by the first place in it and freed by the
+ * last. Threads: the loop.
+ */
+#include "lane/lane.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#define CHAINS_MIN 64      /* power of two */
+#define NAME_BYTES_MAX 128 /* of a key's name, for people */
+
+struct lane {
+    struct lane *next_in_chain;
+    struct list places;
+    uint32_t count[LANE_MODES], granted[LANE_MODES], waiting; /* places, by mode; not granted */
+    uint64_t hash;
+    size_t name_bytes;
+    char name[];
+};
+
+struct lane_place {
+    struct list_link in_lane;
+    struct lane *lane;
+    struct lane_ticket *ticket;
+    enum lane_mode mode;
+    bool granted;
+};
+
+struct lanes {
+    struct lane **chains;
+    size_t mask;
+    struct lane *all; /* the lane of all keys */
+    struct lane_counts counts;
+};
+
+static bool together(enum lane_mode a, enum lane_mode b) {
+    static const uint8_t with[] = {
+        [LANE_READS] = 1 << LANE_READS | 1 << LANE_SHARES | 1 << LANE_UPDATES,
+        [LANE_SHARES] = 1 << LANE_READS | 1 << LANE_SHARES,
+        [LANE_UPDATES] = 1 << LANE_READS,
+        [LANE_ALONE] = 0,
+    };
+    return with[a] >> b & 1;
+}
+
+const char *lane_mode_name(enum lane_mode mode) {
+    static const char *const names[] = {"read", "shared", "update", "exclusive"};
+    return names[mode];
+}
+
+/* ---- lanes -------------------------------------------------------------------------- */
+
+static struct lane **chain_of(const struct lanes *l, uint64_t hash) {
+    return &l->chains[hash & l->mask];
+}
+
+static struct lane *lane_find(const struct lanes *l, uint64_t hash) {
+    struct lane *lane = *chain_of(l, hash);
+    while (lane && lane->hash != hash) lane = lane->next_in_chain;
+    return lane;
+}
+
+static void set_chain_count(struct lanes *l, size_t count) {
+    struct lane **old = l->chains;
+    size_t old_count = old ? l->mask + 1 : 0;
+    l->chains = mem_calloc(count * sizeof *l->chains);
+    l->mask = count - 1;
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct lane *lane = old[i], *next; lane; lane = next) {
+            struct lane **chain = chain_of(l, lane->hash);
+            next = lane->next_in_chain;
+            lane->next_in_chain = *chain;
+            *chain = lane;
+        }
+    }
+    mem_free(old);
+}
+
+static struct lane *lane_new(uint64_t hash, struct slice name) {
+    size_t n = name.n < NAME_BYTES_MAX ? name.n : NAME_BYTES_MAX;
+    struct lane *lane = mem_calloc(sizeof *lane + n);
+    list_init(&lane->places);
+    lane->hash = hash;
+    lane->name_bytes = n;
+    if (n) memcpy(lane->name, name.p, n);
+    return lane;
+}
+
+static struct lane *lane_get(struct lanes *l, const struct lane_want *want) {
+    struct lane *lane = lane_find(l, want->hash);
+    if (lane) return lane;
+    if (l->counts.lanes > l->mask) set_chain_count(l, 2 * (l->mask + 1));
+    lane = lane_new(want->hash, want->name);
+    struct lane **chain = chain_of(l, want->hash);
+    lane->next_in_chain = *chain;
+    *chain = lane;
+    l->counts.lanes++;
+    return lane;
+}
+
+static void lane_put(struct lanes *l, struct lane *lane) {
+    if (lane == l->all || !list_empty(&lane->places)) return;
+    struct lane **at = chain_of(l, lane->hash);
+    while (*at != lane) at = &(*at)->next_in_chain;
+    *at = lane->next_in_chain;
+    mem_free(lane);
+    l->counts.lanes--;
+}
+
+struct lanes *lanes_new(void) {
+    struct lanes *l = mem_calloc(sizeof *l);
+    set_chain_count(l, CHAINS_MIN);
+    l->all = lane_new(0, slice_of(NULL, 0));
+    return l;
+}
+
+void lanes_free(struct lanes *l) {
+    ASSERT(!lanes_busy(l) && !l->counts.lanes);
+    mem_free(l->all);
+    mem_free(l->chains);
+    mem_free(l);
+}
+
+bool lanes_busy(const struct lanes *l) { return l->counts.tickets != 0; }
+
+/* ---- places ------------------------------------------------------------------------- */
+
+static struct lane_place *place_at(struct list_link *link) {
+    return LIST_MEMBER(link, struct lane_place, in_lane);
+}
+
+static bool goes_with(const uint32_t count[LANE_MODES], enum lane_mode mode) {
+    for (int other = 0; other < LANE_MODES; other++) {
+        if (count[other] && !together((enum lane_mode)other, mode)) return false;
+    }
+    return true;
+}
+
+static void place_grant(struct lane_place *p) {
+    p->granted = true;
+    p->lane->granted[p->mode]++;
+}
+
+static void ticket_is_whole(struct lanes *l, struct lane_ticket *t, int64_t now_ms) {
+    int64_t waited_ms = now_ms - t->joined_ms;
+    l->counts.waiting--;
+    l->counts.wait_ms += waited_ms;
+    if (waited_ms > l->counts.wait_ms_max) l->counts.wait_ms_max = waited_ms;
+    t->on_granted(t);
+}
+
+/* By L3, after places have gone. */
+static void grant_more(struct lanes *l, struct lane *lane, int64_t now_ms) {
+    uint32_t before[LANE_MODES] = {0};
+    for (struct list_link *link = list_first(&lane->places);
+         link && lane->waiting && !before[LANE_ALONE]; link = list_next(&lane->places, link)) {
+        struct lane_place *p = place_at(link);
+        bool go = !p->granted && goes_with(before, p->mode);
+        before[p->mode]++;
+        if (!go) continue;
+        place_grant(p);
+        lane->waiting--;
+        if (--p->ticket->missing == 0) ticket_is_whole(l, p->ticket, now_ms);
+    }
+}
+
+static void place_take(struct lane *lane, struct lane_ticket *t, enum lane_mode mode) {
+    struct lane_place *p = &t->places[t->place_count++];
+    *p = (struct lane_place){.lane = lane, .ticket = t, .mode = mode};
+    list_link_init(&p->in_lane);
+    list_push_back(&lane->places, &p->in_lane);
+    if (goes_with(lane->count, mode)) {
+        place_grant(p);
+    } else {
+        lane->waiting++;
+        t->missing++;
+    }
+    lane->count[mode]++;
+}
+
+static void place_leave(struct lane_place *p) {
+    list_unlink(&p->in_lane);
+    p->lane->count[p->mode]--;
+    if (p->granted) {
+        p->lane->granted[p->mode]--;
+    } else {
+        p->lane->waiting--;
+    }
+}
+
+/* By hash, the stronger mode first. */
+static int by_hash(const void *a, const void *b) {
+    const struct lane_want *x = a, *y = b;
+    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    return (int)y->mode - (int)x->mode;
+}
+
+bool lane_join(struct lanes *l, struct lane_ticket *t, struct lane_want *wants, int n,
+               bool all_keys, int64_t now_ms) {
+    ASSERT(!t->places);
+    t->places = mem_alloc(((size_t)n + 1) * sizeof *t->places);
+    t->place_count = t->missing = 0;
+    t->joined_ms = now_ms;
+    if (n > 1) qsort(wants, (size_t)n, sizeof *wants, by_hash);
+    place_take(l->all, t, all_keys ? LANE_ALONE : LANE_SHARES);
+    for (int i = 0; i < n; i++) {
+        if (i && wants[i].hash == wants[i - 1].hash) continue;
+        place_take(lane_get(l, &wants[i]), t, wants[i].mode);
+    }
+    l->counts.tickets++;
+    l->counts.joined++;
+    if (!t->missing) return true;
+    l->counts.waiting++;
+    l->counts.waited++;
+    return false;
+}
+
+void lane_leave(struct lanes *l, struct lane_ticket *t, int64_t now_ms) {
+    if (!t->places) return;
+    struct lane_place *places = t->places;
+    l->counts.tickets--;
+    if (t->missing) l->counts.waiting--;
+    t->places = NULL;
+    t->missing = 0;
+    for (int i = 0; i < t->place_count; i++) place_leave(&places[i]);
+    for (int i = 0; i < t->place_count; i++) {
+        grant_more(l, places[i].lane, now_ms);
+        lane_put(l, places[i].lane);
+    }
+    mem_free(places);
+}
+
+/* ---- questions ---------------------------------------------------------------------- */
+
+bool lane_stops(const struct lanes *l, uint64_t hash, enum lane_mode mode) {
+    const struct lane *lane = lane_find(l, hash);
+    return lane && !goes_with(mode == LANE_READS ? lane->granted : lane->count, mode);
+}
+
+bool lane_is_held(const struct lanes *l, uint64_t hash) { return lane_find(l, hash) != NULL; }
+
+size_t lane_depth(const struct lanes *l, const struct lane_want *wants, int n) {
+    size_t most = 0;
+    for (int i = 0; i < n; i++) {
+        const struct lane *lane = lane_find(l, wants[i].hash);
+        if (lane && lane->waiting > most) most = lane->waiting;
+    }
+    return most;
+}
+
+void lane_note_refused(struct lanes *l) { l->counts.refused++; }
+
+struct lane_counts lane_counts(const struct lanes *l) {
+    return l->counts;
+}
+
+static void each_place(const struct lane *lane,
+                       void (*visit)(void *ctx, struct slice key, const struct lane_ticket *t,
+                                     enum lane_mode mode, bool granted),
+                       void *ctx) {
+    for (struct list_link *link = list_first(&lane->places); link;
+         link = list_next(&lane->places, link)) {
+        const struct lane_place *p = place_at(link);
+        visit(ctx, slice_of(lane->name, lane->name_bytes), p->ticket, p->mode, p->granted);
+    }
+}
+
+void lane_each(const struct lanes *l,
+               void (*visit)(void *ctx, struct slice key, const struct lane_ticket *t,
+                             enum lane_mode mode, bool granted),
+               void *ctx) {
+    each_place(l->all, visit, ctx);
+    for (size_t i = 0; i <= l->mask; i++) {
+        for (const struct lane *lane = l->chains[i]; lane; lane = lane->next_in_chain) {
+            each_place(lane, visit, ctx);
+        }
+    }
+}

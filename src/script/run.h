@@ -1,0 +1,111 @@
+/* run.h - a script that runs, and what all of script/ shares. Private to this directory.
+ *
+ * A command's work with an interpreter is a body that runs on the fiber: it pushes, calls and
+ * replies. If Lua code takes longer than a slice the fiber stops and the command goes on in later
+ * turns (core/ongoing.h); a body must not use its command's arguments after that.
+ */
+#ifndef SCRIPT_RUN_H
+#define SCRIPT_RUN_H
+
+#include "base/list.h"
+#include "base/table.h"
+#include "script/scripts.h"
+#include "script/vm.h"
+
+/* What a script declares of itself, the flags of "#!lua flags=". */
+enum script_flag {
+    SCRIPT_NO_WRITES = 1 << 0,
+    SCRIPT_ALLOW_OOM = 1 << 1,
+    SCRIPT_ALLOW_STALE = 1 << 2,
+    SCRIPT_NO_CLUSTER = 1 << 3,
+    SCRIPT_ALLOW_CROSS_SLOT = 1 << 4,
+    SCRIPT_COMPAT = 1 << 5, /* declares nothing: no shebang */
+};
+
+#define SCRIPT_NAME_BYTES_MAX 256
+
+struct run {
+    struct scripts *sc;
+    struct vm *vm;
+    void (*body)(struct run *r);
+    void *arg; /* the body's */
+    struct reply *r;
+    const struct script_call *call;
+    uint64_t begun, slice_begun; /* ticks */
+    uint64_t load_deadline;      /* ticks; 0: no library is being loaded */
+    uint32_t flags;              /* script_flag */
+    bool read_only;              /* may not write */
+    bool out_of_memory;          /* maxmemory was exceeded when it began */
+    bool may_stop;
+    bool written;
+    bool killed;
+    int ref; /* of the Lua function */
+    char name[SCRIPT_NAME_BYTES_MAX];
+};
+
+struct library;
+
+struct scripts {
+    struct core *core;
+    struct vm *eval, *functions; /* NULL until used */
+    struct fiber *fiber;
+    struct session inner; /* runs the commands of scripts */
+    struct reply_place inner_start;
+    struct run run; /* run.vm->run points here while it runs */
+    struct table by_text, by_sha;
+    struct list recent;        /* scripts that only EVAL brought, the one longest unused first */
+    struct library *libraries; /* chained; see library.c */
+    struct library *loading;
+};
+
+extern const struct table_ops eval_text_ops, eval_sha_ops;
+
+/* The interpreters, made on demand. */
+struct vm *scripts_eval_vm(struct scripts *sc);
+struct vm *scripts_function_vm(struct scripts *sc);
+
+/* Frees an interpreter on a worker. */
+void scripts_discard_vm(struct scripts *sc, struct vm *vm);
+
+/* Runs a body on the fiber, to its end or beyond the handler's. r->vm, body, arg are set by the
+ * caller in sc->run, the rest here. */
+void run_body(struct scripts *sc, struct ctx *c, struct vm *vm, void (*body)(struct run *r),
+              void *arg);
+
+/* Runs the Lua function `ref` with the call's keys and arguments as a command's only work. `name`
+ * is what errors call it by. Checks first whether the flags let it; replies. */
+struct run_call {
+    struct slice name;
+    int ref;
+    uint32_t flags;
+};
+void run_call(struct scripts *sc, struct ctx *c, struct vm *vm, const struct run_call *f,
+              const struct script_call *call);
+
+/* Calls what vm_compile left (or any function and its argc arguments) and returns Lua's status;
+ * the result, or the error table, is left. For bodies. */
+int run_protected(struct run *r, int argc);
+
+/* Where the body replies to now. */
+struct reply *run_reply(struct run *r);
+
+/* Parses "#!lua key=value ...\n". See shebang.c. */
+struct shebang {
+    struct slice engine;
+    struct slice words[8]; /* key=value */
+    int count;
+    size_t bytes; /* up to the line's end */
+    char storage[1024];
+};
+enum shebang_result { SHEBANG_NONE, SHEBANG_OK, SHEBANG_NO_LINE_END, SHEBANG_BAD };
+enum shebang_result shebang_parse(struct slice text, struct shebang *out);
+
+/* The flag of a name, 0 if there is none; the name of the i-th flag, NULL behind the last. */
+uint32_t script_flag_of(struct slice name);
+const char *script_flag_name(unsigned i);
+
+/* Frees the script cache's items; library.c's likewise. */
+void eval_drop_all(struct scripts *sc);
+void library_drop_all(struct scripts *sc);
+
+#endif

@@ -1,0 +1,105 @@
+/* fields.c - hashes whose fields end at times of their own: when that is, and how they leave.
+ *
+ * There is no index of such hashes beside the table of keys: an entry with ENTRY_FIELDS has a
+ * time in it as one with an expiry has, and what is asked for when that time comes is here.
+ *
+ * F1  An entry in a table has ENTRY_FIELDS if a field of its value has a time (and is counted in
+ *     timed_hashes); the table knows of it at that time or before. So whoever has written a
+ *     value, or changed one where it lies, calls db_fields_changed.
+ * F2  Hashes take turns: a packed one is done with at once, a large one by a step of some hundred
+ *     fields, after which it is due again, behind the others; large ones that the time does not
+ *     reach to stay due.
+ * Threads: the loop.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/db_internal.h"
+#include "store/hash_entry.h"
+
+static int64_t next_ms(const struct entry *e) {
+    return hash_view_next_ms(hash_view_of(e, HASH_ALL_TIMES));
+}
+
+int64_t fields_due_ms(const struct entry *e) {
+    int64_t end_ms = entry_expire_ms(e), next = next_ms(e);
+    if (next == INT64_MAX) return end_ms;
+    /* An entry is due when its time is before now, a hash when now has reached its time. */
+    int64_t due_ms = next > 0 ? next - 1 : 0;
+    return end_ms >= 0 && end_ms < due_ms ? end_ms : due_ms;
+}
+
+/* ---- the mark ----------------------------------------------------------------------- */
+
+static void set_mark(struct db *db, struct entry *e, bool on) {
+    if (!on) fields_forget(db, e);
+    if (!on || e->flags & ENTRY_FIELDS) return;
+    e->flags |= ENTRY_FIELDS;
+    db->shelf->timed_hashes++;
+}
+
+void db_fields_changed(struct db *db, struct key k, struct entry *e) {
+    struct table *t = &db->shelf->table;
+    struct table_place place;
+    set_mark(db, e, next_ms(e) != INT64_MAX);
+    if (!(e->flags & ENTRY_FIELDS)) return;
+    void *there = table_find(t, &entry_ops, key_slice(k), k.hash, &place);
+    ASSERT(there == e);
+    table_replace(t, k.hash, place, e);
+}
+
+/* ---- leaving ------------------------------------------------------------------------ */
+
+static size_t packed_expire(struct lp_buf *b, int64_t now_ms) {
+    size_t past = hash_packed_past(b->p, now_ms);
+    return lp_delete(b, LP_HEAD_BYTES, 3 * past) / 3;
+}
+
+/* The packed hash without the fields whose time has come, how many they were in *gone. */
+static struct entry *expire_packed(struct db *db, struct entry *e, size_t *gone) {
+    struct blob *own = db_own_packed(e, 0);
+    if (entry_blob(e) && !own) return e; /* shared, and no memory for one of its own: later */
+    struct lp_buf b = own ? lp_buf_fixed(own->data, own->len, own->cap)
+                          : lp_buf_fixed((char *)entry_value(e), e->vlen, e->vlen);
+    *gone = packed_expire(&b, db->ks->now_ms);
+    if (own) own->len = b.len;
+    bool fits = own && own->len > ENTRY_INLINE_BYTES_MAX && own->len >= own->cap / 2;
+    return fits || !*gone ? e : db_repack(db, e, slice_of(b.p, b.len));
+}
+
+static void expire_large(struct hash_value *h, int64_t now_ms, uint64_t deadline, size_t *gone) {
+    while (hash_value_expire(h, now_ms, gone) && clock_ticks() <= deadline) continue;
+}
+
+struct entry *fields_expire(struct db *db, struct entry *e, uint64_t deadline) {
+    struct keyspace *ks = db->ks;
+    size_t gone = 0;
+    if (entry_encoding(e) == ENC_OBJECT) {
+        expire_large(entry_object(e), ks->now_ms, deadline, &gone);
+    } else {
+        e = expire_packed(db, e, &gone);
+    }
+    set_mark(db, e, next_ms(e) != INT64_MAX);
+    if (!gone) return e;
+    bool all = hash_view_kept(hash_view_of(e, HASH_ALL_TIMES)) == 0;
+    ks->expired_fields += gone;
+    if (ks->on_fields) ks->on_fields(ks->on_fields_ctx, db, e, all);
+    if (!all) return e;
+    db_release(db, e);
+    return NULL;
+}
+
+bool db_fields_expire(struct db *db, struct key k, int64_t budget_us) {
+    struct table *t = &db->shelf->table;
+    struct table_place place;
+    struct entry *e = table_find(t, &entry_ops, key_slice(k), k.hash, &place);
+    if (!e || !(e->flags & ENTRY_FIELDS) || db->ks->expire_paused || entry_is_pinned(db->ks, e))
+        return false;
+    struct entry *after =
+        fields_expire(db, e, clock_ticks() + clock_us_to_ticks((uint64_t)budget_us));
+    if (after) {
+        table_replace(t, k.hash, place, after);
+    } else {
+        table_remove(t, k.hash, place);
+    }
+    return after && after->flags & ENTRY_FIELDS && next_ms(after) <= db->ks->now_ms;
+}
