@@ -182,7 +182,7 @@ static bool is_known(struct ctx *c, struct key k, struct stream *s, const struct
         return false;
     }
     stream_idmp_note_duplicate(m);
-    ctx_changed_calmly(c, k, FEED_UNTOLD, "xadd");
+    ctx_changed_aside(c, k, FEED_UNTOLD, "xadd");
     stream_reply_id(c->r, id);
     return true;
 }
@@ -318,7 +318,7 @@ static void stream_xsetid(struct ctx *c) {
     stream_set_last(s, o.last);
     if (o.added >= 0) stream_set_added(s, (uint64_t)o.added);
     if (!stream_id_is_zero(o.deleted_max)) stream_set_deleted_max(s, o.deleted_max);
-    ctx_changed_calmly(c, ctx_key(c, 1), FEED_STREAM, "xsetid");
+    ctx_changed_aside(c, ctx_key(c, 1), FEED_STREAM, "xsetid");
     reply_ok(c->r);
 }
 

@@ -55,7 +55,7 @@ struct stream_consumer *stream_consumer_get(struct ctx *c, struct stream_at at, 
     struct stream_consumer *consumer = stream_consumer_find(at.g, name);
     if (!consumer) {
         consumer = stream_consumer_add(at.g, name, c->core->now_ms);
-        ctx_changed_calmly(c, at.key, FEED_STREAM, "xgroup-createconsumer");
+        ctx_changed_aside(c, at.key, FEED_STREAM, "xgroup-createconsumer");
     }
     stream_consumer_seen(consumer, c->core->now_ms);
     return consumer;

@@ -101,7 +101,7 @@ static void group_create(struct ctx *c) {
         db_put_object(c->db, at.key, TYPE_STREAM, at.s);
         ctx_changed(c, at.key, FEED_STREAM, "xgroup-create");
     } else {
-        ctx_changed_calmly(c, at.key, FEED_STREAM, "xgroup-create");
+        ctx_changed_aside(c, at.key, FEED_STREAM, "xgroup-create");
     }
     reply_ok(c->r);
 }
@@ -117,7 +117,7 @@ static void group_setid(struct ctx *c) {
     }
     if (!parse_place(c, at.s, true, &id)) return;
     stream_group_set(at.g, id, o.entries_read);
-    ctx_changed_calmly(c, at.key, FEED_STREAM, "xgroup-setid");
+    ctx_changed_aside(c, at.key, FEED_STREAM, "xgroup-setid");
     reply_ok(c->r);
 }
 
@@ -132,7 +132,8 @@ static void group_destroy(struct ctx *c) {
         } else {
             garbage_add_object(c->db->ks, TYPE_STREAM, gone);
         }
-        ctx_changed(c, at.key, FEED_STREAM, "xgroup-destroy");
+        ctx_changed_aside(c, at.key, FEED_STREAM, "xgroup-destroy");
+        ctx_wake(c, at.key);
     }
     reply_int(c->r, at.g != NULL);
 }
@@ -143,7 +144,7 @@ static void group_createconsumer(struct ctx *c) {
     struct stream_at at;
     if (!look_for_group(c, &at)) return;
     bool added = stream_consumer_add(at.g, c->argv[4], c->core->now_ms);
-    if (added) ctx_changed_calmly(c, at.key, FEED_STREAM, "xgroup-createconsumer");
+    if (added) ctx_changed_aside(c, at.key, FEED_STREAM, "xgroup-createconsumer");
     reply_int(c->r, added);
 }
 
@@ -154,7 +155,7 @@ static void group_delconsumer(struct ctx *c) {
     struct stream_consumer *consumer = stream_consumer_find(at.g, c->argv[4]);
     if (consumer) {
         pending = stream_consumer_remove(at.g, consumer);
-        ctx_changed_calmly(c, at.key, FEED_STREAM, "xgroup-delconsumer");
+        ctx_changed_aside(c, at.key, FEED_STREAM, "xgroup-delconsumer");
     }
     reply_int(c->r, (int64_t)pending);
 }

@@ -95,7 +95,7 @@ static void stream_xdelex(struct ctx *c) {
     if (deleted) {
         ctx_changed_calmly(c, ctx_key(c, 1), FEED_STREAM, "xdel");
     } else if (o.refs == STREAM_REFS_DROP) {
-        ctx_changed_calmly(c, ctx_key(c, 1), FEED_UNTOLD, "xdelex");
+        ctx_changed_aside(c, ctx_key(c, 1), FEED_UNTOLD, "xdelex");
     }
 }
 
@@ -127,7 +127,7 @@ static void stream_xackdel(struct ctx *c) {
     if (deleted) {
         ctx_changed_calmly(c, at.key, FEED_STREAM, "xdel");
     } else if (acked) {
-        ctx_changed_calmly(c, at.key, FEED_UNTOLD, "xackdel");
+        ctx_changed_aside(c, at.key, FEED_UNTOLD, "xackdel");
     }
 }
 
@@ -230,7 +230,10 @@ static void stream_xnack(struct ctx *c) {
     if (!stream_arg_ids(c, o.ids_at, (size_t)o.id_count, &ids)) return;
     for (size_t i = 0; i < ids.count; i++) count += give_back(at, &o, ids.id[i]);
     stream_ids_free(&ids);
-    if (count) ctx_changed(c, at.key, FEED_UNTOLD, "xnack");
+    if (count) {
+        ctx_changed_aside(c, at.key, FEED_UNTOLD, "xnack");
+        ctx_wake(c, at.key);
+    }
     reply_int(c->r, count);
 }
 
@@ -282,7 +285,7 @@ static void stream_xcfgset(struct ctx *c) {
     if (!limits.entries_max) limits.entries_max = before.entries_max;
     if (limits.duration_s != before.duration_s || limits.entries_max != before.entries_max) {
         stream_idmp_set_limits(m, limits);
-        ctx_changed_calmly(c, ctx_key(c, 1), FEED_UNTOLD, "xcfgset");
+        ctx_changed_aside(c, ctx_key(c, 1), FEED_UNTOLD, "xcfgset");
     }
     reply_ok(c->r);
 }
@@ -305,7 +308,7 @@ static void stream_xidmprecord(struct ctx *c) {
     struct stream_idmp *m = stream_idmp_of(c, s);
     if (!stream_idmp_find(m, producer, iid, c->core->now_ms, &known)) {
         stream_idmp_add(m, producer, iid, id, c->core->now_ms);
-        ctx_changed_calmly(c, ctx_key(c, 1), FEED_UNTOLD, "xidmprecord");
+        ctx_changed_aside(c, ctx_key(c, 1), FEED_UNTOLD, "xidmprecord");
     } else if (!stream_id_eq(id, known)) {
         reply_error(c->r, "ERR IID already exists for this producer with a different stream ID");
         return;

@@ -29,7 +29,7 @@ static void stream_xack(struct ctx *c) {
         acked++;
     }
     stream_ids_free(&ids);
-    if (acked) ctx_changed_calmly(c, at.key, FEED_UNTOLD, "xack");
+    if (acked) ctx_changed_aside(c, at.key, FEED_UNTOLD, "xack");
     reply_int(c->r, acked);
 }
 
@@ -256,7 +256,7 @@ static void stream_xclaim(struct ctx *c) {
         count++;
     }
     reply_end_array(c->r, mark, count);
-    if (count || changed) ctx_changed_calmly(c, at.key, FEED_UNTOLD, "xclaim");
+    if (count || changed) ctx_changed_aside(c, at.key, FEED_UNTOLD, "xclaim");
 }
 
 /* -- XAUTOCLAIM ------------------------------------------------------------------------ */
@@ -346,7 +346,7 @@ static void stream_xautoclaim(struct ctx *c) {
     reply_array(c->r, o.deleted_count);
     for (size_t i = 0; i < o.deleted_count; i++) stream_reply_id(c->r, o.deleted[i]);
     mem_free(o.deleted);
-    if (o.claimed || o.deleted_count) ctx_changed_calmly(c, at.key, FEED_UNTOLD, "xautoclaim");
+    if (o.claimed || o.deleted_count) ctx_changed_aside(c, at.key, FEED_UNTOLD, "xautoclaim");
 }
 
 /* -- rows ------------------------------------------------------------------------------ */

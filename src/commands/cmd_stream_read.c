@@ -61,6 +61,14 @@ static bool parse_claim(struct ctx *c, int i, struct reading *o) {
     return true;
 }
 
+static bool parse_block(struct ctx *c, int i, struct reading *o) {
+    o->waits = true;
+    if (!session_is_inner(c->s)) return blocked_parse_ms(c, i, &o->until_ms);
+    reply_errorf(c->r, "ERR %.*s command is not allowed with BLOCK option from scripts",
+                 (int)c->argv[0].n, c->argv[0].p);
+    return false;
+}
+
 static bool parse_streams(struct ctx *c, int i, struct reading *o) {
     if ((c->argc - i) % 2) {
         reply_errorf(c->r,
@@ -82,8 +90,7 @@ static bool parse_words(struct ctx *c, struct reading *o) {
         if (more && slice_is(word, "claim")) {
             ok = parse_claim(c, ++i, o);
         } else if (more && slice_is(word, "block")) {
-            ok = blocked_parse_ms(c, ++i, &o->until_ms);
-            o->waits = true;
+            ok = parse_block(c, ++i, o);
         } else if (more && slice_is(word, "count")) {
             ok = parse_max(c, ++i, o);
         } else if (more && slice_is(word, "streams")) {
@@ -328,7 +335,7 @@ static void serve_group(struct ctx *c, const struct reading *o, const struct sou
     if (!wants_new(from)) {
         begin_stream(c, served, at.key);
         reply_history(c, o, at, consumer, from->behind);
-        ctx_changed_calmly(c, at.key, FEED_UNTOLD, "xreadgroup");
+        ctx_changed_aside(c, at.key, FEED_UNTOLD, "xreadgroup");
         return;
     }
     const struct stream_nack *oldest = o->claims ? oldest_nack(&at) : NULL;
@@ -340,7 +347,7 @@ static void serve_group(struct ctx *c, const struct reading *o, const struct sou
     uint64_t count = claims ? claim(c, o, at, consumer) : 0;
     if (has_new) count = reply_new(c, o, at, consumer, at.g->last, count);
     reply_end_array(c->r, mark, count);
-    ctx_changed_calmly(c, at.key, FEED_UNTOLD, "xreadgroup");
+    ctx_changed_aside(c, at.key, FEED_UNTOLD, "xreadgroup");
 }
 
 /* -- waiting --------------------------------------------------------------------------- */

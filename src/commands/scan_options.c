@@ -15,6 +15,7 @@
 static bool parse_cursor(struct slice text, uint64_t *cursor) {
     char buf[CURSOR_BYTES_MAX], *end;
     size_t n = strnlen(text.p, text.n); /* as in Redis, a zero byte ends it */
+    while (n > 1 && text.p[0] == '0' && text.p[1] >= '0' && text.p[1] <= '9') text.p++, n--;
     if (n >= sizeof buf) return false;
     memcpy(buf, text.p, n);
     buf[n] = 0;

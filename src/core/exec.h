@@ -95,10 +95,20 @@ static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class clas
 }
 
 /* The same of a change that leaves those who wait for the key waiting, since it gives them nothing:
- * a place in a consumer group moved, say. */
+ * elements went, say. */
 static inline void ctx_changed_calmly(struct ctx *c, struct key k, enum feed_class class,
                                       const char *event) {
     feed_key_calmly(&c->core->feed, c->db->id, class, event, k.hash);
+}
+
+/* The same of a change beside the value, which WATCH does not mind either: in a consumer group,
+ * say. If it is something to those who wait for the key, ctx_wake follows. */
+static inline void ctx_changed_aside(struct ctx *c, struct key k, enum feed_class class,
+                                     const char *event) {
+    feed_key_aside(&c->core->feed, c->db->id, class, event, k.hash);
+}
+static inline void ctx_wake(struct ctx *c, struct key k) {
+    feed_wake(&c->core->feed, c->db->id, k.hash);
 }
 
 /* "ERR wrong number of arguments for 'x' command" for the row of c. */

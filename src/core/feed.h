@@ -53,7 +53,8 @@ static inline void feed_watch(struct feed *f, void (*on_key)(void *ctx, int db, 
     f->on_key_ctx = ctx;
 }
 
-/* Lets on_write be called for every change, also one that on_key is not told of; NULL: no more. */
+/* Lets on_write be called for every change of a value, also one that on_key is not told of; NULL:
+ * no more. */
 static inline void feed_observe(struct feed *f,
                                 void (*on_write)(void *ctx, int db, uint64_t key_hash), void *ctx) {
     f->on_write = on_write;
@@ -70,11 +71,17 @@ static inline void feed_wake(struct feed *f, int db, uint64_t key_hash) {
     if (unlikely(f->on_key != NULL)) f->on_key(f->on_key_ctx, db, key_hash);
 }
 
+/* A change beside the value: nobody who observes it or waits for it is told. */
+static inline void feed_key_aside(struct feed *f, int db, enum feed_class class, const char *event,
+                                  uint64_t key_hash) {
+    f->recent[f->changes++ & (FEED_RECENT - 1)] =
+        (struct feed_event){event, key_hash, db, (char)class};
+}
+
 /* A change that gives nothing to anyone who waits for the key, and is not told to them. */
 static inline void feed_key_calmly(struct feed *f, int db, enum feed_class class, const char *event,
                                    uint64_t key_hash) {
-    f->recent[f->changes++ & (FEED_RECENT - 1)] =
-        (struct feed_event){event, key_hash, db, (char)class};
+    feed_key_aside(f, db, class, event, key_hash);
     feed_touch(f, db, key_hash);
 }
 

@@ -86,6 +86,7 @@ void session_fini(struct session *s);
  * ended by session_fini_inner. */
 void session_init_inner(struct session *s, struct core *core, const char *addr);
 void session_fini_inner(struct session *s);
+static inline bool session_is_inner(const struct session *s) { return s->id == 0; }
 
 /* By id, NULL if gone. O(1). */
 struct session *session_by_id(struct core *core, uint64_t id);

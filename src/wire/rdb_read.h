@@ -136,8 +136,8 @@ int rdb_get_value(struct rdb_reader *r, unsigned type, const struct rdb_visitor 
 /* The body of a payload that DUMP (or FUNCTION DUMP) made: 0, or RDB_BAD_DUMP. */
 int rdb_dump_open(struct slice payload, struct slice *body);
 
-/* Checks a payload and reads its value, with nothing behind it. 0 or a negative code, for
- * rdb_restore_text. `why` may be NULL, else gets a reason for the log. */
+/* Checks a payload and reads its value; what stands behind that is ignored. 0 or a negative code,
+ * for rdb_restore_text. `why` may be NULL, else gets a reason for the log. */
 int rdb_dump_read(struct slice payload, const struct rdb_visitor *v, void *ctx, const char **why);
 
 /* ---- files ---- */

@@ -294,10 +294,6 @@ int rdb_dump_read(struct slice payload, const struct rdb_visitor *v, void *ctx, 
         err = rdb_get_value(&r, type, v, ctx);
     else
         err = r.err;
-    if (!err && r.at != r.end) {
-        rdb_reader_fail(&r, RDB_CORRUPT, "bytes behind the value");
-        err = r.err;
-    }
     if (why) *why = err == RDB_EMPTY ? "a collection without elements" : r.reason;
     rdb_reader_fini(&r);
     return err;

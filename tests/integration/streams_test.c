@@ -117,6 +117,21 @@ static void waiting_ends_in_time(void) {
     close(a);
 }
 
+/* In a transaction the time is over at once, and in a script it is not to be asked for. */
+static void some_may_not_wait(void) {
+    fresh();
+    expect_ok(c, "XGROUP CREATE k g $ MKSTREAM");
+    expect_ok(c, "MULTI");
+    expect_status(c, "QUEUED", "XREAD BLOCK 0 STREAMS k $");
+    expect_status(c, "QUEUED", "XREADGROUP GROUP g a BLOCK 0 STREAMS k >");
+    expect_status(c, "QUEUED", "XADD k 1-1 a 1");
+    expect_text(c, "[nil, nil, \"1-1\"]", "EXEC");
+    expect_err(c, "ERR XRead command is not allowed with BLOCK option from scripts", "EVAL %s 0",
+               "return redis.pcall('XRead', 'BLOCK', '1', 'STREAMS', 'k', '0')");
+    expect_text(c, "[[\"k\", [[\"1-1\", [\"a\", \"1\"]]]]]", "EVAL %s 0",
+                "return redis.call('XREADGROUP', 'GROUP', 'g', 'a', 'STREAMS', 'k', '>')");
+}
+
 /* -- XREADGROUP ------------------------------------------------------------------------ */
 
 static void groups_deliver_once(void) {
@@ -206,6 +221,47 @@ static void consumers_come_by_asking(void) {
     CU_ASSERT_PTR_NULL(strstr(text, "\"inactive\", -1], [\"name\", \"b\""));
     free(text);
     CU_ASSERT(reply_has(cmd(c, "XGROUP CREATE k g 0"), "BUSYGROUP"));
+}
+
+/* WATCH minds entries, not what groups do with them. */
+static void watching_minds_entries(void) {
+    static const struct {
+        const char *command;
+        bool minds;
+    } cases[] = {
+        {"XADD k 5-1 a 1", true},
+        {"XDEL k 1-1", true},
+        {"XTRIM k MAXLEN 1", true},
+        {"XTRIM k MAXLEN 100", false},
+        {"XDELEX k IDS 1 1-1", true},
+        {"XGROUP CREATE n h 0 MKSTREAM", true},
+        {"XGROUP CREATE k h 0", false},
+        {"XGROUP SETID k g 0", false},
+        {"XGROUP DESTROY k g", false},
+        {"XGROUP CREATECONSUMER k g z", false},
+        {"XGROUP DELCONSUMER k g c", false},
+        {"XSETID k 9-9", false},
+        {"XACK k g 1-1", false},
+        {"XNACK k g FAIL IDS 1 1-1", false},
+        {"XCLAIM k g d 0 1-1", false},
+        {"XAUTOCLAIM k g d 0 0", false},
+        {"XREADGROUP GROUP g new STREAMS k >", false},
+        {"XREADGROUP GROUP g c STREAMS k 0", false},
+        {"XCFGSET k IDMP-MAXSIZE 7", false},
+    };
+    redisContext *other = client_open(server);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fresh();
+        for (int n = 1; n <= 3; n++) freeReplyObject(cmd(c, "XADD k 1-%d a 1", n));
+        expect_ok(c, "XGROUP CREATE k g 0");
+        freeReplyObject(cmd(c, "XREADGROUP GROUP g c COUNT 2 STREAMS k >"));
+        expect_ok(c, "WATCH k n");
+        freeReplyObject(cmd(other, cases[i].command));
+        expect_ok(c, "MULTI");
+        expect_status(c, "QUEUED", "PING");
+        if (!expect_text(c, cases[i].minds ? "nil" : "[PONG]", "EXEC")) puts(cases[i].command);
+    }
+    redisFree(other);
 }
 
 /* -- RESP3 ----------------------------------------------------------------------------- */
@@ -661,9 +717,11 @@ int main(void) {
         {"readers_get_what_is_new", readers_get_what_is_new},
         {"readers_may_ask_for_the_last", readers_may_ask_for_the_last},
         {"waiting_ends_in_time", waiting_ends_in_time},
+        {"some_may_not_wait", some_may_not_wait},
         {"groups_deliver_once", groups_deliver_once},
         {"groups_may_go_while_waited_for", groups_may_go_while_waited_for},
         {"consumers_come_by_asking", consumers_come_by_asking},
+        {"watching_minds_entries", watching_minds_entries},
         {"replies_are_maps", replies_are_maps},
         {"deletion_minds_references", deletion_minds_references},
         {"acknowledging_deletes", acknowledging_deletes},

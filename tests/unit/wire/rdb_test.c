@@ -372,9 +372,9 @@ static void payloads(void) {
     rdb_put_dump_end(&w, RDB_VERSION_MAX + 1);
     CU_ASSERT_EQUAL(restore(rdb_writer_bytes(&w), &why), RDB_BAD_DUMP);
     rdb_writer_reset(&w);
-    rdb_put_raw(&w, "\0\3bar!", 6);
+    rdb_put_raw(&w, "\0\3bar!", 6); /* Redis does not look behind the value */
     rdb_put_dump_end(&w, 10);
-    CU_ASSERT_EQUAL(restore(rdb_writer_bytes(&w), &why), RDB_CORRUPT);
+    CU_ASSERT_EQUAL(restore(rdb_writer_bytes(&w), &why), 0);
     rdb_writer_reset(&w);
     rdb_put_dump_end(&w, 10);
     CU_ASSERT_EQUAL(restore(rdb_writer_bytes(&w), &why), RDB_SHORT);
