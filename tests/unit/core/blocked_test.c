@@ -252,7 +252,7 @@ static void minds_the_type_or_nothing(void) {
     run(1, "look k 0");
     struct ctx c = {.core = core, .db = sessions[7].db};
     ctx_changed(&c, key_of(slice_cstr("k")), FEED_GENERIC, "del");
-    blocked_serve(core);
+    exec_after(core);
     CU_ASSERT(waits(0) && told(1, ":0\r\n"));
     end();
 }
@@ -296,13 +296,13 @@ static void runs_again_in_time(void) {
     CU_ASSERT(!blocked_expire(core) && !core->after_due);
     at(1000105);
     CU_ASSERT(!blocked_expire(core) && core->after_due);
-    blocked_serve(core);
+    exec_after(core);
     CU_ASSERT(waits(0) && told(1, ":1000105\r\n") && kicks[1] == 1 && waits(2) && waits(3));
     at(1000155);
     CU_ASSERT(blocked_expire(core) && told(2, "*-1\r\n") && waits(0));
     at(1000300);
     CU_ASSERT(!blocked_expire(core));
-    blocked_serve(core);
+    exec_after(core);
     CU_ASSERT(told(0, ":1000300\r\n") && waits(3));
     CU_ASSERT_EQUAL(blocked_next_ms(core->blocked), INT64_MAX);
     end();
@@ -321,7 +321,7 @@ static void hears_what_matters(void) {
     at(1000020);
     while (keyspace_expire_step(core->ks, 1000000)) continue;
     CU_ASSERT(core->after_due);
-    blocked_serve(core);
+    exec_after(core);
     CU_ASSERT(told(0, ":0\r\n"));
     end();
 }
