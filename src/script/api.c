@@ -232,16 +232,25 @@ static int single_field(lua_State *L, const char *name) {
     return 1;
 }
 
+/* Pushes `code message`, the message without line ends before and behind it. */
+static void push_error_text(lua_State *L, struct slice code, struct slice message) {
+    while (message.n && strchr("\r\n", message.p[message.n - 1])) message.n--;
+    for (; message.n && strchr("\r\n", *message.p); message.n--) message.p++;
+    lua_pushlstring(L, code.p, code.n);
+    lua_pushliteral(L, " ");
+    lua_pushlstring(L, message.p, message.n);
+    lua_concat(L, 3);
+}
+
 /* The prefix ERR comes to a text that has no space, and so no prefix of its own. */
 static int api_error_reply(lua_State *L) {
     if (lua_gettop(L) == 1 && lua_type(L, 1) == LUA_TSTRING) {
         const char *text = lua_tostring(L, 1);
         if (*text == '-') text++;
-        if (strchr(text, ' ')) {
-            lua_pushstring(L, text);
-        } else {
-            lua_pushfstring(L, "ERR %s", text);
-        }
+        const char *space = strchr(text, ' ');
+        struct slice code = space ? slice_of(text, (size_t)(space - text)) : slice_of("ERR", 3);
+        const char *message = space ? space + 1 : text;
+        push_error_text(L, code, slice_of(message, strlen(message)));
         lua_replace(L, 1);
     }
     return single_field(L, "err");
