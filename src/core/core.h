@@ -129,6 +129,7 @@ struct core {
     const char *executable;  /* absolute */
     int port;
     bool active_expire; /* keys leave at their time, not only when looked up */
+    bool scripts_may_all; /* a test: scripts call what is not for scripts */
     bool shutdown_asked, shutdown_now;
     struct request *running; /* for the crash report, NULL between commands */
     size_t startup_bytes;    /* in use when the first sample was taken: an empty server's */

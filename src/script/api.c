@@ -85,7 +85,8 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
     if (unlikely(!row_arity_ok(row, argc) || !row->run)) {
         return "Wrong number of args calling Redis command from script";
     }
-    if (unlikely(row->flags & ROW_NOSCRIPT)) return "This Redis command is not allowed from script";
+    if (unlikely(row->flags & ROW_NOSCRIPT) && !r->sc->core->scripts_may_all)
+        return "This Redis command is not allowed from script";
     if (row->flags & ROW_WRITE) {
         if (unlikely(r->read_only)) return "Write commands are not allowed from read-only scripts.";
         if (unlikely(r->out_of_memory && !r->written && row->flags & ROW_DENYOOM &&
