@@ -53,6 +53,13 @@ static size_t arguments_bytes(const struct ctx *c) {
     return n;
 }
 
+/* The bytes of the command as clients send it, which for a running one are in its query buffer. */
+static uint32_t command_bytes(const struct ctx *c) {
+    size_t n = 3 + num_digits_u64((uint64_t)c->argc);
+    for (int i = 0; i < c->argc; i++) n += 5 + num_digits_u64(c->argv[i].n) + c->argv[i].n;
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 /* Adds the line of one session, without the line end. */
 static void client_line(struct ctx *c, struct session *s, struct lines *out) {
     size_t need = out->n + LINE_BYTES_MAX + text_bytes(s->name) + text_bytes(s->lib_name) +
@@ -78,9 +85,9 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         (unsigned long long)s->id, s->addr, s->laddr, s->fd, shown(s->name),
         (long long)(c->core->now_ms - s->created_ms) / 1000,
         (long long)(c->core->now_ms - s->active_ms) / 1000, flags, s->db->id,
-        s->multi ? (int)s->multi->count : -1, s->query_bytes, s->query_free, argv_bytes,
-        multi_memory(s), buffer, buffer, listed ? 0 : pending, listed, listed ? held : 0, total,
-        pending ? "rw" : "r",
+        s->multi ? (int)s->multi->count : -1, s->query_bytes + (s == c->s ? command_bytes(c) : 0),
+        s->query_free, argv_bytes, multi_memory(s), buffer, buffer, listed ? 0 : pending, listed,
+        listed ? held : 0, total, pending ? "rw" : "r",
         s->last_row ? row_full_name(c->core->rows, s->last_row, name) : "NULL", CONNECTION_USER,
         s->reply.proto, shown(s->lib_name), shown(s->lib_ver));
     ASSERT(n > 0 && (size_t)n < out->room - out->n);

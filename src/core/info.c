@@ -119,11 +119,12 @@ static void put_server(struct core *core, FILE *out) {
 /* -- clients ------------------------------------------------------------------------- */
 
 static void put_clients(struct core *core, FILE *out) {
-    size_t input_max = 0, output_max = 0;
+    size_t input_max = 0, output_max = 0, held = 0;
     struct blocked_counts waiting = blocked_counts(core->blocked);
     for (struct list_link *l = list_first(&core->sessions); l; l = list_next(&core->sessions, l)) {
         struct session *s = LIST_MEMBER(l, struct session, in_all);
         size_t input = (size_t)s->query_bytes + s->query_free, output = reply_memory(&s->reply);
+        held += (s->state & SESSION_HELD) != 0;
         if (input > input_max) input_max = input;
         if (output > output_max) output_max = output;
     }
@@ -138,8 +139,8 @@ static void put_clients(struct core *core, FILE *out) {
             "clients_in_timeout_table:%zu\r\n"
             "total_blocking_keys:%zu\r\n"
             "total_blocking_keys_on_nokey:%zu\r\n",
-            core->session_count, core->config->maxclients, input_max, output_max, waiting.sessions,
-            waiting.timed, waiting.keys, waiting.any_keys);
+            core->session_count, core->config->maxclients, input_max, output_max,
+            waiting.sessions + held, waiting.timed, waiting.keys, waiting.any_keys);
 }
 
 /* -- memory -------------------------------------------------------------------------- */

@@ -162,8 +162,7 @@ static int call_command(lua_State *L, bool raises) {
     if (unlikely(!r || r->load_deadline)) {
         return fail(L, "redis.call/pcall can only be called inside a script invocation", raises);
     }
-    if (unlikely(argc > ARGS_ON_STACK)) {
-        luaL_checkstack(L, 4, "too many arguments");
+    if (unlikely(argc > ARGS_ON_STACK)) { /* Lua leaves room for 20 values to every C function */
         argv = lua_newuserdata(L, (size_t)argc * sizeof *argv);
     }
     const char *no = take_arguments(L, argv, argc);
