@@ -202,6 +202,7 @@ static void keep_reserve(struct core *core) {
 
 bool core_turn_end(struct core *core) {
     bool more = ongoing_step(core);
+    if (offload_gather(core)) more = true;
     if (expire(core)) more = true;
     if (blocked_expire(core)) more = true; /* replies are to be sent */
     if (unlikely(core->evict_more)) {
