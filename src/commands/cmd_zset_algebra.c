@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_zset_internal.h"
 #include "commands/families.h"
@@ -42,7 +43,8 @@ static void sorted_each(const struct entry *e, member_visit *visit, void *ctx) {
     struct zset_iter it;
     struct zset_item item;
     zset_iter_start(&it, zset_view_of(e), 0, false);
-    while (zset_iter_next(&it, &item)) visit(ctx, item.member, item.score);
+    for (uint64_t i = 0; zset_iter_next(&it, &item) && !nap_step(i); i++)
+        visit(ctx, item.member, item.score);
 }
 
 static size_t plain_count(const struct entry *e) { return set_count(set_view_of(e)); }

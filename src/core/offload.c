@@ -1,7 +1,8 @@
 /* offload.c - see offload.h.
  *
  * A job is a command on its way: waiting (in lanes), planned (its handler has handed its work
- * over), gathered (rarely), computed, committed. A parked session holds a ticket for a command that it has not begun.
+ * over), gathered (rarely), computed, committed. A parked session holds a ticket for a command that
+ * it has not begun.
  */
 #include "core/offload.h"
 
@@ -26,8 +27,8 @@ struct offload_job {
     struct list_link in_list; /* offloads->ready, jobs */
     struct offload_job *next_done;
     struct core *core;
-    struct session *s; /* NULL: it has left */
-    struct request req;
+    struct session *s;  /* NULL: it has left */
+    struct request req; /* its blobs, if any, are the job's */
     struct offload work;
     struct reply reply;
     uint64_t ticks;
@@ -255,6 +256,10 @@ static void job_free(struct offload_job *job) {
     list_unlink(&job->in_list);
     leave(job->core, &job->ticket);
     reply_fini(&job->reply);
+    for (int i = 0; job->req.blobs && i < job->req.argc; i++) {
+        if (job->req.blobs[i]) blob_unref(job->req.blobs[i]);
+    }
+    mem_free(job->req.blobs);
     request_free(&job->req);
     mem_free(job);
 }
@@ -264,7 +269,7 @@ static void job_end(struct offload_job *job) {
     struct session *s = job->s;
     if (s) {
         s->job = NULL;
-        s->state &= ~(uint32_t)SESSION_BLOCKED;
+        if (!s->waiter) s->state &= ~(uint32_t)SESSION_BLOCKED; /* now it waits for a key */
         s->kick(s);
     }
     job_free(job);
@@ -278,6 +283,29 @@ static void job_granted(struct lane_ticket *t) {
     core->after_due = true;
 }
 
+/* The arguments in memory of the job's own; large ones, which are blobs, are shared. */
+static void keep_arguments(struct offload_job *job, const struct ctx *c) {
+    size_t n = (size_t)c->argc;
+    if (!c->req->blobs) {
+        request_copy(&job->req, c->req, c->argv);
+        return;
+    }
+    struct slice *argv = (void *)mem_dup(c->argv, n * sizeof *argv);
+    struct blob **blobs = mem_calloc(n * sizeof *blobs);
+    for (size_t i = 0; i < n; i++) {
+        if (!c->req->blobs[i]) continue;
+        blobs[i] = blob_ref(c->req->blobs[i]);
+        argv[i].n = 0;
+    }
+    request_copy(&job->req, c->req, argv);
+    mem_free(argv);
+    argv = (struct slice *)job->req.argv;
+    for (size_t i = 0; i < n; i++) {
+        if (blobs[i]) argv[i] = c->argv[i];
+    }
+    job->req.blobs = blobs;
+}
+
 static void job_new(struct ctx *c) {
     struct core *core = c->core;
     struct wants w;
@@ -288,7 +316,7 @@ static void job_new(struct ctx *c) {
         job->s = c->s;
         job->db = c->db->id;
         job->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
-        request_copy(&job->req, c->req, c->argv);
+        keep_arguments(job, c);
         job->req.job = job;
         reply_init(&job->reply);
         job->ticket = (struct lane_ticket){.what = c->row->name, .on_granted = job_granted};
@@ -345,7 +373,9 @@ void offload_serve(struct core *core) {
         struct session *s = job->s;
         struct reply_place before = reply_here(&s->reply);
         s->state &= ~(uint32_t)SESSION_BLOCKED;
+        if (job->silent) s->gates |= GATE_REPLY_SKIPPING; /* for one that waits then */
         exec_again(core, s, &job->req);
+        s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
         if (job->planned) continue;
         if (job->silent) reply_rewind(&s->reply, before);
         job_end(job);
@@ -491,6 +521,10 @@ void offloads_free(struct offloads *o) {
     mem_free(o);
 }
 
+bool offload_reads(const struct core *core, uint64_t hash) {
+    return core->lanes_busy && lane_is_held(core->offloads->lanes, hash);
+}
+
 /* ---- for handlers ------------------------------------------------------------------- */
 
 static bool is_long(const struct ctx *c, uint64_t units) {
@@ -513,6 +547,7 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
 
 bool offload_would(const struct ctx *c, uint64_t units) {
     if (c->req->job) return true;
+    if (c->s->waiter) return false; /* it is served in the turn that its key has */
     return c->core->offloads->wake && exec_may_wait(c) && is_long(c, units);
 }
 

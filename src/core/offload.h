@@ -49,6 +49,10 @@ void offload(struct ctx *c, const struct offload *o);
 /* Whether so much work would go to a worker: for a command that does little work in place. */
 bool offload_would(const struct ctx *c, uint64_t units);
 
+/* Whether a worker may read the key's value now: a command that reads leaves it as it is then, to
+ * the byte. */
+bool offload_reads(const struct core *core, uint64_t hash);
+
 /* ---- for exec, the core and sessions ---- */
 
 struct offloads;
