@@ -661,6 +661,28 @@ void table_each_wanted(const struct table *t, void (*visit)(void *ctx, void *ite
     seg_each(t, true, seg_visit, &(struct each){visit, ctx});
 }
 
+struct rest {
+    const struct table *t;
+    uint64_t from;
+    struct each each;
+};
+
+static void visit_rest(void *ctx, void *item) {
+    const struct rest *r = ctx;
+    struct slice key = r->t->ops->key(item);
+    if (hash_bytes(key.p, key.n) >= r->from) r->each.visit(r->each.ctx, item);
+}
+
+uint64_t table_walk(const struct table *t, uint64_t from, void (*visit)(void *ctx, void *item),
+                    void *ctx) {
+    struct table_seg *s = seg_of(t, from);
+    struct rest rest = {t, from, {visit, ctx}};
+    /* Only what has become one segment since the last call begins before `from`. */
+    bool whole = s->prefix == from;
+    seg_visit(whole ? &rest.each : &(struct each){visit_rest, &rest}, s);
+    return s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+}
+
 unsigned table_load_permille(const struct table *t) {
     size_t slots = 0;
     uint64_t hash = 0;

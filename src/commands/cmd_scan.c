@@ -13,8 +13,6 @@
 #include "commands/scan_options.h"
 #include "core/offload.h"
 
-#define KEYS_STEP 64 /* keys between two looks at the clock */
-
 /* -- KEYS ---------------------------------------------------------------------------- */
 
 /* The walk through a large database is gathered over several turns (core/offload), as SCAN's is:
@@ -23,7 +21,7 @@ struct listing {
     struct reply *r;
     struct slice pattern;
     bool all, begun;
-    uint64_t cursor;
+    uint64_t from;
     struct reply_mark mark;
     size_t count;
 };
@@ -41,9 +39,9 @@ static bool gather_keys(struct ctx *c, void *state, uint64_t until) {
     if (!l->begun) l->mark = reply_begin(c->r);
     l->begun = true;
     do {
-        l->cursor = db_scan(c->db, l->cursor, KEYS_STEP, list_entry, l);
-    } while (l->cursor && clock_ticks() < until);
-    if (l->cursor) return false;
+        l->from = db_walk(c->db, l->from, list_entry, l);
+    } while (l->from && clock_ticks() < until);
+    if (l->from) return false;
     reply_end_array(c->r, l->mark, l->count);
     return true;
 }
