@@ -45,6 +45,7 @@ struct search {
     int store_at; /* the argument that is the destination, 0: none */
     bool store_distance;
     struct zset_limits limits; /* of what is stored */
+    bool made;                 /* that, in write */
     struct zset_write write;
 };
 
@@ -321,6 +322,7 @@ static void keep_found(struct search *s, const struct found *v, size_t n) {
     }
     zset_write_new(&s->write, s->limits);
     zset_edit_take(&s->write.edit, z, longest);
+    s->made = true;
 }
 
 static void compute_search(void *state, struct reply *r) {
@@ -339,11 +341,16 @@ static void compute_search(void *state, struct reply *r) {
 
 static void commit_search(struct ctx *c, void *state) {
     struct search *s = state;
+    s->made = false;
     s->write.key = ctx_key(c, s->store_at);
     zset_write_store(c, &s->write, takes_area(s) ? "geosearchstore" : "georadiusstore");
 }
 
-static void search_drop(void *state) { mem_free(((struct search *)state)->vertices); }
+static void search_drop(void *state) {
+    struct search *s = state;
+    mem_free(s->vertices);
+    if (s->made) zset_edit_drop(&s->write.edit);
+}
 
 /* In a smaller set the members of some cells are not counted. */
 #define COUNTED_MIN 1000

@@ -188,7 +188,8 @@ struct run {
     struct zset_view v;
     struct zset_span span;
     struct zset_limits limits;
-    struct zset_write write; /* of ZRANGESTORE */
+    bool made; /* what ZRANGESTORE stores, in write */
+    struct zset_write write;
 };
 
 static void compute_store(void *state, struct reply *r) {
@@ -199,6 +200,7 @@ static void compute_store(void *state, struct reply *r) {
     uint64_t n = span->to - span->from;
     (void)r;
     zset_write_new(&x->write, x->limits);
+    x->made = true;
     zset_edit_expect(&x->write.edit, n, 0);
     if (n) zset_iter_start(&it, x->v, span->down ? span->to - 1 : span->from, span->down);
     for (; n && zset_iter_next(&it, &item); n--) {
@@ -210,8 +212,14 @@ static void compute_store(void *state, struct reply *r) {
 
 static void commit_store(struct ctx *c, void *state) {
     struct run *x = state;
+    x->made = false;
     x->write.key = ctx_key(c, 1);
     zset_write_store(c, &x->write, "zrangestore");
+}
+
+static void run_drop(void *state) {
+    struct run *x = state;
+    if (x->made) zset_edit_drop(&x->write.edit);
 }
 
 static void compute_reply(void *state, struct reply *r) {
@@ -224,6 +232,7 @@ static void run_query(struct ctx *c, struct query *q) {
     if (!query_parse(c, q) || !zset_read(c, q->key, &x.v)) return;
     x.span.down = q->down;
     x.span.scores = q->scores;
+    x.made = false;
     x.limits = zset_limits(c);
     range_ranks(x.v, &q->range, q->down, &x.span.from, &x.span.to);
     apply_limit(q, &x.span.from, &x.span.to);
@@ -233,6 +242,7 @@ static void run_query(struct ctx *c, struct query *q) {
                    .state_bytes = sizeof x,
                    .compute = q->store ? compute_store : compute_reply,
                    .commit = q->store ? commit_store : NULL,
+                   .drop = run_drop,
                });
 }
 
