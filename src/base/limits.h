@@ -67,11 +67,14 @@
 
 #endif
 
-/* Commands that would take longer are computed by a worker (core/offload). */
+/* Commands that would take longer are computed by a worker; what only the loop can find for one is
+ * gathered for so long in a turn (core/offload). */
 #ifdef STRESS
 #define OFFLOAD_US_MIN 0
+#define GATHER_US 5
 #else
 #define OFFLOAD_US_MIN 100
+#define GATHER_US 300
 #endif
 
 /* Scripts that only EVAL brought and that are kept; clients see which are there, so that it is one

@@ -449,15 +449,16 @@ void table_init(struct table *t, const struct table_ops *ops, struct wheel *whee
     dir_set(t, s);
 }
 
-/* Each segment once, in hash order; `next` is read before the visit. */
-static void seg_each(const struct table *t, void (*visit)(void *ctx, struct table_seg *s),
-                     void *ctx) {
+/* Each segment once, in hash order; `next` is read before the visit. All of them, or, if
+ * `while_wanted`, until nobody wants the outcome. */
+static void seg_each(const struct table *t, bool while_wanted,
+                     void (*visit)(void *ctx, struct table_seg *s), void *ctx) {
     uint64_t hash = 0;
     do {
         struct table_seg *s = seg_of(t, hash);
         hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
         visit(ctx, s);
-        nap_point();
+        if (nap_point() && while_wanted) break;
     } while (hash);
 }
 
@@ -468,7 +469,7 @@ static void seg_undo(void *ctx, struct table_seg *s) {
 }
 
 void table_fini(struct table *t) {
-    seg_each(t, seg_undo, t);
+    seg_each(t, false, seg_undo, t);
     if (t->top) {
         for (size_t i = 0; i < (size_t)1 << top_bits(t);) {
             size_t span = (size_t)1 << (top_bits(t) - top_depth(t->top[i]));
@@ -653,7 +654,33 @@ static void seg_visit(void *ctx, struct table_seg *s) {
 }
 
 void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx) {
-    seg_each(t, seg_visit, &(struct each){visit, ctx});
+    seg_each(t, false, seg_visit, &(struct each){visit, ctx});
+}
+
+void table_each_wanted(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx) {
+    seg_each(t, true, seg_visit, &(struct each){visit, ctx});
+}
+
+struct rest {
+    const struct table *t;
+    uint64_t from;
+    struct each each;
+};
+
+static void visit_rest(void *ctx, void *item) {
+    const struct rest *r = ctx;
+    struct slice key = r->t->ops->key(item);
+    if (hash_bytes(key.p, key.n) >= r->from) r->each.visit(r->each.ctx, item);
+}
+
+uint64_t table_walk(const struct table *t, uint64_t from, void (*visit)(void *ctx, void *item),
+                    void *ctx) {
+    struct table_seg *s = seg_of(t, from);
+    struct rest rest = {t, from, {visit, ctx}};
+    /* Only what has become one segment since the last call begins before `from`. */
+    bool whole = s->prefix == from;
+    seg_visit(whole ? &rest.each : &(struct each){visit_rest, &rest}, s);
+    return s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
 }
 
 unsigned table_load_permille(const struct table *t) {

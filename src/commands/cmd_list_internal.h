@@ -91,6 +91,15 @@ static inline struct list_item list_arg(struct ctx *c, int i) {
     return (struct list_item){c->argv[i], b};
 }
 
+/* -- popping (cmd_list.c) -------------------------------------------------------------- */
+
+static inline const char *list_pop_event(bool last) { return last ? "rpop" : "lpop"; }
+
+/* Takes up to max elements off the list e of argument `key`, and replies them as an array, in one
+ * more with the key's name if `named`. The last thing that a handler does. */
+void list_pop_some(struct ctx *c, int key, bool named, const struct entry *e, uint64_t max,
+                   bool last);
+
 /* -- moving and popping (cmd_list_move.c) ---------------------------------------------- */
 
 /* From where to where, how many and how. */

@@ -8,6 +8,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 
 /* -- options of XADD and XTRIM --------------------------------------------------------- */
 
@@ -329,6 +330,19 @@ static void stream_xlen(struct ctx *c) {
     if (stream_key_read(c, 1, &s)) reply_int(c->r, s ? (int64_t)stream_state(s)->length : 0);
 }
 
+/* A run of entries on its way (core/offload). */
+struct run {
+    const struct stream *s;
+    struct stream_id from, to;
+    uint64_t max;
+    bool backward;
+};
+
+static void compute_run(void *state, struct reply *r) {
+    const struct run *x = state;
+    stream_reply_range(r, x->s, x->from, x->to, x->max, x->backward);
+}
+
 /* XREVRANGE has the ends the other way round. */
 static void range(struct ctx *c, bool backward) {
     struct stream_id from, to;
@@ -349,7 +363,13 @@ static void range(struct ctx *c, bool backward) {
     } else if (max <= 0) {
         reply_null_array(c->r);
     } else {
-        stream_reply_range(c->r, s, from, to, (uint64_t)max, backward);
+        struct run x = {s, from, to, (uint64_t)max, backward};
+        offload(c, &(struct offload){
+                       .units = stream_entries_about(s, from, to, (uint64_t)max),
+                       .state = &x,
+                       .state_bytes = sizeof x,
+                       .compute = compute_run,
+                   });
     }
 }
 

@@ -3,6 +3,7 @@
  * Threads: the loop. Specification: Redis 7.2.
  */
 #include "base/mem.h"
+#include "base/nap.h"
 #include "commands/cmd_stream_internal.h"
 
 /* -- keys ------------------------------------------------------------------------------ */
@@ -182,7 +183,7 @@ void stream_reply_range(struct reply *r, const struct stream *s, struct stream_i
     uint64_t count = 0;
     struct reply_mark mark = reply_begin(r);
     stream_iter_start(&it, s, from, to, backward);
-    while ((!max || count < max) && stream_iter_next(&it, &e)) {
+    while ((!max || count < max) && !nap_step(count) && stream_iter_next(&it, &e)) {
         stream_reply_entry(r, &e);
         count++;
     }

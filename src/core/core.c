@@ -124,8 +124,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
 }
 
 void core_free(struct core *core) {
-    blocked_free(core->blocked);
     offloads_free(core->offloads);
+    blocked_free(core->blocked);
     watches_free(core->watches);
     keyspace_free(core->ks);
     blob_free_unused(blob_take_unused());
@@ -202,6 +202,7 @@ static void keep_reserve(struct core *core) {
 
 bool core_turn_end(struct core *core) {
     bool more = ongoing_step(core);
+    if (offload_gather(core)) more = true;
     if (expire(core)) more = true;
     if (blocked_expire(core)) more = true; /* replies are to be sent */
     if (unlikely(core->evict_more)) {

@@ -1,7 +1,8 @@
 /* offload.c - see offload.h.
  *
  * A job is a command on its way: waiting (in lanes), planned (its handler has handed its work
- * over), computed, committed. A parked session holds a ticket for a command that it has not begun.
+ * over), gathered (rarely), computed, committed. A parked session holds a ticket for a command that
+ * it has not begun.
  */
 #include "core/offload.h"
 
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/stats.h"
@@ -25,13 +27,14 @@ struct offload_job {
     struct list_link in_list; /* offloads->ready, jobs */
     struct offload_job *next_done;
     struct core *core;
-    struct session *s; /* NULL: it has left */
-    struct request req;
+    struct session *s;  /* NULL: it has left */
+    struct request req; /* its blobs, if any, are the job's */
     struct offload work;
     struct reply reply;
     uint64_t ticks;
     int db;
     bool silent, planned;
+    _Atomic bool unwanted; /* its client has left, and it changes nothing */
 };
 
 struct park {
@@ -45,6 +48,7 @@ struct offloads {
     struct lanes *lanes;
     struct list ready;   /* jobs whose ticket is granted */
     struct list waiting; /* jobs whose ticket is not */
+    struct list gathering;
     struct list parked;
     struct offload_counts counts;
     bool serving;
@@ -63,6 +67,7 @@ struct offloads *offloads_new(void) {
     o->lanes = lanes_new();
     list_init(&o->ready);
     list_init(&o->waiting);
+    list_init(&o->gathering);
     list_init(&o->parked);
     pthread_mutex_init(&o->lock, NULL);
     o->done_last = &o->done;
@@ -251,6 +256,10 @@ static void job_free(struct offload_job *job) {
     list_unlink(&job->in_list);
     leave(job->core, &job->ticket);
     reply_fini(&job->reply);
+    for (int i = 0; job->req.blobs && i < job->req.argc; i++) {
+        if (job->req.blobs[i]) blob_unref(job->req.blobs[i]);
+    }
+    mem_free(job->req.blobs);
     request_free(&job->req);
     mem_free(job);
 }
@@ -260,7 +269,7 @@ static void job_end(struct offload_job *job) {
     struct session *s = job->s;
     if (s) {
         s->job = NULL;
-        s->state &= ~(uint32_t)SESSION_BLOCKED;
+        if (!s->waiter) s->state &= ~(uint32_t)SESSION_BLOCKED; /* now it waits for a key */
         s->kick(s);
     }
     job_free(job);
@@ -274,6 +283,29 @@ static void job_granted(struct lane_ticket *t) {
     core->after_due = true;
 }
 
+/* The arguments in memory of the job's own; large ones, which are blobs, are shared. */
+static void keep_arguments(struct offload_job *job, const struct ctx *c) {
+    size_t n = (size_t)c->argc;
+    if (!c->req->blobs) {
+        request_copy(&job->req, c->req, c->argv);
+        return;
+    }
+    struct slice *argv = (void *)mem_dup(c->argv, n * sizeof *argv);
+    struct blob **blobs = mem_calloc(n * sizeof *blobs);
+    for (size_t i = 0; i < n; i++) {
+        if (!c->req->blobs[i]) continue;
+        blobs[i] = blob_ref(c->req->blobs[i]);
+        argv[i].n = 0;
+    }
+    request_copy(&job->req, c->req, argv);
+    mem_free(argv);
+    argv = (struct slice *)job->req.argv;
+    for (size_t i = 0; i < n; i++) {
+        if (blobs[i]) argv[i] = c->argv[i];
+    }
+    job->req.blobs = blobs;
+}
+
 static void job_new(struct ctx *c) {
     struct core *core = c->core;
     struct wants w;
@@ -284,7 +316,7 @@ static void job_new(struct ctx *c) {
         job->s = c->s;
         job->db = c->db->id;
         job->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
-        request_copy(&job->req, c->req, c->argv);
+        keep_arguments(job, c);
         job->req.job = job;
         reply_init(&job->reply);
         job->ticket = (struct lane_ticket){.what = c->row->name, .on_granted = job_granted};
@@ -303,8 +335,10 @@ static void job_run(struct work_job *work) {
     struct offload_job *job = (struct offload_job *)work;
     struct offloads *o = job->core->offloads;
     uint64_t start = clock_ticks();
+    nap_unwanted = &job->unwanted;
     job->work.compute(job->work.state, &job->reply);
-    job->ticks = clock_ticks() - start;
+    nap_unwanted = NULL;
+    job->ticks += clock_ticks() - start;
     job->next_done = NULL;
     pthread_mutex_lock(&o->lock);
     *o->done_last = job;
@@ -323,7 +357,11 @@ static void job_submit(struct ctx *c, struct offload_job *job, const struct offl
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
     o->counts.running++;
-    work_pool_submit(c->core->work, &job->job);
+    if (work->gather) {
+        list_push_back(&o->gathering, &job->in_list);
+    } else {
+        work_pool_submit(c->core->work, &job->job);
+    }
 }
 
 void offload_serve(struct core *core) {
@@ -335,7 +373,9 @@ void offload_serve(struct core *core) {
         struct session *s = job->s;
         struct reply_place before = reply_here(&s->reply);
         s->state &= ~(uint32_t)SESSION_BLOCKED;
+        if (job->silent) s->gates |= GATE_REPLY_SKIPPING; /* for one that waits then */
         exec_again(core, s, &job->req);
+        s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
         if (job->planned) continue;
         if (job->silent) reply_rewind(&s->reply, before);
         job_end(job);
@@ -345,21 +385,25 @@ void offload_serve(struct core *core) {
 
 /* ---- the end of a job --------------------------------------------------------------- */
 
-static void commit(struct offload_job *job) {
-    struct core *core = job->core;
-    struct session *s = job->s;
-    struct reply nowhere;
-    reply_init(&nowhere);
-    struct ctx c = {
-        .core = core,
-        .s = s,
-        .db = &core->ks->dbs[job->db],
-        .r = s ? &s->reply : &nowhere,
+static struct ctx ctx_of(struct offload_job *job, struct reply *r) {
+    return (struct ctx){
+        .core = job->core,
+        .s = job->s,
+        .db = &job->core->ks->dbs[job->db],
+        .r = r,
         .row = job->req.row,
         .argv = job->req.argv,
         .argc = job->req.argc,
         .req = &job->req,
     };
+}
+
+static void commit(struct offload_job *job) {
+    struct core *core = job->core;
+    struct session *s = job->s;
+    struct reply nowhere;
+    reply_init(&nowhere);
+    struct ctx c = ctx_of(job, s ? &s->reply : &nowhere);
     struct reply_place before = reply_here(c.r);
     core->running = &job->req;
     reply_take(c.r, &job->reply);
@@ -383,6 +427,15 @@ static bool changes_nothing(const struct offload_job *job) {
     return !(job->req.row->flags & ROW_WRITE);
 }
 
+static void job_over(struct offload_job *job) {
+    struct offloads *o = job->core->offloads;
+    o->counts.running--;
+    o->counts.done++;
+    learn(job->req.row, job->work.units, job->ticks);
+    if (job->s || !changes_nothing(job)) commit(job);
+    job_end(job);
+}
+
 void offload_collect(struct core *core) {
     struct offloads *o = core->offloads;
     pthread_mutex_lock(&o->lock);
@@ -392,13 +445,29 @@ void offload_collect(struct core *core) {
     pthread_mutex_unlock(&o->lock);
     for (struct offload_job *next; job; job = next) {
         next = job->next_done;
-        o->counts.running--;
-        o->counts.done++;
-        learn(job->req.row, job->work.units, job->ticks);
-        if (job->s || !changes_nothing(job)) commit(job);
-        job_end(job);
+        job_over(job);
     }
     if (core->after_due) exec_after(core);
+}
+
+bool offload_gather(struct core *core) {
+    struct list_link *l = list_pop_front(&core->offloads->gathering);
+    if (likely(!l)) return false;
+    struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
+    struct ctx c = ctx_of(job, &job->reply);
+    uint64_t start = clock_ticks();
+    core->running = &job->req;
+    bool over = job->work.gather(&c, job->work.state, start + clock_us_to_ticks(GATHER_US));
+    core->running = NULL;
+    job->ticks += clock_ticks() - start;
+    if (!over) {
+        list_push_back(&core->offloads->gathering, &job->in_list);
+    } else if (job->work.compute) {
+        work_pool_submit(core->work, &job->job);
+    } else {
+        job_over(job);
+    }
+    return true;
 }
 
 void offload_leave(struct session *s) {
@@ -408,7 +477,11 @@ void offload_leave(struct session *s) {
     s->job = NULL;
     s->state &= ~(uint32_t)SESSION_BLOCKED;
     job->s = NULL;
-    if (!job->planned) job_free(job);
+    bool unwanted = changes_nothing(job);
+    if (unwanted) atomic_store_explicit(&job->unwanted, true, memory_order_relaxed);
+    if (job->planned && !(unwanted && list_linked(&job->in_list))) return;
+    if (job->planned) job->core->offloads->counts.running--;
+    job_free(job);
 }
 
 void offload_expire(struct core *core) {
@@ -441,9 +514,15 @@ void offloads_free(struct offloads *o) {
         next = job->next_done;
         job_free(job);
     }
+    for (struct list_link *l; (l = list_first(&o->gathering));)
+        job_free(LIST_MEMBER(l, struct offload_job, in_list));
     lanes_free(o->lanes);
     pthread_mutex_destroy(&o->lock);
     mem_free(o);
+}
+
+bool offload_reads(const struct core *core, uint64_t hash) {
+    return core->lanes_busy && lane_is_held(core->offloads->lanes, hash);
 }
 
 /* ---- for handlers ------------------------------------------------------------------- */
@@ -456,7 +535,11 @@ static bool is_long(const struct ctx *c, uint64_t units) {
 static void do_at_once(struct ctx *c, const struct offload *o) {
     bool timed = o->units >= UNITS_TIMED_MIN;
     uint64_t start = timed ? clock_ticks() : 0;
-    o->compute(o->state, c->r);
+    if (o->gather) {
+        bool over = o->gather(c, o->state, UINT64_MAX);
+        ASSERT(over);
+    }
+    if (o->compute) o->compute(o->state, c->r);
     if (timed) learn(c->req->row, o->units, clock_ticks() - start);
     if (o->commit) o->commit(c, o->state);
     drop(o);
@@ -464,6 +547,7 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
 
 bool offload_would(const struct ctx *c, uint64_t units) {
     if (c->req->job) return true;
+    if (c->s->waiter) return false; /* it is served in the turn that its key has */
     return c->core->offloads->wake && exec_may_wait(c) && is_long(c, units);
 }
 

@@ -9,10 +9,14 @@
  *
  * O1  From the second run of the handler to the commit nobody else changes a key of the command,
  * nor the database number that it goes by; what the handler found stays where it is. O2  compute
- * touches its state and its reply, and reads values; nothing else. O3  Between compute and commit
+ * touches its state and its reply, and reads values; nothing else. What may take long in it calls
+ * nap_point (base/nap) and ends when that says so: the client of a command that changes nothing has
+ * left. O3  Between compute and commit
  * others may have run, but not on these keys: the command counts as done in the instant of its
  * commit. O4  Commands that change a key in a lane, and those that change all keys, wait their turn
- * in exec (park), in the order of the lanes; readers do not. To use it: the row's key
+ * in exec (park), in the order of the lanes; readers do not. O5  What only the loop can read, as it
+ * is in no lane (all keys of a database), is gathered before in slices, turn after turn; between
+ * two of them others run, and change what is not in the command's lanes. To use it: the row's key
  * specifications say what is read (KEY_RO) and what is changed; the handler has written nothing,
  * and replied nothing, before it calls offload. Threads: the loop, but for compute.
  */
@@ -28,7 +32,10 @@ struct offload {
      * point into them before compute. What they hold is taken: drop lets it go in the end. */
     void *state;
     size_t state_bytes;
-    /* Any thread. May reply; r speaks the session's protocol. */
+    /* The loop, before compute: works until clock_ticks is about `until`; false: there is more to
+     * do, and it is called again. May reply in c->r. c->s may be NULL. NULL: none. */
+    bool (*gather)(struct ctx *c, void *state, uint64_t until);
+    /* Any thread. May reply; r speaks the session's protocol. NULL: gather did all. */
     void (*compute)(void *state, struct reply *r);
     /* The loop, behind compute; NULL: nothing is to be done. c->s may be NULL: the client has left,
      * its command counts nevertheless. May reply, behind what compute replied. */
@@ -42,6 +49,10 @@ void offload(struct ctx *c, const struct offload *o);
 /* Whether so much work would go to a worker: for a command that does little work in place. */
 bool offload_would(const struct ctx *c, uint64_t units);
 
+/* Whether a worker may read the key's value now: a command that reads leaves it as it is then, to
+ * the byte. */
+bool offload_reads(const struct core *core, uint64_t hash);
+
 /* ---- for exec, the core and sessions ---- */
 
 struct offloads;
@@ -53,6 +64,9 @@ void offloads_set_wake(struct offloads *o, void (*wake)(void *ctx), void *ctx);
 
 /* Commits what workers have finished. */
 void offload_collect(struct core *core);
+
+/* A slice of what is gathered on the loop: true if there was anything to do. */
+bool offload_gather(struct core *core);
 
 /* Starts what has been granted: to be called after a command when core->after_due says so. */
 void offload_serve(struct core *core);

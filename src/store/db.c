@@ -650,3 +650,9 @@ uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
     } while (cursor && s.visited < count && --buckets_max);
     return cursor;
 }
+
+uint64_t db_walk(struct db *db, uint64_t from, void (*visit)(void *ctx, const struct entry *e),
+                 void *ctx) {
+    struct scan s = {db, visit, ctx, 0};
+    return table_walk(&db->shelf->table, from, scan_visit, &s);
+}

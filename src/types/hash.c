@@ -205,7 +205,7 @@ static void walk_visit(void *ctx, void *item) {
 
 void hash_value_each(const struct hash_value *h,
                      void (*visit)(void *ctx, const struct hash_member *m), void *ctx) {
-    table_each(&h->table, walk_visit, &(struct walk){visit, ctx, 0});
+    table_each_wanted(&h->table, walk_visit, &(struct walk){visit, ctx, 0});
 }
 
 uint64_t hash_value_scan(const struct hash_value *h, uint64_t cursor, size_t count,

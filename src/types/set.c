@@ -220,7 +220,7 @@ static void each_item(void *ctx, void *item) {
 
 void set_each(struct set_view s, set_visit *visit, void *ctx) {
     if (s.form == SET_VALUE) {
-        table_each(&s.value->table, each_item, &(struct each){visit, ctx, 0});
+        table_each_wanted(&s.value->table, each_item, &(struct each){visit, ctx, 0});
     } else {
         each_packed(s, visit, ctx);
     }

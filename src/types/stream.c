@@ -311,6 +311,24 @@ bool stream_edge(const struct stream *s, bool last, struct stream_entry *e) {
     return stream_iter_next(&it, e);
 }
 
+/* Nodes that are counted before all entries are taken for wanted. */
+#define ABOUT_NODES 32
+
+uint64_t stream_entries_about(const struct stream *s, struct stream_id from, struct stream_id to,
+                              uint64_t max) {
+    if (stream_id_cmp(from, to) > 0) return 0;
+    if (s->state.length < max) max = s->state.length;
+    struct stream_place p = stream_tree_find(&s->nodes, from);
+    if (!p.leaf) p = stream_tree_end(&s->nodes, false);
+    uint64_t count = 0;
+    for (int i = 0; i < ABOUT_NODES; i++, p = stream_place_next(p)) {
+        if (!p.leaf || stream_id_cmp(stream_place_base(p), to) > 0 || count >= max)
+            return count < max ? count : max;
+        count += stream_node_head(lp_of(p)).live;
+    }
+    return max;
+}
+
 /* ---- deleting ---- */
 
 /* Sees to `first` after the first entries may have gone. */
