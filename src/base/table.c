@@ -73,6 +73,12 @@ static struct table_seg *seg_of(const struct table *t, uint64_t hash) {
     return top_leaf(top)->seg[(hash << top_depth(top)) >> (64 - TABLE_LEAF_BITS)];
 }
 
+/* The segment behind one in hash order, NULL behind the last. */
+static struct table_seg *seg_behind(const struct table *t, const struct table_seg *s) {
+    uint64_t hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+    return hash ? seg_of(t, hash) : NULL;
+}
+
 /* Writes a segment's slot wherever the directory names it. */
 static void dir_set(struct table *t, struct table_seg *s) {
     if (!t->top) {
@@ -449,26 +455,13 @@ void table_init(struct table *t, const struct table_ops *ops, struct wheel *whee
     dir_set(t, s);
 }
 
-/* Each segment once, in hash order; `next` is read before the visit. */
-static void seg_each(const struct table *t, void (*visit)(void *ctx, struct table_seg *s),
-                     void *ctx) {
-    uint64_t hash = 0;
-    do {
-        struct table_seg *s = seg_of(t, hash);
-        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
-        visit(ctx, s);
-        nap_point();
-    } while (hash);
-}
-
-static void seg_undo(void *ctx, struct table_seg *s) {
-    struct table *t = ctx;
-    page_free(t, s->page, s->buckets);
-    seg_free(t, s);
-}
-
 void table_fini(struct table *t) {
-    seg_each(t, seg_undo, t);
+    for (struct table_seg *s = seg_of(t, 0), *next; s; s = next) {
+        next = seg_behind(t, s);
+        page_free(t, s->page, s->buckets);
+        seg_free(t, s);
+        nap_point();
+    }
     if (t->top) {
         for (size_t i = 0; i < (size_t)1 << top_bits(t);) {
             size_t span = (size_t)1 << (top_bits(t) - top_depth(t->top[i]));
@@ -633,37 +626,35 @@ void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void
                : next_item(t, r, true, RANDOM_TTL_SEGS);
 }
 
-struct each {
-    void (*visit)(void *ctx, void *item);
-    void *ctx;
-};
-
-static void seg_visit(void *ctx, struct table_seg *s) {
-    struct each *e = ctx;
-    for (unsigned i = 0; i < s->buckets; i++) {
-        if (i + 2 < s->buckets) {
-            for (unsigned m = s->page[i + 2].occ; m; m &= m - 1) {
-                __builtin_prefetch(bucket_item(s->page + i + 2, (unsigned)__builtin_ctz(m)));
-            }
-        }
-        for (unsigned m = s->page[i].occ; m; m &= m - 1) {
-            e->visit(e->ctx, bucket_item(s->page + i, (unsigned)__builtin_ctz(m)));
+bool table_step(const struct table *t, struct table_walk *w, void (*visit)(void *ctx, void *item),
+                void *ctx) {
+    const struct table_seg *s = w->seg ? w->seg : seg_of(t, 0);
+    unsigned i = w->bucket;
+    if (i + 2 < s->buckets) {
+        for (unsigned m = s->page[i + 2].occ; m; m &= m - 1) {
+            __builtin_prefetch(bucket_item(s->page + i + 2, (unsigned)__builtin_ctz(m)));
         }
     }
+    for (unsigned m = s->page[i].occ; m; m &= m - 1) {
+        visit(ctx, bucket_item(s->page + i, (unsigned)__builtin_ctz(m)));
+    }
+    *w = (struct table_walk){s, i + 1};
+    if (i + 1 < s->buckets) return true;
+    *w = (struct table_walk){seg_behind(t, s), 0};
+    nap_point();
+    return w->seg != NULL;
 }
 
 void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx) {
-    seg_each(t, seg_visit, &(struct each){visit, ctx});
+    struct table_walk w = {NULL, 0};
+    while (table_step(t, &w, visit, ctx)) {
+    }
 }
 
 unsigned table_load_permille(const struct table *t) {
     size_t slots = 0;
-    uint64_t hash = 0;
-    do {
-        const struct table_seg *s = seg_of(t, hash);
+    for (const struct table_seg *s = seg_of(t, 0); s; s = seg_behind(t, s))
         slots += s->buckets * TABLE_SLOTS;
-        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
-    } while (hash);
     return (unsigned)(t->count * 1000 / slots);
 }
 

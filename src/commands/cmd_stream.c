@@ -8,6 +8,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 
 /* -- options of XADD and XTRIM --------------------------------------------------------- */
 
@@ -329,6 +330,19 @@ static void stream_xlen(struct ctx *c) {
     if (stream_key_read(c, 1, &s)) reply_int(c->r, s ? (int64_t)stream_state(s)->length : 0);
 }
 
+#define RANGE_FEW 256
+
+/* Entries of a range, about, which are not worth being counted if they are few. */
+static uint64_t range_units(const struct stream *s, struct stream_id from, struct stream_id to,
+                            uint64_t max) {
+    if (max <= RANGE_FEW) return max;
+    uint64_t all = stream_estimate(s, from, to);
+    return all < max ? all : max;
+}
+
+static void begin_range(void *state, struct reply *r) { stream_listing_begin(state, r); }
+static bool more_of_range(void *state, struct reply *r) { return stream_listing_more(state, r); }
+
 /* XREVRANGE has the ends the other way round. */
 static void range(struct ctx *c, bool backward) {
     struct stream_id from, to;
@@ -349,7 +363,15 @@ static void range(struct ctx *c, bool backward) {
     } else if (max <= 0) {
         reply_null_array(c->r);
     } else {
-        stream_reply_range(c->r, s, from, to, (uint64_t)max, backward);
+        struct stream_listing l = {.left = (uint64_t)max};
+        stream_iter_start(&l.next, s, from, to, backward);
+        offload(c, &(struct offload){
+                       .units = range_units(s, from, to, l.left),
+                       .state = &l,
+                       .state_bytes = sizeof l,
+                       .compute = begin_range,
+                       .more = more_of_range,
+                   });
     }
 }
 

@@ -188,6 +188,7 @@ struct run {
     struct zset_span span;
     struct zset_limits limits;
     struct zset_write write; /* of ZRANGESTORE */
+    struct zset_listing listing;
 };
 
 static void compute_store(void *state, struct reply *r) {
@@ -213,9 +214,13 @@ static void commit_store(struct ctx *c, void *state) {
     zset_write_store(c, &x->write, "zrangestore");
 }
 
-static void compute_reply(void *state, struct reply *r) {
-    const struct run *x = state;
-    zset_reply_span(r, x->v, &x->span);
+static void begin_reply(void *state, struct reply *r) {
+    struct run *x = state;
+    zset_listing_begin(&x->listing, r, x->v, &x->span);
+}
+
+static bool more_of_reply(void *state, struct reply *r) {
+    return zset_listing_more(&((struct run *)state)->listing, r);
 }
 
 static void run_query(struct ctx *c, struct query *q) {
@@ -230,7 +235,8 @@ static void run_query(struct ctx *c, struct query *q) {
                    .units = x.span.to - x.span.from,
                    .state = &x,
                    .state_bytes = sizeof x,
-                   .compute = q->store ? compute_store : compute_reply,
+                   .compute = q->store ? compute_store : begin_reply,
+                   .more = q->store ? NULL : more_of_reply,
                    .commit = q->store ? commit_store : NULL,
                });
 }

@@ -116,6 +116,13 @@ void stream_iter_start(struct stream_iter *it, const struct stream *s, struct st
                        struct stream_id to, bool backward);
 bool stream_iter_next(struct stream_iter *it, struct stream_entry *e);
 
+/* How many entries there still are, or `max` if there are more. O(1) for each whole node. */
+uint64_t stream_iter_count(struct stream_iter it, uint64_t max);
+
+/* About how many entries there are from `from` to `to`: those of all nodes that may hold some.
+ * O(log n). */
+uint64_t stream_estimate(const struct stream *s, struct stream_id from, struct stream_id to);
+
 /* ---- deleting ---- */
 
 /* What deletion does about what groups have pending of an entry. */
