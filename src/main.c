@@ -373,8 +373,9 @@ static void stop(struct server *sv) {
     net_timer_stop(&sv->alarm);
     edge_free(sv->edge);
     ongoing_drop(sv->core);
-    scripts_free(sv->core->scripts);
     work_pool_free(sv->work);
+    offload_collect(sv->core); /* what clients that left had begun is to be in place */
+    scripts_free(sv->core->scripts);
     net_wake_free(sv->computed);
     crash_core = NULL;
     core_free(sv->core);

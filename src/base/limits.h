@@ -20,6 +20,8 @@
 #define REPLY_CHUNK_BYTES 160
 #define REPLY_SHARE_BYTES 80
 #define REPLY_POOL_CHUNKS_MAX 2
+#define STREAM_PART_BYTES 400
+#define STREAM_AHEAD_BYTES 800
 #define EDGE_READ_BYTES 256
 #define EDGE_ROUND 2
 #define EDGE_BATCH 3
@@ -52,6 +54,11 @@
 #define REPLY_SHARE_BYTES (16 * 1024)
 #define REPLY_POOL_CHUNKS_MAX 128
 
+/* A long reply comes in parts of this size, the next one being written when so much or less is
+ * still to be sent: the sum is what a client that reads slowly costs (core/offload). */
+#define STREAM_PART_BYTES (256 * 1024)
+#define STREAM_AHEAD_BYTES (256 * 1024)
+
 /* One connection's share of a turn: read at once, run without a break, sent; the pieces of one
  * send. Connections drained before their commands run, and commands looked up ahead (edge/resp). */
 #define EDGE_READ_BYTES (16 * 1024)
@@ -76,6 +83,9 @@
 #define OFFLOAD_US_MIN 100
 #define GATHER_US 300
 #endif
+
+/* A long reply whose keys somebody waits for is written to its end, in parts of this size. */
+#define STREAM_WANTED_BYTES (16 * 1024 * 1024)
 
 /* Scripts that only EVAL brought and that are kept; clients see which are there, so that it is one
  * number always (script/eval). */

@@ -73,6 +73,12 @@ static struct table_seg *seg_of(const struct table *t, uint64_t hash) {
     return top_leaf(top)->seg[(hash << top_depth(top)) >> (64 - TABLE_LEAF_BITS)];
 }
 
+/* The segment behind one in hash order, NULL behind the last. */
+static struct table_seg *seg_behind(const struct table *t, const struct table_seg *s) {
+    uint64_t hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+    return hash ? seg_of(t, hash) : NULL;
+}
+
 /* Writes a segment's slot wherever the directory names it. */
 static void dir_set(struct table *t, struct table_seg *s) {
     if (!t->top) {
@@ -449,17 +455,15 @@ void table_init(struct table *t, const struct table_ops *ops, struct wheel *whee
     dir_set(t, s);
 }
 
-/* Each segment once, in hash order; `next` is read before the visit. All of them, or, if
+/* Each segment once, in hash order; the next is found before the visit. All of them, or, if
  * `while_wanted`, until nobody wants the outcome. */
 static void seg_each(const struct table *t, bool while_wanted,
                      void (*visit)(void *ctx, struct table_seg *s), void *ctx) {
-    uint64_t hash = 0;
-    do {
-        struct table_seg *s = seg_of(t, hash);
-        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+    for (struct table_seg *s = seg_of(t, 0), *next; s; s = next) {
+        next = seg_behind(t, s);
         visit(ctx, s);
         if (nap_point() && while_wanted) break;
-    } while (hash);
+    }
 }
 
 static void seg_undo(void *ctx, struct table_seg *s) {
@@ -639,18 +643,30 @@ struct each {
     void *ctx;
 };
 
-static void seg_visit(void *ctx, struct table_seg *s) {
-    struct each *e = ctx;
-    for (unsigned i = 0; i < s->buckets; i++) {
-        if (i + 2 < s->buckets) {
-            for (unsigned m = s->page[i + 2].occ; m; m &= m - 1) {
-                __builtin_prefetch(bucket_item(s->page + i + 2, (unsigned)__builtin_ctz(m)));
-            }
-        }
-        for (unsigned m = s->page[i].occ; m; m &= m - 1) {
-            e->visit(e->ctx, bucket_item(s->page + i, (unsigned)__builtin_ctz(m)));
+static void bucket_visit(const struct table_seg *s, unsigned i, const struct each *e) {
+    if (i + 2 < s->buckets) {
+        for (unsigned m = s->page[i + 2].occ; m; m &= m - 1) {
+            __builtin_prefetch(bucket_item(s->page + i + 2, (unsigned)__builtin_ctz(m)));
         }
     }
+    for (unsigned m = s->page[i].occ; m; m &= m - 1) {
+        e->visit(e->ctx, bucket_item(s->page + i, (unsigned)__builtin_ctz(m)));
+    }
+}
+
+static void seg_visit(void *ctx, struct table_seg *s) {
+    for (unsigned i = 0; i < s->buckets; i++) bucket_visit(s, i, ctx);
+}
+
+bool table_step(const struct table *t, struct table_walk *w, void (*visit)(void *ctx, void *item),
+                void *ctx) {
+    const struct table_seg *s = w->seg ? w->seg : seg_of(t, 0);
+    unsigned i = w->bucket;
+    bucket_visit(s, i, &(struct each){visit, ctx});
+    *w = (struct table_walk){s, i + 1};
+    if (i + 1 < s->buckets) return true;
+    *w = (struct table_walk){seg_behind(t, s), 0};
+    return !nap_point() && w->seg != NULL;
 }
 
 void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx) {
@@ -673,8 +689,8 @@ static void visit_rest(void *ctx, void *item) {
     if (hash_bytes(key.p, key.n) >= r->from) r->each.visit(r->each.ctx, item);
 }
 
-uint64_t table_walk(const struct table *t, uint64_t from, void (*visit)(void *ctx, void *item),
-                    void *ctx) {
+uint64_t table_visit_from(const struct table *t, uint64_t from,
+                          void (*visit)(void *ctx, void *item), void *ctx) {
     struct table_seg *s = seg_of(t, from);
     struct rest rest = {t, from, {visit, ctx}};
     /* Only what has become one segment since the last call begins before `from`. */
@@ -685,12 +701,8 @@ uint64_t table_walk(const struct table *t, uint64_t from, void (*visit)(void *ct
 
 unsigned table_load_permille(const struct table *t) {
     size_t slots = 0;
-    uint64_t hash = 0;
-    do {
-        const struct table_seg *s = seg_of(t, hash);
+    for (const struct table_seg *s = seg_of(t, 0); s; s = seg_behind(t, s))
         slots += s->buckets * TABLE_SLOTS;
-        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
-    } while (hash);
     return (unsigned)(t->count * 1000 / slots);
 }
 

@@ -229,17 +229,28 @@ uint64_t table_scan(const struct table *t, uint64_t cursor, void (*visit)(void *
  * those that end are few among many that stay, they may be missed. */
 void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void));
 
-/* Every item, in no order, while the table stays as it is. */
+/* Where a walk stands; all zero: at the beginning. Void after any change of the table. */
+struct table_walk {
+    const struct table_seg *seg;
+    unsigned bucket;
+};
+
+/* Visits the items of one bucket, in memory's order; false behind the last one, or when nobody
+ * wants any more what is made of them (base/nap). A visit may free its item. */
+bool table_step(const struct table *t, struct table_walk *w, void (*visit)(void *ctx, void *item),
+                void *ctx);
+
+/* Every item, in the order of a walk, while the table stays as it is. */
 void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx);
 
-/* The same, but it ends early when nobody wants any more what is made of them (base/nap). */
+/* The same, but it ends early when nobody wants any more what is made of them. */
 void table_each_wanted(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx);
 
 /* Visits the items of one segment, some hundreds, from the hash `from` on (0 begins); returns where
  * to go on, 0 at the end. Others may write between two calls: an item that is there all the time is
  * visited once. Faster than table_scan. */
-uint64_t table_walk(const struct table *t, uint64_t from, void (*visit)(void *ctx, void *item),
-                    void *ctx);
+uint64_t table_visit_from(const struct table *t, uint64_t from,
+                          void (*visit)(void *ctx, void *item), void *ctx);
 
 /* What becomes of an item whose time has come: the item itself, if it stays, perhaps with a new
  * time (one that has still passed is asked about again in the next round); another one with the

@@ -35,7 +35,7 @@ static const char *shown(const char *text) { return text ? text : ""; }
 static void client_flags(const struct session *s, char out[8]) {
     size_t n = 0;
     if (s->gates & GATE_MONITOR) out[n++] = 'O';
-    if (s->state & SESSION_BLOCKED) out[n++] = 'b';
+    if (s->state & SESSION_BLOCKED && !(s->state & SESSION_STREAMS)) out[n++] = 'b';
     if (s->state & SESSION_CLOSE_AFTER) out[n++] = 'c';
     if (s->state & SESSION_CLOSE_NOW) out[n++] = 'A';
     if (s->multi) out[n++] = 'x';

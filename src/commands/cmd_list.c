@@ -34,21 +34,26 @@ static uint64_t reply_run(struct reply *r, struct list_cursor *cursor, uint64_t 
     return count;
 }
 
-void list_reply_range(struct reply *r, const struct entry *e, uint64_t index, uint64_t count,
-                      bool backward) {
+uint64_t list_reply_some(struct reply *r, struct list_cursor *cursor, uint64_t count) {
     struct list_element element;
     uint64_t steps = 0;
-    reply_array(r, count);
-    if (!count) return;
-    struct list_cursor cursor = list_cursor(e, index, backward);
-    while (count && !nap_step(steps++)) {
-        if (cursor.at != LP_NONE && !backward) {
-            count -= reply_run(r, &cursor, count);
-        } else if (list_cursor_next(&cursor, &element)) {
+    while (count && !reply_is_full(r) && !nap_step(steps++)) {
+        if (cursor->at != LP_NONE && !cursor->backward) {
+            count -= reply_run(r, cursor, count);
+        } else if (list_cursor_next(cursor, &element)) {
             list_reply(r, &element);
             count--;
         }
     }
+    return count;
+}
+
+void list_reply_range(struct reply *r, const struct entry *e, uint64_t index, uint64_t count,
+                      bool backward) {
+    reply_array(r, count);
+    if (!count) return;
+    struct list_cursor cursor = list_cursor(e, index, backward);
+    list_reply_some(r, &cursor, count);
 }
 
 /* An index that counts from the end if negative; false if there is no such element. */
@@ -210,11 +215,19 @@ static void list_lindex(struct ctx *c) {
 struct run {
     const struct entry *e;
     uint64_t from, count;
+    struct list_cursor cursor; /* of the next element, `count` being left */
 };
 
-static void compute_run(void *state, struct reply *r) {
-    const struct run *x = state;
-    list_reply_range(r, x->e, x->from, x->count, false);
+static void begin_run(void *state, struct reply *r) {
+    struct run *x = state;
+    reply_array(r, x->count);
+    x->cursor = list_cursor(x->e, x->from, false);
+}
+
+static bool more_of_run(void *state, struct reply *r) {
+    struct run *x = state;
+    x->count = list_reply_some(r, &x->cursor, x->count);
+    return x->count;
 }
 
 static void list_lrange(struct ctx *c) {
@@ -231,7 +244,8 @@ static void list_lrange(struct ctx *c) {
                    .units = x.count,
                    .state = &x,
                    .state_bytes = sizeof x,
-                   .compute = compute_run,
+                   .compute = begin_run,
+                   .more = more_of_run,
                });
 }
 

@@ -41,6 +41,9 @@ static inline void list_reply(struct reply *r, const struct list_element *e) {
 void list_reply_range(struct reply *r, const struct entry *e, uint64_t index, uint64_t count,
                       bool backward);
 
+/* The elements alone, from a cursor on, until reply_is_full(r); returns how many are left. */
+uint64_t list_reply_some(struct reply *r, struct list_cursor *cursor, uint64_t count);
+
 /* -- changing (cmd_list_edit.c) ------------------------------------------------------ */
 
 #define LIST_EDIT_BYTES 9216 /* of a small list that is edited without an allocation */

@@ -160,20 +160,33 @@ static void count_members(struct ctx *c) {
     if (look(c, &s)) reply_int(c->r, (int64_t)set_count(s));
 }
 
-static void compute_members(void *state, struct reply *r) {
-    const struct set_view *s = state;
-    reply_set(r, set_count(*s));
-    set_each(*s, set_reply_member, r);
+/* A listing on its way (core/offload). */
+struct listing {
+    struct set_view set;
+    struct table_walk walk;
+};
+
+static void begin_members(void *state, struct reply *r) {
+    reply_set(r, set_count(((const struct listing *)state)->set));
+}
+
+static bool more_members(void *state, struct reply *r) {
+    struct listing *l = state;
+    while (set_step(l->set, &l->walk, set_reply_member, r)) {
+        if (reply_is_full(r)) return true;
+    }
+    return false;
 }
 
 static void list_members(struct ctx *c) {
-    struct set_view s;
-    if (!look(c, &s)) return;
+    struct listing l = {.walk = {NULL, 0}};
+    if (!look(c, &l.set)) return;
     offload(c, &(struct offload){
-                   .units = set_count(s),
-                   .state = &s,
-                   .state_bytes = sizeof s,
-                   .compute = compute_members,
+                   .units = set_count(l.set),
+                   .state = &l,
+                   .state_bytes = sizeof l,
+                   .compute = begin_members,
+                   .more = more_members,
                });
 }
 

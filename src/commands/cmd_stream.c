@@ -330,18 +330,8 @@ static void stream_xlen(struct ctx *c) {
     if (stream_key_read(c, 1, &s)) reply_int(c->r, s ? (int64_t)stream_state(s)->length : 0);
 }
 
-/* A run of entries on its way (core/offload). */
-struct run {
-    const struct stream *s;
-    struct stream_id from, to;
-    uint64_t max;
-    bool backward;
-};
-
-static void compute_run(void *state, struct reply *r) {
-    const struct run *x = state;
-    stream_reply_range(r, x->s, x->from, x->to, x->max, x->backward);
-}
+static void begin_range(void *state, struct reply *r) { stream_listing_begin(state, r); }
+static bool more_of_range(void *state, struct reply *r) { return stream_listing_more(state, r); }
 
 /* XREVRANGE has the ends the other way round. */
 static void range(struct ctx *c, bool backward) {
@@ -363,12 +353,14 @@ static void range(struct ctx *c, bool backward) {
     } else if (max <= 0) {
         reply_null_array(c->r);
     } else {
-        struct run x = {s, from, to, (uint64_t)max, backward};
+        struct stream_listing l = {.left = (uint64_t)max};
+        stream_iter_start(&l.next, s, from, to, backward);
         offload(c, &(struct offload){
-                       .units = stream_entries_about(s, from, to, (uint64_t)max),
-                       .state = &x,
-                       .state_bytes = sizeof x,
-                       .compute = compute_run,
+                       .units = stream_entries_about(s, from, to, l.left),
+                       .state = &l,
+                       .state_bytes = sizeof l,
+                       .compute = begin_range,
+                       .more = more_of_range,
                    });
     }
 }

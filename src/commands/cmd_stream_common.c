@@ -176,16 +176,30 @@ void stream_reply_entry(struct reply *r, const struct stream_entry *e) {
     stream_reply_fields(r, *e);
 }
 
+void stream_listing_begin(struct stream_listing *l, struct reply *r) { l->mark = reply_begin(r); }
+
+bool stream_listing_more(struct stream_listing *l, struct reply *r) {
+    struct stream_entry e;
+    bool more = true;
+    while (more && !reply_is_full(r) && !nap_step(l->done)) {
+        more = l->left && stream_iter_next(&l->next, &e);
+        if (!more) break;
+        stream_reply_entry(r, &e);
+        l->done++;
+        l->left--;
+    }
+    if (!l->counted) {
+        uint64_t rest = more ? stream_iter_count(l->next, l->left) : 0;
+        reply_end_array(r, l->mark, l->done + rest);
+        l->counted = true;
+    }
+    return more;
+}
+
 void stream_reply_range(struct reply *r, const struct stream *s, struct stream_id from,
                         struct stream_id to, uint64_t max, bool backward) {
-    struct stream_iter it;
-    struct stream_entry e;
-    uint64_t count = 0;
-    struct reply_mark mark = reply_begin(r);
-    stream_iter_start(&it, s, from, to, backward);
-    while ((!max || count < max) && !nap_step(count) && stream_iter_next(&it, &e)) {
-        stream_reply_entry(r, &e);
-        count++;
-    }
-    reply_end_array(r, mark, count);
+    struct stream_listing l = {.left = max ? max : UINT64_MAX};
+    stream_iter_start(&l.next, s, from, to, backward);
+    stream_listing_begin(&l, r);
+    stream_listing_more(&l, r);
 }

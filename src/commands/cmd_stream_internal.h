@@ -95,6 +95,17 @@ void stream_reply_entry(struct reply *r, const struct stream_entry *e);
 void stream_reply_range(struct reply *r, const struct stream *s, struct stream_id from,
                         struct stream_id to, uint64_t max, bool backward);
 
+/* The same of what an iterator gives, in parts: begins, and goes on until reply_is_full(r); false
+ * at the end. The length is known when the first part is, at which the rest is counted. */
+struct stream_listing {
+    struct stream_iter next;
+    uint64_t done, left; /* left at most */
+    struct reply_mark mark;
+    bool counted;
+};
+void stream_listing_begin(struct stream_listing *l, struct reply *r);
+bool stream_listing_more(struct stream_listing *l, struct reply *r);
+
 /* -- pending entries ------------------------------------------------------------------- */
 
 /* One delivery more, as far as they can be counted. */

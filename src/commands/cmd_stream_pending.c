@@ -353,8 +353,8 @@ static void stream_xautoclaim(struct ctx *c) {
     reply_array(c->r, 3);
     struct reply_mark next = reply_begin(c->r), entries = reply_begin(c->r);
     struct slice next_id = stream_id_text(claim_from(c, &o, at, consumer), text);
-    reply_end_bulk(c->r, next, next_id);
     reply_end_array(c->r, entries, o.claimed);
+    reply_end_bulk(c->r, next, next_id);
     reply_array(c->r, o.deleted_count);
     for (size_t i = 0; i < o.deleted_count; i++) stream_reply_id(c->r, o.deleted[i]);
     mem_free(o.deleted);

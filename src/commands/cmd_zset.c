@@ -94,15 +94,28 @@ static void reply_member(struct reply *r, const struct zset_item *item, bool sco
     if (score) reply_double(r, item->score);
 }
 
-void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span) {
-    struct zset_iter it;
-    struct zset_item item;
+void zset_listing_begin(struct zset_listing *l, struct reply *r, struct zset_view v,
+                        const struct zset_span *span) {
     uint64_t n = span->from < span->to ? span->to - span->from : 0;
     reply_array(r, span->scores && r->proto == 2 ? 2 * n : n);
-    if (!n) return;
-    zset_iter_start(&it, v, span->down ? span->to - 1 : span->from, span->down);
-    for (; n && !nap_step(n) && zset_iter_next(&it, &item); n--)
-        reply_member(r, &item, span->scores);
+    l->left = n;
+    l->scores = span->scores;
+    if (n) zset_iter_start(&l->next, v, span->down ? span->to - 1 : span->from, span->down);
+}
+
+bool zset_listing_more(struct zset_listing *l, struct reply *r) {
+    struct zset_item item;
+    while (l->left && !reply_is_full(r) && !nap_step(l->left) && zset_iter_next(&l->next, &item)) {
+        reply_member(r, &item, l->scores);
+        l->left--;
+    }
+    return l->left;
+}
+
+void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span) {
+    struct zset_listing l;
+    zset_listing_begin(&l, r, v, span);
+    zset_listing_more(&l, r);
 }
 
 /* -- adding -------------------------------------------------------------------------- */

@@ -128,6 +128,16 @@ struct zset_span {
 };
 void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span);
 
+/* The same in parts: begins, and goes on until reply_is_full(r); false at the end. */
+struct zset_listing {
+    struct zset_iter next;
+    uint64_t left;
+    bool scores;
+};
+void zset_listing_begin(struct zset_listing *l, struct reply *r, struct zset_view v,
+                        const struct zset_span *span);
+bool zset_listing_more(struct zset_listing *l, struct reply *r);
+
 /* ---- rows ---- */
 
 /* A key specification: a number of keys in argument `at`, and the keys behind it. */

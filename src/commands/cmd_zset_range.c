@@ -190,6 +190,7 @@ struct run {
     struct zset_limits limits;
     bool made; /* what ZRANGESTORE stores, in write */
     struct zset_write write;
+    struct zset_listing listing;
 };
 
 static void compute_store(void *state, struct reply *r) {
@@ -222,9 +223,13 @@ static void run_drop(void *state) {
     if (x->made) zset_edit_drop(&x->write.edit);
 }
 
-static void compute_reply(void *state, struct reply *r) {
-    const struct run *x = state;
-    zset_reply_span(r, x->v, &x->span);
+static void begin_reply(void *state, struct reply *r) {
+    struct run *x = state;
+    zset_listing_begin(&x->listing, r, x->v, &x->span);
+}
+
+static bool more_of_reply(void *state, struct reply *r) {
+    return zset_listing_more(&((struct run *)state)->listing, r);
 }
 
 static void run_query(struct ctx *c, struct query *q) {
@@ -240,7 +245,8 @@ static void run_query(struct ctx *c, struct query *q) {
                    .units = x.span.to - x.span.from,
                    .state = &x,
                    .state_bytes = sizeof x,
-                   .compute = q->store ? compute_store : compute_reply,
+                   .compute = q->store ? compute_store : begin_reply,
+                   .more = q->store ? NULL : more_of_reply,
                    .commit = q->store ? commit_store : NULL,
                    .drop = run_drop,
                });

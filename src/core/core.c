@@ -124,7 +124,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
 }
 
 void core_free(struct core *core) {
-    offloads_free(core->offloads);
+    offloads_free(core->offloads); /* what leaves its lanes is told to those who are blocked */
     blocked_free(core->blocked);
     watches_free(core->watches);
     keyspace_free(core->ks);

@@ -485,9 +485,10 @@ static void put_lanes(struct core *core, FILE *out) {
             "lane_wait_ms_total:%" PRId64 "\r\n"
             "lane_wait_ms_max:%" PRId64 "\r\n"
             "offloaded_commands_running:%zu\r\n"
+            "streamed_replies:%zu\r\n"
             "offloaded_commands:%" PRIu64 "\r\n",
             lanes.lanes, lanes.tickets, lanes.waiting, lanes.refused, lanes.wait_ms,
-            lanes.wait_ms_max, jobs.running, jobs.done);
+            lanes.wait_ms_max, jobs.running, jobs.streams, jobs.done);
 }
 
 static void put_debug(struct core *core, FILE *out) {

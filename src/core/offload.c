@@ -1,8 +1,9 @@
 /* offload.c - see offload.h.
  *
  * A job is a command on its way: waiting (in lanes), planned (its handler has handed its work
- * over), gathered (rarely), computed, committed. A parked session holds a ticket for a command that
- * it has not begun.
+ * over), gathered (rarely), computed, committed. One that streams is computed in parts, and rests
+ * between them until its client has taken what is there (go_on), unless it is wanted. A parked
+ * session holds a ticket for a command that it has not begun.
  */
 #include "core/offload.h"
 
@@ -35,6 +36,11 @@ struct offload_job {
     int db;
     bool silent, planned;
     _Atomic bool unwanted; /* its client has left, and it changes nothing */
+    bool computing;        /* a worker has it, or is done and has not been heard */
+    bool begun;            /* compute was called */
+    bool more;             /* of its reply is to be written */
+    bool streams;          /* it was or is so */
+    bool wanted;           /* somebody waits for its keys */
 };
 
 struct park {
@@ -255,6 +261,7 @@ static void job_free(struct offload_job *job) {
     }
     list_unlink(&job->in_list);
     leave(job->core, &job->ticket);
+    job->core->offloads->counts.streams -= job->streams;
     reply_fini(&job->reply);
     for (int i = 0; job->req.blobs && i < job->req.argc; i++) {
         if (job->req.blobs[i]) blob_unref(job->req.blobs[i]);
@@ -269,7 +276,8 @@ static void job_end(struct offload_job *job) {
     struct session *s = job->s;
     if (s) {
         s->job = NULL;
-        if (!s->waiter) s->state &= ~(uint32_t)SESSION_BLOCKED; /* now it waits for a key */
+        /* With a waiter it waits for a key now. */
+        s->state &= ~(uint32_t)(s->waiter ? SESSION_STREAMS : SESSION_BLOCKED | SESSION_STREAMS);
         s->kick(s);
     }
     job_free(job);
@@ -306,28 +314,11 @@ static void keep_arguments(struct offload_job *job, const struct ctx *c) {
     job->req.blobs = blobs;
 }
 
-static void job_new(struct ctx *c) {
-    struct core *core = c->core;
-    struct wants w;
-    wants_of(&w, c->req, LANE_SHARES, LANE_UPDATES);
-    if (has_room(core, c->s, &w)) {
-        struct offload_job *job = mem_calloc(sizeof *job);
-        job->core = core;
-        job->s = c->s;
-        job->db = c->db->id;
-        job->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
-        keep_arguments(job, c);
-        job->req.job = job;
-        reply_init(&job->reply);
-        job->ticket = (struct lane_ticket){.what = c->row->name, .on_granted = job_granted};
-        list_link_init(&job->in_list);
-        list_push_back(&core->offloads->waiting, &job->in_list);
-        c->s->job = job;
-        c->s->state |= SESSION_BLOCKED;
-        core->after_due = true;
-        if (join(core, &job->ticket, w.at, w.n, false)) job_granted(&job->ticket);
-    }
-    wants_free(&w);
+/* A computation, or the next part of one; true: there is more to be written. */
+static bool compute_part(const struct offload *work, bool *begun, struct reply *r) {
+    if (!*begun && work->compute) work->compute(work->state, r);
+    *begun = true;
+    return work->more && work->more(work->state, r);
 }
 
 /* On a worker. */
@@ -336,7 +327,7 @@ static void job_run(struct work_job *work) {
     struct offloads *o = job->core->offloads;
     uint64_t start = clock_ticks();
     nap_unwanted = &job->unwanted;
-    job->work.compute(job->work.state, &job->reply);
+    job->more = compute_part(&job->work, &job->begun, &job->reply);
     nap_unwanted = NULL;
     job->ticks += clock_ticks() - start;
     job->next_done = NULL;
@@ -347,21 +338,89 @@ static void job_run(struct work_job *work) {
     o->wake(o->wake_ctx);
 }
 
-static void job_submit(struct ctx *c, struct offload_job *job, const struct offload *work) {
-    struct offloads *o = c->core->offloads;
+/* Gives a planned job to a worker, for all of it or its next part. */
+static void submit(struct offload_job *job) {
+    job->computing = true;
+    job->core->offloads->counts.running++;
+    if (job->work.more)
+        reply_set_share(&job->reply, job->wanted ? STREAM_WANTED_BYTES : STREAM_PART_BYTES);
+    work_pool_submit(job->core->work, &job->job);
+}
+
+static void go_on(struct offload_job *job) {
+    if (job->computing || !job->more) return;
+    if (job->wanted || reply_pending(&job->s->reply) <= STREAM_AHEAD_BYTES) submit(job);
+}
+
+static void job_wanted(struct lane_ticket *t) {
+    struct offload_job *job = job_of_ticket(t);
+    job->wanted = true;
+    go_on(job);
+}
+
+static bool all_share(const struct wants *w) {
+    for (int i = 0; i < w->n; i++) {
+        if (w->at[i].mode > LANE_SHARES) return false;
+    }
+    return true;
+}
+
+/* What the command of c becomes, in the lanes that it wants; its session waits. */
+static struct offload_job *job_join(struct ctx *c, struct wants *w) {
+    struct core *core = c->core;
+    struct offload_job *job = mem_calloc(sizeof *job);
+    job->job.run = job_run;
+    job->core = core;
+    job->s = c->s;
+    job->db = c->db->id;
+    job->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
+    keep_arguments(job, c);
+    job->req.job = job;
+    reply_init(&job->reply);
+    job->reply.proto = c->r->proto;
+    job->ticket = (struct lane_ticket){
+        .what = c->row->name,
+        .on_granted = job_granted,
+        .on_wanted = all_share(w) ? job_wanted : NULL,
+    };
+    list_link_init(&job->in_list);
+    list_push_back(&core->offloads->waiting, &job->in_list);
+    c->s->job = job;
+    c->s->state |= SESSION_BLOCKED;
+    core->after_due = true;
+    if (join(core, &job->ticket, w->at, w->n, false)) job_granted(&job->ticket);
+    return job;
+}
+
+static void job_new(struct ctx *c) {
+    struct wants w;
+    wants_of(&w, c->req, LANE_SHARES, LANE_UPDATES);
+    if (has_room(c->core, c->s, &w)) job_join(c, &w);
+    wants_free(&w);
+}
+
+static void plan(struct offload_job *job, const struct offload *work) {
     job->work = *work;
     job->work.state = mem_dup(work->state, work->state_bytes);
     job->planned = true;
-    job->reply.proto = c->r->proto;
-    job->job.run = job_run;
+}
+
+static void job_submit(struct ctx *c, struct offload_job *job, const struct offload *work) {
+    plan(job, work);
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
-    o->counts.running++;
     if (work->gather) {
-        list_push_back(&o->gathering, &job->in_list);
+        c->core->offloads->counts.running++;
+        list_push_back(&c->core->offloads->gathering, &job->in_list);
     } else {
-        work_pool_submit(c->core->work, &job->job);
+        submit(job);
     }
+}
+
+static void begin_stream(struct offload_job *job) {
+    job->core->offloads->counts.streams += !job->streams;
+    job->streams = true;
+    job->s->state |= SESSION_STREAMS;
 }
 
 void offload_serve(struct core *core) {
@@ -427,13 +486,26 @@ static bool changes_nothing(const struct offload_job *job) {
     return !(job->req.row->flags & ROW_WRITE);
 }
 
-static void job_over(struct offload_job *job) {
-    struct offloads *o = job->core->offloads;
-    o->counts.running--;
-    o->counts.done++;
-    learn(job->req.row, job->work.units, job->ticks);
+/* A part of a reply goes to its session. */
+static void hand_over(struct offload_job *job) {
+    struct session *s = job->s;
+    struct reply_place before = reply_here(&s->reply);
+    begin_stream(job);
+    reply_take(&s->reply, &job->reply);
+    if (job->silent) reply_rewind(&s->reply, before);
+    s->kick(s);
+    go_on(job);
+}
+
+static void finish(struct offload_job *job) {
+    job->core->offloads->counts.done++;
+    if (!job->more) learn(job->req.row, job->work.units, job->ticks);
     if (job->s || !changes_nothing(job)) commit(job);
     job_end(job);
+}
+
+void offload_drained(struct session *s) {
+    if (s->job) go_on(s->job);
 }
 
 void offload_collect(struct core *core) {
@@ -445,7 +517,13 @@ void offload_collect(struct core *core) {
     pthread_mutex_unlock(&o->lock);
     for (struct offload_job *next; job; job = next) {
         next = job->next_done;
-        job_over(job);
+        o->counts.running--;
+        job->computing = false;
+        if (job->more && job->s) {
+            hand_over(job);
+        } else {
+            finish(job);
+        }
     }
     if (core->after_due) exec_after(core);
 }
@@ -462,10 +540,13 @@ bool offload_gather(struct core *core) {
     job->ticks += clock_ticks() - start;
     if (!over) {
         list_push_back(&core->offloads->gathering, &job->in_list);
-    } else if (job->work.compute) {
-        work_pool_submit(core->work, &job->job);
+        return true;
+    }
+    core->offloads->counts.running--;
+    if (job->work.compute) {
+        submit(job);
     } else {
-        job_over(job);
+        finish(job);
     }
     return true;
 }
@@ -479,8 +560,8 @@ void offload_leave(struct session *s) {
     job->s = NULL;
     bool unwanted = changes_nothing(job);
     if (unwanted) atomic_store_explicit(&job->unwanted, true, memory_order_relaxed);
-    if (job->planned && !(unwanted && list_linked(&job->in_list))) return;
-    if (job->planned) job->core->offloads->counts.running--;
+    if (job->computing || (job->planned && !unwanted)) return;
+    if (job->planned && list_linked(&job->in_list)) job->core->offloads->counts.running--;
     job_free(job);
 }
 
@@ -532,14 +613,48 @@ static bool is_long(const struct ctx *c, uint64_t units) {
     return (double)units * (unit_ns ? unit_ns : UNIT_NS_FIRST) > OFFLOAD_US_MIN * 1000.0;
 }
 
+/* A job could be made of it. What waited for a key is served in the turn that its key has. */
+static bool may_wait(const struct ctx *c) {
+    return c->core->offloads->wake && exec_may_wait(c) && !c->s->waiter;
+}
+
+/* What was to be done at once has a longer reply than that: the rest streams. Where others have to
+ * go first, it begins anew. */
+static void stream_rest(struct ctx *c, const struct offload *o, struct reply_place before) {
+    struct wants w;
+    wants_of(&w, c->req, LANE_SHARES, LANE_UPDATES);
+    if (lane_would_grant(c->core->offloads->lanes, w.at, w.n)) {
+        struct offload_job *job = job_join(c, &w);
+        list_unlink(&job->in_list);
+        plan(job, o);
+        job->begun = job->more = true;
+        job->ticks = clock_ticks() - c->core->tick_mark;
+        begin_stream(job);
+        c->s->kick(c->s);
+        go_on(job);
+    } else {
+        drop(o);
+        reply_rewind(c->r, before);
+        job_new(c);
+    }
+    wants_free(&w);
+}
+
 static void do_at_once(struct ctx *c, const struct offload *o) {
-    bool timed = o->units >= UNITS_TIMED_MIN;
+    bool timed = o->units >= UNITS_TIMED_MIN, begun = false;
     uint64_t start = timed ? clock_ticks() : 0;
+    struct reply_place before = reply_here(c->r);
     if (o->gather) {
         bool over = o->gather(c, o->state, UINT64_MAX);
         ASSERT(over);
     }
-    if (o->compute) o->compute(o->state, c->r);
+    if (o->more && may_wait(c)) reply_set_share(c->r, STREAM_PART_BYTES);
+    bool more = compute_part(o, &begun, c->r);
+    reply_set_share(c->r, 0);
+    if (unlikely(more)) {
+        stream_rest(c, o, before);
+        return;
+    }
     if (timed) learn(c->req->row, o->units, clock_ticks() - start);
     if (o->commit) o->commit(c, o->state);
     drop(o);
@@ -547,8 +662,7 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
 
 bool offload_would(const struct ctx *c, uint64_t units) {
     if (c->req->job) return true;
-    if (c->s->waiter) return false; /* it is served in the turn that its key has */
-    return c->core->offloads->wake && exec_may_wait(c) && is_long(c, units);
+    return may_wait(c) && is_long(c, units);
 }
 
 void offload(struct ctx *c, const struct offload *o) {

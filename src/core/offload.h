@@ -7,18 +7,24 @@
  * arguments that stay, and what it hands over then is computed by a worker and committed on the
  * loop. So the same code computes both.
  *
+ * A long reply need not be written at once: `more` writes it in parts. While the client takes them,
+ * the job keeps its places; the next part is written when most of those before are sent. When
+ * somebody begins to wait for a key of it, the rest is written at once, whether the client takes it
+ * or not: no writer waits for a reader's connection.
+ *
  * O1  From the second run of the handler to the commit nobody else changes a key of the command,
  * nor the database number that it goes by; what the handler found stays where it is. O2  compute
  * touches its state and its reply, and reads values; nothing else. What may take long in it calls
  * nap_point (base/nap) and ends when that says so: the client of a command that changes nothing has
  * left. O3  Between compute and commit
  * others may have run, but not on these keys: the command counts as done in the instant of its
- * commit. O4  Commands that change a key in a lane, and those that change all keys, wait their turn
- * in exec (park), in the order of the lanes; readers do not. O5  What only the loop can read, as it
- * is in no lane (all keys of a database), is gathered before in slices, turn after turn; between
- * two of them others run, and change what is not in the command's lanes. To use it: the row's key
- * specifications say what is read (KEY_RO) and what is changed; the handler has written nothing,
- * and replied nothing, before it calls offload. Threads: the loop, but for compute.
+ * commit, or of the first part of its reply, which all the others go with. O4  Commands that change
+ * a key in a lane, and those that change all keys, wait their turn in exec (park), in the order of
+ * the lanes; readers do not. O5  What only the loop can read, as it is in no lane (all keys of a
+ * database), is gathered before in slices, turn after turn; between two of them others run, and
+ * change what is not in the command's lanes. To use it: the row's key specifications say what is
+ * read (KEY_RO) and what is changed; the handler has written nothing, and replied nothing, before
+ * it calls offload. Threads: the loop, but for compute.
  */
 #ifndef CORE_OFFLOAD_H
 #define CORE_OFFLOAD_H
@@ -37,6 +43,9 @@ struct offload {
     bool (*gather)(struct ctx *c, void *state, uint64_t until);
     /* Any thread. May reply; r speaks the session's protocol. NULL: gather did all. */
     void (*compute)(void *state, struct reply *r);
+    /* Or NULL. Goes on with a reply that compute has begun, until reply_is_full(r) or its end;
+     * false then. Any thread, for a command that changes nothing and has no commit. */
+    bool (*more)(void *state, struct reply *r);
     /* The loop, behind compute; NULL: nothing is to be done. c->s may be NULL: the client has left,
      * its command counts nevertheless. May reply, behind what compute replied. */
     void (*commit)(struct ctx *c, void *state);
@@ -82,6 +91,9 @@ void offload_passed(struct session *s);
 /* Whether a command that waits for a key may not go on now for the lanes' sake. */
 bool offload_stops(const struct core *core, const struct request *req);
 
+/* The session's door has sent some of its replies. */
+void offload_drained(struct session *s);
+
 /* The session ends: it leaves its lanes; what a worker has begun for it goes on if it changes
  * something. */
 void offload_leave(struct session *s);
@@ -91,6 +103,7 @@ void offload_expire(struct core *core);
 
 struct offload_counts {
     size_t queued, running; /* now */
+    size_t streams;         /* now: replies that come in parts */
     uint64_t done;
 };
 struct offload_counts offload_counts(const struct core *core);

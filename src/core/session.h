@@ -41,6 +41,7 @@ enum session_state {
     SESSION_BLOCKED = 1 << 6, /* its command waits for a key, its next ones for that one */
     SESSION_BUSY = 1 << 7,    /* its command goes on (core/ongoing.h), its next ones wait for it */
     SESSION_CAS_FAILED = 1 << 9, /* a key that it watches has changed: core/watch.h */
+    SESSION_STREAMS = 1 << 10,   /* its reply comes in parts, some of which are there: offload.h */
     SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
 };
 

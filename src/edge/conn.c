@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/offload.h"
 #include "core/row.h"
 #include "edge/edge_internal.h"
 
@@ -80,7 +81,8 @@ static size_t receive_into(struct conn *c, char *buf, size_t size) {
         return (size_t)n;
     }
     if (n == NET_AGAIN) return 0;
-    if (n == 0 && reply_pending(&c->s.reply)) { /* it may have ended its own direction only */
+    bool owed = reply_pending(&c->s.reply) || c->s.state & SESSION_STREAMS;
+    if (n == 0 && owed) { /* it may have ended its own direction only */
         c->s.state |= SESSION_CLOSE_AFTER;
         net_stream_pause_read(&c->stream, true);
         return 0;
@@ -179,12 +181,19 @@ static size_t cut_pieces(struct iovec *pieces, int *n, size_t bytes_max) {
     return all;
 }
 
-void conn_send(struct conn *c) {
+/* All that is queued was sent. */
+static void sent_all(struct conn *c) {
+    if (c->write_wanted) net_stream_want_write(&c->stream, false);
+    c->write_wanted = false;
+    c->s.soft_limit_since_ms = 0;
+    if (c->s.state & SESSION_CLOSE_AFTER && !(c->s.state & SESSION_STREAMS)) conn_close(c);
+}
+
+static void send_queued(struct conn *c) {
     struct iovec pieces[EDGE_SEND_PIECES];
     struct core_stats *stats = &c->s.core->stats;
     size_t share = EDGE_SEND_BYTES;
     int n;
-    if (c->dead) return;
     do {
         n = reply_pieces(&c->s.reply, pieces, EDGE_SEND_PIECES);
         if (!n) break;
@@ -200,6 +209,7 @@ void conn_send(struct conn *c) {
             reply_sent(&c->s.reply, (size_t)sent);
             stats->net_out += (size_t)sent;
             c->s.bytes_out += (size_t)sent;
+            c->s.active_ms = c->s.core->now_ms;
         }
         if (sent == NET_AGAIN || (size_t)sent < all || all == share) {
             if (!c->write_wanted) net_stream_want_write(&c->stream, true);
@@ -208,10 +218,13 @@ void conn_send(struct conn *c) {
         }
         share -= all;
     } while (n == EDGE_SEND_PIECES); /* else that was all */
-    if (c->write_wanted) net_stream_want_write(&c->stream, false);
-    c->write_wanted = false;
-    c->s.soft_limit_since_ms = 0;
-    if (c->s.state & SESSION_CLOSE_AFTER) conn_close(c);
+    sent_all(c);
+}
+
+void conn_send(struct conn *c) {
+    if (c->dead) return;
+    send_queued(c);
+    if (unlikely(c->s.job) && !c->dead) offload_drained(&c->s);
 }
 
 void conn_finish(struct conn *c, char *buf) {

@@ -654,5 +654,5 @@ uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
 uint64_t db_walk(struct db *db, uint64_t from, void (*visit)(void *ctx, const struct entry *e),
                  void *ctx) {
     struct scan s = {db, visit, ctx, 0};
-    return table_walk(&db->shelf->table, from, scan_visit, &s);
+    return table_visit_from(&db->shelf->table, from, scan_visit, &s);
 }

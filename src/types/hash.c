@@ -347,10 +347,10 @@ static void visit_pair(void *ctx, const struct hash_member *m) {
                                          hash_member_time(m)});
 }
 
-void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
-                    void *ctx) {
-    if (v.large) hash_value_each(v.large, visit_pair, &(struct pairs){v, visit, ctx});
-    if (!v.packed) return;
+static void visit_item(void *ctx, void *item) { visit_pair(ctx, item); }
+
+static void packed_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
+                        void *ctx) {
     struct hash_pair p = {.time_ms = HASH_NO_TIME};
     struct lp_value time = {.i = 0};
     size_t end = lp_end(v.packed);
@@ -360,5 +360,19 @@ void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct ha
         if (v.triples) at = lp_read(v.packed, at, &time);
         p.time_ms = time.i ? time.i : HASH_NO_TIME;
         if (shows(v, p.time_ms)) visit(ctx, &p);
+    }
+}
+
+bool hash_view_step(struct hash_view v, struct table_walk *w,
+                    void (*visit)(void *ctx, const struct hash_pair *p), void *ctx) {
+    if (v.large) return table_step(&v.large->table, w, visit_item, &(struct pairs){v, visit, ctx});
+    if (v.packed) packed_each(v, visit, ctx);
+    return false;
+}
+
+void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
+                    void *ctx) {
+    struct table_walk w = {NULL, 0};
+    while (hash_view_step(v, &w, visit, ctx)) {
     }
 }

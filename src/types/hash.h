@@ -161,6 +161,11 @@ bool hash_view_time(struct hash_view v, struct slice field, int64_t *time_ms);
 void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
                     void *ctx);
 
+/* The same in steps, a zeroed walk being at the beginning: some pairs, a listpack all at once.
+ * False behind the last ones. */
+bool hash_view_step(struct hash_view v, struct table_walk *w,
+                    void (*visit)(void *ctx, const struct hash_pair *p), void *ctx);
+
 /* Whether a member is shown. */
 static inline bool hash_view_shows(struct hash_view v, const struct hash_member *m) {
     return likely(!(m->head & HASH_TIMED)) || hash_member_time(m) >= v.now_ms;

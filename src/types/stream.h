@@ -90,8 +90,8 @@ bool stream_find(const struct stream *s, struct stream_id id, struct stream_entr
 /* The first entry, or the last; false if there is none. */
 bool stream_edge(const struct stream *s, bool last, struct stream_entry *e);
 
-/* About how many entries there are from `from` to `to`, at most `max`. Cost: that many, but no more
- * than some nodes. */
+/* About how many entries there are from `from` to `to`: those of all nodes that may hold some, at
+ * most `max`; `max`, or all, where that is little. O(log n). */
 uint64_t stream_entries_about(const struct stream *s, struct stream_id from, struct stream_id to,
                               uint64_t max);
 
@@ -120,6 +120,9 @@ struct stream_iter {
 void stream_iter_start(struct stream_iter *it, const struct stream *s, struct stream_id from,
                        struct stream_id to, bool backward);
 bool stream_iter_next(struct stream_iter *it, struct stream_entry *e);
+
+/* How many entries there still are, or `max` if there are more. O(1) for each whole node. */
+uint64_t stream_iter_count(struct stream_iter it, uint64_t max);
 
 /* ---- deleting ---- */
 

@@ -438,7 +438,7 @@ static void clients_may_leave(void) {
 static void lanes_tell_of_themselves(void) {
     redisReply *r = cmd(a, "LANE.STATS");
     CU_ASSERT_EQUAL(r->type, REDIS_REPLY_ARRAY);
-    CU_ASSERT_EQUAL(r->elements, 20);
+    CU_ASSERT_EQUAL(r->elements, 22);
     freeReplyObject(r);
     r = cmd(a, "INFO lanes");
     CU_ASSERT_PTR_NOT_NULL(strstr(r->str, "\r\noffloaded_commands:"));

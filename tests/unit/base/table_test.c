@@ -148,7 +148,7 @@ static void walk_sees_once(void) {
         memset(seen, 0, sizeof seen);
         uint64_t from = 0;
         do {
-            from = table_walk(&table, from, visit, NULL);
+            from = table_visit_from(&table, from, visit, NULL);
             for (int i = 0; i < KEYS / 2; i++) {
                 int id = (int)random_next_below(&rnd, KEYS);
                 if (id % 8 && (items[id] == NULL) == (round % 2 == 0)) toggle(id, -1);
