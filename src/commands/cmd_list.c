@@ -37,16 +37,16 @@ static uint64_t reply_run(struct reply *r, struct list_cursor *cursor, uint64_t 
 void list_reply_range(struct reply *r, const struct entry *e, uint64_t index, uint64_t count,
                       bool backward) {
     struct list_element element;
-    uint64_t steps = 0;
     reply_array(r, count);
     if (!count) return;
     struct list_cursor cursor = list_cursor(e, index, backward);
-    while (count && !nap_step(steps++)) {
+    while (count) {
         if (cursor.at != LP_NONE && !backward) {
             count -= reply_run(r, &cursor, count);
+            if (nap_point()) return;
         } else if (list_cursor_next(&cursor, &element)) {
             list_reply(r, &element);
-            count--;
+            if (nap_step(count--)) return;
         }
     }
 }
