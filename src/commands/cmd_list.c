@@ -36,13 +36,13 @@ static uint64_t reply_run(struct reply *r, struct list_cursor *cursor, uint64_t 
 
 uint64_t list_reply_some(struct reply *r, struct list_cursor *cursor, uint64_t count) {
     struct list_element element;
-    uint64_t steps = 0;
-    while (count && !reply_is_full(r) && !nap_step(steps++)) {
+    while (count && !reply_is_full(r)) {
         if (cursor->at != LP_NONE && !cursor->backward) {
             count -= reply_run(r, cursor, count);
+            if (nap_point()) break;
         } else if (list_cursor_next(cursor, &element)) {
             list_reply(r, &element);
-            count--;
+            if (nap_step(count--)) break;
         }
     }
     return count;

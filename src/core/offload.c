@@ -529,8 +529,9 @@ void offload_collect(struct core *core) {
 }
 
 bool offload_gather(struct core *core) {
-    struct list_link *l = list_pop_front(&core->offloads->gathering);
-    if (likely(!l)) return false;
+    struct list *gathering = &core->offloads->gathering;
+    if (likely(list_empty(gathering)) || core->ongoing.step) return false;
+    struct list_link *l = list_pop_front(gathering);
     struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
     struct ctx c = ctx_of(job, &job->reply);
     uint64_t start = clock_ticks();
