@@ -24,6 +24,7 @@
 #define STREAM_AHEAD_BYTES 800
 #define EDGE_READ_BYTES 256
 #define EDGE_ROUND 2
+#define EDGE_HALF_CLOSE_MS 1000
 #define EDGE_BATCH 3
 #define EDGE_RUN_US 5
 #define EDGE_SEND_BYTES 4096
@@ -66,6 +67,7 @@
 #define EDGE_SEND_BYTES (1024 * 1024)
 #define EDGE_SEND_PIECES 64
 #define EDGE_ROUND 64
+#define EDGE_HALF_CLOSE_MS 100
 #define EDGE_BATCH 32
 
 /* A script runs so long in a turn, looking at the clock every so many instructions (script/). */

@@ -69,6 +69,14 @@ void conn_free(struct conn *c) {
 
 /* ---- receiving ---------------------------------------------------------------------- */
 
+/* Whether who has just ended its direction may still want what is being worked out: one that has
+ * sent its last command a moment ago, as `printf ... | nc -N` does. One that ends later has lost
+ * its patience; what it waits for is given up. */
+static bool may_want(const struct conn *c) {
+    return (c->s.job || c->s.state & SESSION_BUSY) &&
+           c->s.core->now_ms - c->s.active_ms <= EDGE_HALF_CLOSE_MS;
+}
+
 /* Reads, and closes at the end of the stream or on an error. */
 static size_t receive_into(struct conn *c, char *buf, size_t size) {
     struct core_stats *stats = &c->s.core->stats;
@@ -81,6 +89,10 @@ static size_t receive_into(struct conn *c, char *buf, size_t size) {
         return (size_t)n;
     }
     if (n == NET_AGAIN) return 0;
+    if (n == 0 && may_want(c)) { /* the end is met again when that is done */
+        net_stream_pause_read(&c->stream, true);
+        return 0;
+    }
     bool owed = reply_pending(&c->s.reply) || c->s.state & SESSION_STREAMS;
     if (n == 0 && owed) { /* it may have ended its own direction only */
         c->s.state |= SESSION_CLOSE_AFTER;
