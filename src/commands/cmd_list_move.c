@@ -200,6 +200,13 @@ bool list_mpop_parse(struct ctx *c, int at, struct list_mpop *m) {
     return mpop_options(c, at + 1 + (int)keys, &m->last, &m->max);
 }
 
+void list_tell_pop(struct ctx *c, struct key k, bool last, uint64_t count) {
+    effect_begin(c, count ? 3 : 2);
+    effect_word(c, last ? "RPOP" : "LPOP");
+    effect_bytes(c, key_slice(k));
+    if (count) effect_int(c, (int64_t)count);
+}
+
 bool list_mpop_take(struct ctx *c, const struct list_mpop *m) {
     for (int i = m->first_key; i < m->first_key + m->key_count; i++) {
         struct key k = ctx_key(c, i);
@@ -211,6 +218,7 @@ bool list_mpop_take(struct ctx *c, const struct list_mpop *m) {
         reply_bulk(c->r, c->argv[i]);
         list_reply_range(c->r, e, m->last ? length - 1 : 0, count, m->last);
         list_take(c, k, e, m->last ? length - count : 0, count, pop_event(m->last));
+        if (effects_wanted(c)) list_tell_pop(c, k, m->last, count);
         return true;
     }
     return false;

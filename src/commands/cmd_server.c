@@ -42,12 +42,14 @@ static void flush(struct ctx *c, struct db *db, const char *event) {
 
 static void server_flushdb(struct ctx *c) {
     if (!flush_mode_ok(c)) return;
+    effect_always(c);
     flush(c, c->db, "flushdb");
     reply_ok(c->r);
 }
 
 static void server_flushall(struct ctx *c) {
     if (!flush_mode_ok(c)) return;
+    effect_always(c);
     for (int i = 0; i < c->core->ks->db_count; i++) flush(c, &c->core->ks->dbs[i], "flushall");
     reply_ok(c->r);
 }

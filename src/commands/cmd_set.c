@@ -178,6 +178,16 @@ static void list_members(struct ctx *c) {
 
 /* ---- by chance ---------------------------------------------------------------------- */
 
+/* Members told at once to have been popped. */
+#define TOLD_TOGETHER_MAX 1024
+
+/* So many members follow. */
+static void tell_popped(struct ctx *c, size_t n) {
+    effect_begin(c, 2 + n);
+    effect_word(c, "SREM");
+    effect_bytes(c, c->argv[1]);
+}
+
 static void pop_one(struct ctx *c) {
     char room[SET_ROOM_BYTES], digits[SET_DIGITS_MAX];
     struct set_edit edit;
@@ -191,6 +201,8 @@ static void pop_one(struct ctx *c) {
     set_open(c, e, &edit, room);
     struct slice member = set_random(set_edit_view(&edit), digits);
     reply_bulk(c->r, member);
+    if (effects_wanted(c)) tell_popped(c, 1);
+    if (effects_wanted(c)) effect_bytes(c, member);
     set_edit_remove(&edit, member);
     put_less(c, k, &edit, "spop");
 }
@@ -200,9 +212,14 @@ static void pop_some(struct ctx *c, const struct entry *e, size_t count) {
     struct set_edit edit;
     set_open(c, e, &edit, room);
     reply_set(c->r, count);
-    while (count--) {
+    for (size_t told = 0; count--; told++) {
         struct slice member = set_random(set_edit_view(&edit), digits);
         reply_bulk(c->r, member);
+        if (effects_wanted(c)) {
+            size_t more = count + 1 < TOLD_TOGETHER_MAX ? count + 1 : TOLD_TOGETHER_MAX;
+            if (told % TOLD_TOGETHER_MAX == 0) tell_popped(c, more);
+            effect_bytes(c, member);
+        }
         set_edit_remove(&edit, member);
     }
     put_less(c, ctx_key(c, 1), &edit, "spop");
@@ -234,6 +251,7 @@ static void pop_members(struct ctx *c) {
     db_delete(c->db, k);
     ctx_changed(c, k, FEED_SET, "spop");
     ctx_changed(c, k, FEED_GENERIC, "del");
+    if (effects_wanted(c)) effect_delete(c, key_slice(k));
 }
 
 /* Each member of a walk is taken with the chance wanted / left, which makes all samples of that

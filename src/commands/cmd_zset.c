@@ -298,6 +298,14 @@ static void zset_rank_down(struct ctx *c) { rank_of(c, true); }
 
 /* -- popping ------------------------------------------------------------------------- */
 
+/* ZMPOP and those that wait, too. */
+static void tell_pop(struct ctx *c, struct key k, const struct zset_pop *pop) {
+    effect_begin(c, pop->count == 1 ? 2 : 3);
+    effect_word(c, pop->max ? "ZPOPMAX" : "ZPOPMIN");
+    effect_bytes(c, key_slice(k));
+    if (pop->count != 1) effect_int(c, (int64_t)pop->count);
+}
+
 void zset_pop_members(struct ctx *c, struct zset_write *w, const struct zset_pop *pop) {
     struct zset_view v = zset_edit_view(&w->edit);
     struct zset_iter it;
@@ -310,6 +318,7 @@ void zset_pop_members(struct ctx *c, struct zset_write *w, const struct zset_pop
         reply_double(c->r, item.score);
     }
     ctx_changed(c, w->key, FEED_ZSET, pop->max ? "zpopmax" : "zpopmin");
+    if (effects_wanted(c)) tell_pop(c, w->key, pop);
     if (n < count) {
         zset_edit_cut(&w->edit, pop->max ? count - n : 0, pop->max ? count : n);
     } else {

@@ -26,11 +26,17 @@
 
 /* ---- configuration that is used in another form ------------------------------------- */
 
+static void on_field(void *ctx, struct db *db, const struct entry *e, struct slice field) {
+    effects_field_left(ctx, db->id, entry_key(e), field);
+}
+
 void core_update_gates(struct core *core) {
     const struct config *conf = core->config;
     core->gates = ROW_PROTECTED | ROW_CONTAINER;
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
     if (core->lanes_busy) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
+    if (core->effects.wanted) core->gates |= ROW_TOLD;
+    core->ks->on_field = core->effects.wanted ? on_field : NULL;
     if (core->pause_until_ms || core->ongoing.step || !list_empty(&core->monitors)) {
         core->gates = ~(uint32_t)0;
     }
@@ -81,7 +87,9 @@ static void watch_config(struct core *core) {
 /* XREADGROUP minds a key that goes. */
 static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave_reason why) {
     struct core *core = ctx;
-    (void)why;
+    const struct config *conf = core->config;
+    effects_key_left(core, db->id, entry_key(e),
+                     why == LEAVE_EVICTED ? conf->lazyfree_eviction : conf->lazyfree_expire);
     if (likely(!core->feed.on_key && !core->feed.on_write)) return;
     struct slice name = entry_key(e);
     uint64_t hash = hash_bytes(name.p, name.n);
@@ -91,9 +99,10 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
 
 static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all) {
     struct core *core = ctx;
-    uint64_t hash = key_of(entry_key(e)).hash;
+    uint64_t hash = key_of(entry_key(e)).hash, changes = core->feed.changes;
     feed_key(&core->feed, db->id, FEED_HASH, "hexpired", hash);
     if (all) feed_key(&core->feed, db->id, FEED_GENERIC, "del", hash);
+    effects_not_own(core, changes);
 }
 
 struct core *core_new(struct config *config, const struct row *const *families,
@@ -107,6 +116,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core->ks->on_leave_ctx = core;
     core->ks->on_fields = on_fields;
     core->ks->on_fields_ctx = core;
+    effects_init(&core->effects);
     core->rows = row_table_new(families);
     core->slowlog = slowlog_new(config);
     core->latency = latency_new(config);
@@ -128,6 +138,7 @@ void core_free(struct core *core) {
     offloads_free(core->offloads);
     watches_free(core->watches);
     keyspace_free(core->ks);
+    effects_fini(&core->effects);
     blob_free_unused(blob_take_unused());
     row_table_free(core->rows);
     slowlog_free(core->slowlog);
@@ -141,6 +152,19 @@ void core_set_now(struct core *core, int64_t now_us) {
     core->now_us = now_us;
     core->now_ms = now_us / 1000;
     keyspace_set_now(core->ks, core->now_ms);
+    if (unlikely(core->loading)) core->ks->now_ms = 0;
+}
+
+void core_load_begin(struct core *core) {
+    core->loading = true;
+    core->ks->now_ms = 0;
+    core_update_gates(core);
+}
+
+void core_load_end(struct core *core) {
+    core->loading = false;
+    core->ks->now_ms = core->now_ms;
+    core_update_gates(core);
 }
 
 void core_turn_begin(struct core *core) {
@@ -176,7 +200,7 @@ static void send_garbage(struct core *core) {
 }
 
 static bool expire(struct core *core) {
-    if (core->ongoing.step) return false;
+    if (core->ongoing.step || core->loading) return false;
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
@@ -214,6 +238,7 @@ bool core_turn_end(struct core *core) {
     }
     send_garbage(core);
     keep_reserve(core);
+    effects_flush(core);
     return more;
 }
 

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "core/effects.h"
 #include "core/feed.h"
 #include "core/reply.h"
 #include "work/pool.h"
@@ -102,6 +103,7 @@ struct core {
     struct row_table *rows;
     struct work_pool *work;
     struct feed feed;
+    struct effects effects;
     struct blocked *blocked;
     struct offloads *offloads;
     struct watches *watches;
@@ -128,6 +130,7 @@ struct core {
     const char *config_file; /* absolute, or NULL */
     const char *executable;  /* absolute */
     int port;
+    bool loading;       /* the data is being read: see core_load_begin */
     bool active_expire; /* keys leave at their time, not only when looked up */
     bool shutdown_asked, shutdown_now;
     struct request *running; /* for the crash report, NULL between commands */
@@ -178,6 +181,11 @@ void core_unpause(struct core *core);
 
 /* Lets held sessions try again; the gates hold them anew if they must. */
 void core_release_held(struct core *core);
+
+/* From the first to the second the data is read from disk. No key's time passes meanwhile: what
+ * has left is told by the log, in its order. */
+void core_load_begin(struct core *core);
+void core_load_end(struct core *core);
 
 /* Sets the time that commands see: Unix us. */
 void core_set_now(struct core *core, int64_t now_us);

@@ -95,8 +95,9 @@ static __attribute__((noinline)) void run_end(struct core *core, struct session 
     exec_after(core);
 }
 
+/* `told`: somebody listens to what the command may change. */
 static inline __attribute__((always_inline)) void run(struct core *core, struct session *s,
-                                                      struct request *req) {
+                                                      struct request *req, bool told) {
     struct ctx c = {
         .core = core,
         .s = s,
@@ -111,7 +112,13 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
     s->reply.grown = 0;
     s->last_row = req->row;
     core->running = req;
-    req->row->run(&c);
+    if (told) {
+        struct effects_frame before = effects_enter(core);
+        req->row->run(&c);
+        effects_leave(core, before, req, c.db->id);
+    } else {
+        req->row->run(&c);
+    }
     core->running = NULL;
     if (unlikely(core->after_due)) {
         run_end(core, s, req);
@@ -122,7 +129,18 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
 
 __attribute__((noinline)) void exec_again(struct core *core, struct session *s,
                                           struct request *req) {
-    run(core, s, req);
+    run(core, s, req, core->effects.wanted);
+}
+
+static void call(struct core *core, struct ctx *c) {
+    const struct row *row = c->req->row;
+    if (likely(!core->effects.wanted) || !(row->flags & ROW_TOLD)) {
+        row->run(c);
+        return;
+    }
+    struct effects_frame before = effects_enter(core);
+    row->run(c);
+    effects_leave(core, before, c->req, c->db->id);
 }
 
 void exec_inner(struct core *core, struct session *s, struct request *req) {
@@ -131,7 +149,7 @@ void exec_inner(struct core *core, struct session *s, struct request *req) {
     uint64_t start = clock_ticks();
     s->reply.noted = 0;
     s->reply.grown = 0;
-    row->run(&c);
+    call(core, &c);
     uint64_t ticks = clock_ticks() - start;
     struct row_stats *stats = row_stats(row);
     stats->calls++;
@@ -270,7 +288,11 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         }
     }
     core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
-    run(core, s, req);
+    if (core->effects.wanted && row->flags & ROW_TOLD) {
+        run(core, s, req, true);
+    } else {
+        run(core, s, req, false);
+    }
     if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
         monitor_feed(core, s, req);
     }
@@ -310,7 +332,7 @@ bool exec_run(struct core *core, struct session *s, struct request *req) {
     if (unlikely(!row || !row_arity_ok(row, req->argc) || s->gates | (core->gates & row->flags))) {
         return exec_slowly(core, s, req);
     }
-    run(core, s, req);
+    run(core, s, req, false);
     return true;
 }
 

@@ -363,7 +363,9 @@ static void commit(struct offload_job *job) {
     struct reply_place before = reply_here(c.r);
     core->running = &job->req;
     reply_take(c.r, &job->reply);
+    struct effects_frame told = effects_enter(core);
     if (job->work.commit) job->work.commit(&c, job->work.state);
+    effects_leave(core, told, &job->req, job->db);
     core->running = NULL;
     if (s && job->silent) reply_rewind(&s->reply, before);
     if (s) exec_account(core, s, &job->req, job->ticks);

@@ -57,6 +57,7 @@ static void end(struct core *core) {
     } else {
         row_stats(o->req->row)->calls++;
     }
+    effects_end_ongoing(core, o->req);
     ongoing_drop(core);
     core_update_gates(core);
     exec_after(core);

@@ -49,6 +49,9 @@ enum row_flag {
     ROW_MONITOR_MAY = 1 << 25,  /* open to a session that MONITOR feeds (not shown) */
 };
 
+/* Commands that may change something that is told (core/effects). */
+#define ROW_TOLD (ROW_WRITE | ROW_MAY_REPLICATE | ROW_RUNS_OTHERS)
+
 /* ACL categories beyond those that follow from flags (@write, @read, @fast, @slow,
  * @admin, @dangerous for admin, @pubsub, @blocking), as bits. */
 enum row_acl {

@@ -21,7 +21,7 @@
 
 /* ---- access times ------------------------------------------------------------------- */
 
-uint16_t lfu_minutes(const struct keyspace *ks) { return (uint16_t)(ks->now_ms / 60000); }
+uint16_t lfu_minutes(const struct keyspace *ks) { return (uint16_t)(ks->wall_ms / 60000); }
 
 int lfu_decayed(const struct keyspace *ks, const struct entry *e) {
     uint16_t then = (uint16_t)(e->lru[0] | e->lru[1] << 8);

@@ -64,7 +64,8 @@ enum leave_reason { LEAVE_EXPIRED, LEAVE_EVICTED };
 struct keyspace {
     struct db *dbs;
     int db_count;
-    int64_t now_ms;     /* Unix time, set once per turn of the loop */
+    int64_t now_ms;     /* what has passed: Unix time, set once per turn of the loop; 0: nothing */
+    int64_t wall_ms;    /* Unix time, also while nothing passes */
     uint32_t lru_clock; /* seconds, 24 bits (LRU) */
     bool lfu;           /* the lru field holds minutes and a counter */
     bool no_touch;      /* the running command leaves access times alone */
@@ -84,6 +85,8 @@ struct keyspace {
      * the database. */
     void (*on_leave)(void *ctx, struct db *db, const struct entry *e, enum leave_reason why);
     void *on_leave_ctx;
+    /* Called for each field of a hash that leaves by itself, before it is gone. Likewise. */
+    void (*on_field)(void *ctx, struct db *db, const struct entry *e, struct slice field);
     /* Called when fields of a hash have left by themselves; `all`: the hash ends with them, and is
      * still there. Likewise. */
     void (*on_fields)(void *ctx, struct db *db, const struct entry *e, bool all);

@@ -7,7 +7,7 @@
 
 static struct shelf *shelf_new(const struct keyspace *ks) {
     struct shelf *s = mem_calloc(sizeof *s);
-    wheel_init(&s->wheel, ks->now_ms);
+    wheel_init(&s->wheel, ks->wall_ms);
     slab_init(&s->slab);
     table_init(&s->table, &entry_ops, &s->wheel);
     return s;
@@ -32,7 +32,7 @@ void keyspace_free(struct keyspace *ks) {
 }
 
 void keyspace_set_now(struct keyspace *ks, int64_t now_ms) {
-    ks->now_ms = now_ms;
+    ks->now_ms = ks->wall_ms = now_ms;
     ks->lru_clock = (uint32_t)(now_ms / 1000) & 0xffffff;
 }
 
