@@ -30,6 +30,7 @@
 #include "net/signal.h"
 #include "net/timer.h"
 #include "net/wake.h"
+#include "persist/aof.h"
 #include "script/scripts.h"
 #include "store/db.h"
 #include "work/pool.h"
@@ -47,6 +48,7 @@ struct server {
     int64_t alarm_ms;       /* when it goes off, 0: not set */
     struct work_pool *work;
     struct net_wake *computed; /* a worker has finished a command */
+    struct net_wake *logged;   /* the log's writer has news */
     struct core *core;
     struct edge *edge;
     struct process process;
@@ -207,6 +209,7 @@ static void on_cron(void *ctx) {
     struct server *sv = ctx;
     core_turn_begin(sv->core);
     core_cron(sv->core);
+    aof_cron(sv->core->aof);
     edge_cron(sv->edge);
     process_tick(&sv->process);
 }
@@ -251,6 +254,12 @@ static void on_computed(void *ctx) {
     offload_collect(sv->core);
 }
 
+static void on_logged(void *ctx) {
+    struct server *sv = ctx;
+    core_turn_begin(sv->core);
+    aof_collect(sv->core->aof);
+}
+
 static void count_turn(struct core_stats *stats, uint64_t start_ticks) {
     uint64_t us = clock_ticks_to_us(clock_ticks() - start_ticks);
     stats->loop_turns++;
@@ -269,6 +278,23 @@ static void run_loop(struct server *sv) {
         if (!more) set_alarm(sv);
         count_turn(&sv->core->stats, start);
     }
+}
+
+/* While the data is read: clients are answered, mostly that they must wait. */
+static void load_turn(void *ctx) {
+    struct server *sv = ctx;
+    net_loop_turn(sv->loop, false);
+    core_turn_begin(sv->core);
+    edge_turn(sv->edge);
+}
+
+static bool load_data(struct server *sv) {
+    bool loaded;
+    sv->core->load_turn = load_turn;
+    sv->core->load_turn_ctx = sv;
+    bool ok = aof_load(sv->core->aof, &loaded);
+    sv->core->load_turn = NULL;
+    return ok && aof_start(sv->core->aof);
 }
 
 /* Clients that read get the replies that they wait for. */
@@ -350,6 +376,8 @@ static bool start(struct server *sv) {
     crash_core = sv->core;
     sv->computed = net_wake_new(sv->loop, on_computed, sv);
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
+    sv->logged = net_wake_new(sv->loop, on_logged, sv);
+    sv->core->aof = aof_new(sv->core, wake_loop, sv->logged);
     if (!rename_commands(sv->core)) return false;
     sv->core->config_file = conf->config_file[0] ? conf->config_file : NULL;
     sv->edge = edge_new(sv->loop, sv->core);
@@ -363,16 +391,20 @@ static bool start(struct server *sv) {
     net_timer_init(&sv->alarm, sv->loop, on_alarm, sv);
     net_timer_start(&sv->cron, CORE_CRON_MS * 1000, CORE_CRON_MS * 1000);
     core_cron(sv->core); /* the first sample is that of an empty server */
-    return true;
+    return load_data(sv);
 }
 
 static void stop(struct server *sv) {
     process_stopping(&sv->process);
+    aof_finish(sv->core->aof);
     drain(sv);
+    aof_finish(sv->core->aof);
     net_timer_stop(&sv->cron);
     net_timer_stop(&sv->alarm);
     edge_free(sv->edge);
     ongoing_drop(sv->core);
+    aof_free(sv->core->aof);
+    net_wake_free(sv->logged);
     scripts_free(sv->core->scripts);
     work_pool_free(sv->work);
     net_wake_free(sv->computed);

@@ -37,7 +37,8 @@ void core_update_gates(struct core *core) {
     if (core->lanes_busy) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
     if (core->effects.wanted) core->gates |= ROW_TOLD;
     core->ks->on_field = core->effects.wanted ? on_field : NULL;
-    if (core->pause_until_ms || core->ongoing.step || !list_empty(&core->monitors)) {
+    if (core->loading || core->pause_until_ms || core->ongoing.step ||
+        !list_empty(&core->monitors)) {
         core->gates = ~(uint32_t)0;
     }
     int64_t us = conf->slowlog_slower_than_us;

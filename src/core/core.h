@@ -97,6 +97,27 @@ struct script_counts {
     size_t eval_bytes, function_bytes;       /* of sources and what is kept with them */
 };
 
+/* What is known of the append log, kept up to date by persist/aof, asked by exec, doors and INFO.
+ * Offsets are those of the stream of effects. */
+struct core_log {
+    bool on, starting; /* appendonly; it is, but the first base is not there yet */
+    bool always;       /* appendfsync always: all replies wait */
+    bool holds;        /* some replies may have to wait: see core_log_synced */
+    bool behind;       /* the disk is too slow: commands that write wait */
+    unsigned askers;   /* sessions that want their replies to wait */
+    uint64_t synced;
+    int error; /* negative errno: writes are refused; 0: none */
+    bool rewriting, rewrite_scheduled, rewrite_failed;
+    int64_t rewrite_begun_s, rewrite_took_s; /* Unix time; -1: never */
+    uint64_t rewrites, rewrite_failures;     /* failures without a success since */
+    uint64_t bytes, base_bytes, waiting_bytes, delayed;
+    bool syncing;
+    void (*hurry)(void *ctx); /* what was told is to be synced soon */
+    void *hurry_ctx;
+    void (*on_synced)(void *ctx); /* the door's: `synced` has moved */
+    void *on_synced_ctx;
+};
+
 struct core {
     struct config *config;
     struct keyspace *ks;
@@ -104,6 +125,8 @@ struct core {
     struct work_pool *work;
     struct feed feed;
     struct effects effects;
+    struct core_log log;
+    struct aof *aof; /* persist/aof.h; NULL in tests of what is below it */
     struct blocked *blocked;
     struct offloads *offloads;
     struct watches *watches;
@@ -130,7 +153,10 @@ struct core {
     const char *config_file; /* absolute, or NULL */
     const char *executable;  /* absolute */
     int port;
-    bool loading;       /* the data is being read: see core_load_begin */
+    bool loading;                 /* the data is being read: see core_load_begin */
+    uint64_t load_bytes;          /* of the file that is read, so far */
+    void (*load_turn)(void *ctx); /* gives the loop a turn meanwhile; may be NULL */
+    void *load_turn_ctx;
     bool active_expire; /* keys leave at their time, not only when looked up */
     bool shutdown_asked, shutdown_now;
     struct request *running; /* for the crash report, NULL between commands */
@@ -174,6 +200,12 @@ void core_update_gates(struct core *core);
 /* Lets the loop end; `how` is of enum config_shutdown. False, with the reason in the log, if
  * the data was to be saved: it cannot be, and `force` was not said. */
 bool core_shutdown(struct core *core, int how);
+
+/* Whether replies wait, after a change of what that follows from. */
+static inline void core_log_update(struct core *core) {
+    struct core_log *log = &core->log;
+    log->holds = log->on && (log->always || log->askers) && log->synced < core->effects.offset;
+}
 
 /* Sets or ends CLIENT PAUSE; sessions that it held go on when it ends. */
 void core_pause(struct core *core, int64_t until_ms, bool all);

@@ -79,11 +79,13 @@ static void begin(struct effects *f, int db, size_t words) {
     put_header(f, '*', words);
 }
 
-static void end_unit(struct effects *f) {
+static void end_unit(struct core *core) {
+    struct effects *f = &core->effects;
     if (f->unit_count > 1) put(f, exec_text, EXEC_BYTES);
     f->offset += f->n - f->unit_at;
     f->unit_at = f->n;
     f->unit_count = 0;
+    core_log_update(core);
 }
 
 struct effects_frame effects_enter(struct core *core) {
@@ -109,7 +111,7 @@ static void finish(struct core *core, struct effects_frame before, const struct 
     if (f->wanted && changed && !f->told) tell(f, db, req);
     f->told = before.told;
     f->changes = before.changes;
-    if (before.active && --f->depth == 0 && f->wanted) end_unit(f);
+    if (before.active && --f->depth == 0 && f->wanted) end_unit(core);
 }
 
 void effects_leave(struct core *core, struct effects_frame before, const struct request *req,
@@ -179,7 +181,7 @@ static void left(struct core *core, int db, const struct slice *words, size_t n)
     if (!f->wanted) return;
     begin(f, db, n);
     for (size_t i = 0; i < n; i++) put_bulk(f, words[i]);
-    if (f->depth == 0) end_unit(f);
+    if (f->depth == 0) end_unit(core);
 }
 
 void effects_key_left(struct core *core, int db, struct slice key, bool unlink) {

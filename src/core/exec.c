@@ -162,6 +162,14 @@ void exec_inner(struct core *core, struct session *s, struct request *req) {
     }
 }
 
+void exec_load(struct core *core, struct session *s, struct request *req) {
+    struct ctx c = {core, s, s->db, &s->reply, req->row, req->argv, req->argc, req};
+    s->reply.noted = 0;
+    core->running = req;
+    req->row->run(&c);
+    core->running = NULL;
+}
+
 /* ---- refusals ----------------------------------------------------------------------- */
 
 #define ARGS_SHOWN_BYTES 128
@@ -238,6 +246,9 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
     }
     if (s->gates & GATE_MONITOR && row->flags & (ROW_WRITE | ROW_READONLY | ROW_MAY_REPLICATE)) {
         return "ERR Replica can't interact with the keyspace";
+    }
+    if (core->loading && !(row->flags & ROW_LOADING)) {
+        return "LOADING Redis is loading the dataset in memory";
     }
     if (core->ongoing.refusing && !(row->flags & ROW_ALLOW_BUSY)) return core->ongoing.busy;
     if (s->multi && row->flags & ROW_NO_MULTI)

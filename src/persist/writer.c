@@ -189,7 +189,7 @@ struct log_writer *log_writer_new(struct outfile *file, uint64_t end, void (*wok
     w->woken = woken;
     w->woken_ctx = ctx;
     w->first = w->last = part_new(file, end);
-    w->state.written = w->state.synced = end;
+    w->state.appended = w->state.written = w->state.synced = end;
     w->state.bytes = file->bytes;
     w->synced_ms = clock_mono_ms();
     pthread_mutex_init(&w->lock, NULL);
@@ -247,7 +247,7 @@ static void add(struct part *p, const char *bytes, size_t n) {
 void log_writer_append(struct log_writer *w, const char *p, size_t n, uint64_t end) {
     pthread_mutex_lock(&w->lock);
     add(w->last, p, n);
-    w->last->end = end;
+    w->last->end = w->state.appended = end;
     w->state.waiting_bytes += n;
     if (!w->state.waiting_since_ms) w->state.waiting_since_ms = clock_mono_ms();
     if (w->idle) pthread_cond_signal(&w->work);

@@ -52,8 +52,8 @@ bool log_writer_finish(struct log_writer *w);
 void log_writer_forgive(struct log_writer *w, uint64_t up_to);
 
 struct log_writer_state {
-    uint64_t written, synced;    /* offsets of the stream */
-    int write_error, sync_error; /* negative errno, or 0 */
+    uint64_t appended, written, synced; /* offsets of the stream */
+    int write_error, sync_error;        /* negative errno, or 0 */
     size_t waiting_bytes;
     uint64_t waiting_since_ms; /* monotonic, of what was appended and is not written; 0: nothing */
     bool syncing;
