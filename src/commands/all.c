@@ -35,6 +35,7 @@ const struct row *const all_families[] = {
     config_rows,
     command_rows,
     lane_rows,
+    log_rows,
     tx_rows,
     script_rows,
     function_rows,

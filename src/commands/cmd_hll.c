@@ -148,6 +148,7 @@ static void count_one(struct ctx *c) {
             return;
         }
         hll_store_count(p, count);
+        effect_always(c);
     }
     reply_int(c->r, (int64_t)count);
 }

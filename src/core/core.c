@@ -36,6 +36,7 @@ void core_update_gates(struct core *core) {
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
     if (core->lanes_busy) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
     if (core->effects.wanted) core->gates |= ROW_TOLD;
+    if (core->log.error) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS | ROW_HEALTH;
     core->ks->on_field = core->effects.wanted ? on_field : NULL;
     if (core->loading || core->pause_until_ms || core->ongoing.step ||
         !list_empty(&core->monitors)) {
@@ -124,6 +125,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
     list_init(&core->sessions);
     list_init(&core->monitors);
     list_init(&core->held);
+    list_init(&core->log.waiting);
     core_turn_begin(core);
     core->blocked = blocked_new(&core->feed, core->now_ms);
     core->offloads = offloads_new();

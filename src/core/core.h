@@ -97,6 +97,9 @@ struct script_counts {
     size_t eval_bytes, function_bytes;       /* of sources and what is kept with them */
 };
 
+/* What is replied to writes when the log cannot be written: takes the error's text. */
+#define LOG_ERROR_TEXT "MISCONF Errors writing to the AOF file: %s"
+
 /* What is known of the append log, kept up to date by persist/aof, asked by exec, doors and INFO.
  * Offsets are those of the stream of effects. */
 struct core_log {
@@ -112,6 +115,7 @@ struct core_log {
     uint64_t rewrites, rewrite_failures;     /* failures without a success since */
     uint64_t bytes, base_bytes, waiting_bytes, delayed;
     bool syncing;
+    struct list waiting;      /* in_held: sessions in WAITAOF */
     void (*hurry)(void *ctx); /* what was told is to be synced soon */
     void *hurry_ctx;
     void (*on_synced)(void *ctx); /* the door's: `synced` has moved */

@@ -113,9 +113,11 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
     s->last_row = req->row;
     core->running = req;
     if (told) {
+        uint64_t offset = core->effects.offset;
         struct effects_frame before = effects_enter(core);
         req->row->run(&c);
         effects_leave(core, before, req, c.db->id);
+        if (core->effects.offset != offset) s->told_to = core->effects.offset;
     } else {
         req->row->run(&c);
     }
@@ -267,6 +269,7 @@ static uint32_t effects(const struct session *s, const struct row *row) {
 
 static bool must_wait(const struct core *core, const struct session *s, const struct row *row) {
     if (core->ongoing.step && !(row->flags & ROW_ALLOW_BUSY)) return true;
+    if (core->log.behind && effects(s, row) & ROW_WRITE) return true;
     if (!core->pause_until_ms || row->flags & ROW_PAUSE_EXEMPT) return false;
     return core->pause_all || effects(s, row) & (ROW_WRITE | ROW_MAY_REPLICATE);
 }
@@ -282,6 +285,12 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
     }
     if (no) {
         reply_errorf(&s->reply, "%s%s", aborts(s, row) ? ABORTED : "", no);
+        refused(core, s, row);
+        return true;
+    }
+    if (unlikely(core->log.error) && effects(s, row) & (ROW_WRITE | ROW_HEALTH)) {
+        reply_errorf(&s->reply, "%s" LOG_ERROR_TEXT, aborts(s, row) ? ABORTED : "",
+                     strerror(-core->log.error));
         refused(core, s, row);
         return true;
     }

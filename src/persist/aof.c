@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/blocked.h"
 #include "core/config.h"
 #include "persist/aof_internal.h"
 #include "persist/save.h"
@@ -113,6 +114,18 @@ void aof_follow_sync(struct aof *a) {
     core_log_update(core);
 }
 
+/* WAITAOF. */
+static void serve_waiting(struct core *core) {
+    struct list_link *next;
+    for (struct list_link *l = list_first(&core->log.waiting); l; l = next) {
+        struct session *s = LIST_MEMBER(l, struct session, in_held);
+        next = list_next(&core->log.waiting, l);
+        if (s->told_to > core->log.synced) continue;
+        list_unlink(l);
+        blocked_end(s, false);
+    }
+}
+
 void aof_open_writer(struct aof *a, struct outfile *file) {
     struct core *core = a->core;
     effects_flush(core);
@@ -133,6 +146,7 @@ void aof_close_writer(struct aof *a) {
     core->log.on = core->log.starting = core->log.behind = false;
     core->log.error = 0;
     core->log.synced = core->effects.offset;
+    serve_waiting(core);
     core_log_update(core);
     core_update_gates(core);
     core_release_held(core);
@@ -180,6 +194,7 @@ void aof_collect(struct aof *a) {
     core->log.syncing = s.syncing;
     core_log_update(core);
     note_error(a, &s);
+    if (moved) serve_waiting(core);
     if (moved && core->log.on_synced) core->log.on_synced(core->log.on_synced_ctx);
 }
 

@@ -33,7 +33,7 @@ int save_begin(struct core *core, const struct save_job *job) {
     if (job->cut) job->cut(job->ctx);
     core->ks->expire_paused = true;
     rdb_writer_init(&w, NULL, NULL);
-    rdb_put_header(&w, 12);
+    rdb_put_header(&w, 10);
     rdb_put_aux(&w, "redis-ver", slice_cstr("7.2.0"));
     if (job->aof_base) rdb_put_aux_int(&w, "aof-base", 1);
     for (int i = 0; i < core->ks->db_count; i++) {

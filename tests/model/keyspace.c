@@ -151,7 +151,7 @@ static size_t type_row(struct span reply) {
 }
 
 static bool same_values(struct link *links[SIDES], const struct span *keys, const size_t *rows,
-                        size_t n, int db, int64_t slack_ms, struct text *why) {
+                        size_t n, int db, struct leeway leeway, struct text *why) {
     struct text query = {0};
     for (size_t i = 0; i < n; i++) {
         static const char *const odd[] = {"TYPE", "%s", NULL};
@@ -165,7 +165,8 @@ static bool same_values(struct link *links[SIDES], const struct span *keys, cons
         size_t unit = rows[i] < sizeof values / sizeof *values ? values[rows[i]].unit : 0;
         struct span reply[SIDES] = {link_reply(links[ORACLE], i), link_reply(links[OURS], i)};
         if (span_eq(reply[ORACLE], reply[OURS])) continue;
-        if (rows[i] == ROW_STREAM && resp_timed_equal(reply[ORACLE], reply[OURS], slack_ms))
+        if (rows[i] == ROW_STREAM &&
+            resp_timed_equal(reply[ORACLE], reply[OURS], leeway.streams_ms))
             continue;
         struct text sorted[SIDES] = {{0}, {0}};
         for (int s = 0; s < SIDES; s++) {
@@ -200,7 +201,7 @@ static bool same_encoding(struct span key, struct span type, struct span a, stru
 }
 
 static bool same_chunk(struct link *links[SIDES], const struct span *keys, size_t n, int db,
-                       int64_t slack_ms, struct text *why) {
+                       struct leeway leeway, struct text *why) {
     static const char *const queries[3][4] = {
         {"TYPE", "%s", NULL}, {"OBJECT", "ENCODING", "%s", NULL}, {"PEXPIRETIME", "%s", NULL}};
     static const char *const names[3] = {"type", "encoding", "time of expiry"};
@@ -216,17 +217,18 @@ static bool same_chunk(struct link *links[SIDES], const struct span *keys, size_
         if (i % 3 == 0) rows[i / 3] = type_row(a);
         struct span before = i ? link_reply(links[ORACLE], i - 1) : a;
         bool same = i % 3 == 0   ? span_eq(a, b)
-                    : i % 3 == 1 ? same_encoding(keys[i / 3], before, a, b)
-                                 : same_time(a, b, slack_ms);
+                    : i % 3 == 1 ? leeway.any_encoding || same_encoding(keys[i / 3], before, a, b)
+                                 : same_time(a, b, leeway.expiry_ms);
         if (same) continue;
         name_key(why, db, keys[i / 3]);
         explain(why, names[i % 3], a, b);
         ok = false;
     }
-    return ok && same_values(links, keys, rows, n, db, slack_ms, why);
+    return ok && same_values(links, keys, rows, n, db, leeway, why);
 }
 
-static bool same_database(struct link *links[SIDES], int db, int64_t slack_ms, struct text *why) {
+static bool same_database(struct link *links[SIDES], int db, struct leeway leeway,
+                          struct text *why) {
     struct words keys[SIDES] = {{{0}, 0, 0, 0}, {{0}, 0, 0, 0}};
     struct span *sorted[SIDES];
     size_t n[SIDES];
@@ -236,7 +238,7 @@ static bool same_database(struct link *links[SIDES], int db, int64_t slack_ms, s
     ok = ok && same_keys(sorted[0], n[0], sorted[1], n[1], db, why);
     for (size_t at = 0; ok && at < n[0]; at += CHUNK_KEYS) {
         size_t some = n[0] - at < CHUNK_KEYS ? n[0] - at : CHUNK_KEYS;
-        ok = same_chunk(links, sorted[0] + at, some, db, slack_ms, why);
+        ok = same_chunk(links, sorted[0] + at, some, db, leeway, why);
     }
     for (int s = 0; s < SIDES; s++) {
         free(sorted[s]);
@@ -245,9 +247,9 @@ static bool same_database(struct link *links[SIDES], int db, int64_t slack_ms, s
     return ok;
 }
 
-bool keyspace_equal(struct link *links[SIDES], int64_t slack_ms, struct text *why) {
+bool keyspace_equal(struct link *links[SIDES], struct leeway leeway, struct text *why) {
     bool ok = true;
-    for (int db = 0; ok && db < DATABASES; db++) ok = same_database(links, db, slack_ms, why);
+    for (int db = 0; ok && db < DATABASES; db++) ok = same_database(links, db, leeway, why);
     static const char *const home[] = {"SELECT", "0", NULL};
     for (int s = 0; s < SIDES; s++) link_command(links[s], home);
     return ok;

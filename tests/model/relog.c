@@ -1,0 +1,74 @@
+/* relog.c - see relog.h. */
+#include "relog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyspace.h"
+#include "resp.h"
+
+/* Streams have times of when consumers were seen, which are those of loading. */
+#define SLACK_MS 3600000
+
+const char *const relog_args[] = {"--save",
+                                  "",
+                                  "--enable-debug-command",
+                                  "yes",
+                                  "--slowlog-log-slower-than",
+                                  "-1",
+                                  "--appendonly",
+                                  "yes",
+                                  "--appendfsync",
+                                  "no",
+                                  "--auto-aof-rewrite-percentage",
+                                  "0",
+                                  NULL};
+
+static bool copy_log(struct server *from, struct server *to) {
+    struct text command = {0};
+    text_fmt(&command, "rm -rf %s/appendonlydir && cp -r %s/appendonlydir %s/", server_dir(to),
+             server_dir(from), server_dir(to));
+    bool ok = system(text_z(&command)) == 0;
+    text_free(&command);
+    return ok;
+}
+
+/* All that was told is in the files. */
+static bool settle(struct link *admin) {
+    static const char *const words[] = {"WAITAOF", "1", "0", "10000", NULL};
+    return link_command(admin, words).n > 0;
+}
+
+static bool compare(struct link *admin, struct server *loaded, struct text *why) {
+    struct link other = {.fd = -1};
+    struct link *both[SIDES] = {[ORACLE] = &other, [OURS] = admin};
+    if (!link_open(&other, server_port(loaded))) model_die("no connection to what was loaded");
+    bool ok = keyspace_equal(both, (struct leeway){0, SLACK_MS, true}, why);
+    link_fini(&other);
+    return ok;
+}
+
+static bool check_one(struct server *ours, struct link *admin, bool oracle, struct text *why) {
+    static const char *const oracle_args[] = {"--appendonly", "yes", NULL};
+    struct server *s = oracle ? server_start_oracle(NULL) : server_start(NULL);
+    if (!copy_log(ours, s)) model_die("the log cannot be copied");
+    server_restart(s, oracle ? oracle_args : relog_args);
+    bool ok = compare(admin, s, why);
+    if (server_stop(s) != 0) {
+        text_cstr(why, "; the server that loaded it did not end well");
+        ok = false;
+    }
+    if (!ok)
+        text_fmt(why, " (\"oracle\" is %s that has loaded the log)", oracle ? "redis" : "ours");
+    return ok;
+}
+
+bool relog_check(struct server *ours, struct link *admin, bool with_oracle, struct text *why) {
+    if (!settle(admin)) {
+        text_cstr(why, "WAITAOF is not answered");
+        return false;
+    }
+    return check_one(ours, admin, false, why) &&
+           (!with_oracle || check_one(ours, admin, true, why));
+}
