@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The checksum of bytes whose checksum is crc (0 of none), followed by the n bytes at p. Cost: about
- * 0.1 ns a byte where the processor has an instruction for it, else 0.7. */
+/* The checksum of bytes whose checksum is crc (0 of none), followed by the n bytes at p. Cost:
+ * about 0.1 ns a byte where the processor has an instruction for it, else 0.7. */
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 
 #endif

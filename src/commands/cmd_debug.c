@@ -16,6 +16,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "commands/cmd_server_internal.h"
+#include "commands/cmd_string_internal.h"
+#include "persist/aof.h"
 
 #define POPULATE_NAME_BYTES 32 /* of ":" and a number */
 
@@ -177,6 +179,7 @@ static void populate_one(struct ctx *c, const struct population *p, int64_t i, c
         v = slice_of(value, (size_t)p->value_bytes);
     }
     db_set_text(c->db, k, v, DB_NO_TTL);
+    if (effects_wanted(c)) string_tell_set(c, k, v, DB_NO_TTL);
 }
 
 static void debug_populate(struct ctx *c) {
@@ -190,13 +193,23 @@ static void debug_populate(struct ctx *c) {
     if (value && key) {
         memset(value, 0, (size_t)p.value_bytes);
         memcpy(key, p.prefix.p, p.prefix.n);
+        struct effects_frame told = effects_enter(c->core);
         for (int64_t i = 0; i < p.count; i++) populate_one(c, &p, i, key, value);
+        effects_leave(c->core, told, c->req, c->db->id);
         reply_ok(c->r);
     } else {
         reply_err(c->r, ERR_NO_MEMORY);
     }
     mem_free(value);
     mem_free(key);
+}
+
+static void debug_loadaof(struct ctx *c) {
+    if (!aof_reload(c->core->aof)) {
+        reply_error(c->r, "ERR Error trying to load the AOF files, check server logs.");
+        return;
+    }
+    reply_ok(c->r);
 }
 
 /* -- the server ---------------------------------------------------------------------- */
@@ -264,6 +277,8 @@ static void debug_help(struct ctx *c) {
         "    Reply an error with <string> as message.",
         "HTSTATS <dbid>",
         "    Return statistics of the table and the slab of a database.",
+        "LOADAOF",
+        "    Empty the databases and read the append log.",
         "LOG <message>",
         "    Write <message> to the server log.",
         "OBJECT <key>",
@@ -302,6 +317,7 @@ static const struct {
     {"error", 3, 3, debug_error},
     {"help", 2, 2, debug_help},
     {"htstats", 3, 4, debug_htstats},
+    {"loadaof", 2, 2, debug_loadaof},
     {"log", 3, 3, debug_log},
     {"object", 3, 4, debug_object},
     {"panic", 2, 2, debug_panic},

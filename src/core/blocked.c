@@ -286,7 +286,7 @@ static void serve_key(struct core *core, struct blocked_key *k) {
         const struct entry *e = db_peek(db, name);
         if (!e && !k->any_count) break;
         if (w->s->state & SESSION_CLOSE_NOW) continue;
-        if (offload_stops(core, &w->req)) {
+        if (offload_stops(core, w->s->db, &w->req)) {
             core->blocked->deferred = true;
             break;
         }

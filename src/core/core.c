@@ -1,6 +1,8 @@
 /* core.c - see core.h: the turn of the loop and the tenth of a second. */
 #include "core/core.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/chunk.h"
 #include "base/clock.h"
@@ -36,9 +38,9 @@ void core_update_gates(struct core *core) {
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
     if (core->lanes_busy) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
     if (core->effects.wanted) core->gates |= ROW_TOLD;
-    if (core->log.error) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS | ROW_HEALTH;
+    if (core_write_refusal(core)) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS | ROW_TELLS_OF_DISK;
     core->ks->on_field = core->effects.wanted ? on_field : NULL;
-    if (core->loading || core->pause_until_ms || core->ongoing.step ||
+    if (core->replaying || core->pause_until_ms || core->ongoing.step ||
         !list_empty(&core->monitors)) {
         core->gates = ~(uint32_t)0;
     }
@@ -59,6 +61,14 @@ static bool follow_config(void *ctx, char why[CONFIG_WHY_BYTES]) {
     core->ks->lfu_decay_minutes = conf->lfu_decay_time_min;
     core_update_gates(core);
     return true;
+}
+
+const char *core_write_refusal(const struct core *core) {
+    static char text[128];
+    if (likely(!core->log.error)) return NULL;
+    snprintf(text, sizeof text, "MISCONF Errors writing to the AOF file: %s",
+             strerror(-core->log.error));
+    return text;
 }
 
 /* Without a password nobody is kept waiting for one. */
@@ -99,6 +109,13 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
     feed_wake(&core->feed, db->id, hash);
 }
 
+/* For a command that is alone on its keys, such a key is gone; the log is to know. */
+static void on_hidden(void *ctx, struct db *db, const struct entry *e) {
+    struct core *core = ctx;
+    if (core->in_own_lanes)
+        effects_key_left(core, db->id, entry_key(e), core->config->lazyfree_expire);
+}
+
 static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all) {
     struct core *core = ctx;
     uint64_t hash = key_of(entry_key(e)).hash, changes = core->feed.changes;
@@ -115,6 +132,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core->active_expire = true;
     core->ks = keyspace_new(config->databases);
     core->ks->on_leave = on_leave;
+    core->ks->on_hidden = on_hidden;
     core->ks->on_leave_ctx = core;
     core->ks->on_fields = on_fields;
     core->ks->on_fields_ctx = core;
@@ -155,17 +173,19 @@ void core_set_now(struct core *core, int64_t now_us) {
     core->now_us = now_us;
     core->now_ms = now_us / 1000;
     keyspace_set_now(core->ks, core->now_ms);
-    if (unlikely(core->loading)) core->ks->now_ms = 0;
+    if (unlikely(core->replaying)) core->ks->now_ms = 0;
 }
 
-void core_load_begin(struct core *core) {
-    core->loading = true;
+void core_replay_begin(struct core *core) {
+    core->replaying = true;
+    core->effects.wanted = false; /* what is read is told already */
     core->ks->now_ms = 0;
     core_update_gates(core);
 }
 
-void core_load_end(struct core *core) {
-    core->loading = false;
+void core_replay_end(struct core *core) {
+    core->replaying = false;
+    core->effects.wanted = core->effects.listener_count;
     core->ks->now_ms = core->now_ms;
     core_update_gates(core);
 }
@@ -203,7 +223,7 @@ static void send_garbage(struct core *core) {
 }
 
 static bool expire(struct core *core) {
-    if (core->ongoing.step || core->loading) return false;
+    if (core->ongoing.step || core->replaying) return false;
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);

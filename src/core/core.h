@@ -97,9 +97,6 @@ struct script_counts {
     size_t eval_bytes, function_bytes;       /* of sources and what is kept with them */
 };
 
-/* What is replied to writes when the log cannot be written: takes the error's text. */
-#define LOG_ERROR_TEXT "MISCONF Errors writing to the AOF file: %s"
-
 /* What is known of the append log, kept up to date by persist/aof, asked by exec, doors and INFO.
  * Offsets are those of the stream of effects. */
 struct core_log {
@@ -157,7 +154,7 @@ struct core {
     const char *config_file; /* absolute, or NULL */
     const char *executable;  /* absolute */
     int port;
-    bool loading;                 /* the data is being read: see core_load_begin */
+    bool replaying;               /* the data is being read: see core_replay_begin */
     uint64_t load_bytes;          /* of the file that is read, so far */
     void (*load_turn)(void *ctx); /* gives the loop a turn meanwhile; may be NULL */
     void *load_turn_ctx;
@@ -170,6 +167,7 @@ struct core {
     bool histograms;         /* latency-tracking */
     bool after_due;          /* a session waits, or what it waits for is there: see
                               * blocked.h, offload.h */
+    bool in_own_lanes;       /* the running command holds the lanes of its keys */
     bool lanes_busy;         /* somebody holds lanes: see offload.h */
     bool evict_more;         /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;        /* maxmemory was found exceeded and could not be met */
@@ -201,6 +199,10 @@ bool core_evict(struct core *core);
 /* Recomputes core->gates and the thresholds after a change of what they follow from. */
 void core_update_gates(struct core *core);
 
+/* The error that commands which write are refused with because the data cannot be saved, or NULL.
+ * Good until the next call. */
+const char *core_write_refusal(const struct core *core);
+
 /* Lets the loop end; `how` is of enum config_shutdown. False, with the reason in the log, if
  * the data was to be saved: it cannot be, and `force` was not said. */
 bool core_shutdown(struct core *core, int how);
@@ -220,8 +222,8 @@ void core_release_held(struct core *core);
 
 /* From the first to the second the data is read from disk. No key's time passes meanwhile: what
  * has left is told by the log, in its order. */
-void core_load_begin(struct core *core);
-void core_load_end(struct core *core);
+void core_replay_begin(struct core *core);
+void core_replay_end(struct core *core);
 
 /* Sets the time that commands see: Unix us. */
 void core_set_now(struct core *core, int64_t now_us);

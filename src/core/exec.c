@@ -236,6 +236,12 @@ static void refuse_subcommand(struct core *core, struct session *s, const struct
     refused(core, s, req->row);
 }
 
+/* What the command does, or, of EXEC, what those do that it runs. */
+static uint32_t effects(const struct session *s, const struct row *row) {
+    bool all = s->multi && row->flags & ROW_RUNS_OTHERS;
+    return row->flags | (all ? s->multi->flags & (ROW_WRITE | ROW_MAY_REPLICATE) : 0);
+}
+
 /* The error that a shut gate answers with, NULL if the command may run. */
 static const char *refusal(struct core *core, struct session *s, const struct row *row) {
     if (s->gates & GATE_UNAUTHENTICATED && !(row->flags & ROW_NO_AUTH)) {
@@ -249,7 +255,7 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
     if (s->gates & GATE_MONITOR && row->flags & (ROW_WRITE | ROW_READONLY | ROW_MAY_REPLICATE)) {
         return "ERR Replica can't interact with the keyspace";
     }
-    if (core->loading && !(row->flags & ROW_LOADING)) {
+    if (core->replaying && !(row->flags & ROW_LOADING)) {
         return "LOADING Redis is loading the dataset in memory";
     }
     if (core->ongoing.refusing && !(row->flags & ROW_ALLOW_BUSY)) return core->ongoing.busy;
@@ -258,13 +264,7 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
     if (row->flags & ROW_DENYOOM && core->config->maxmemory_bytes && !core_evict(core)) {
         return err_text(ERR_OOM);
     }
-    return NULL;
-}
-
-/* What the command does, or, of EXEC, what those do that it runs. */
-static uint32_t effects(const struct session *s, const struct row *row) {
-    bool all = s->multi && row->flags & ROW_RUNS_OTHERS;
-    return row->flags | (all ? s->multi->flags & (ROW_WRITE | ROW_MAY_REPLICATE) : 0);
+    return effects(s, row) & (ROW_WRITE | ROW_TELLS_OF_DISK) ? core_write_refusal(core) : NULL;
 }
 
 static bool must_wait(const struct core *core, const struct session *s, const struct row *row) {
@@ -288,12 +288,6 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         refused(core, s, row);
         return true;
     }
-    if (unlikely(core->log.error) && effects(s, row) & (ROW_WRITE | ROW_HEALTH)) {
-        reply_errorf(&s->reply, "%s" LOG_ERROR_TEXT, aborts(s, row) ? ABORTED : "",
-                     strerror(-core->log.error));
-        refused(core, s, row);
-        return true;
-    }
     if (s->gates & GATE_MULTI && !(row->flags & ROW_NOT_QUEUED)) {
         multi_queue(s, req);
         reply_simple(&s->reply, "QUEUED");
@@ -308,11 +302,13 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         }
     }
     core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
+    core->in_own_lanes = s->park;
     if (core->effects.wanted && row->flags & ROW_TOLD) {
         run(core, s, req, true);
     } else {
         run(core, s, req, false);
     }
+    core->in_own_lanes = false;
     if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
         monitor_feed(core, s, req);
     }

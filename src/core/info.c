@@ -223,6 +223,38 @@ static void put_memory(struct core *core, FILE *out) {
 
 /* -- persistence --------------------------------------------------------------------- */
 
+static void put_log(const struct core *core, FILE *out) {
+    const struct core_log *log = &core->log;
+    int64_t now_s = core->now_ms / 1000;
+    fprintf(out,
+            "aof_enabled:%d\r\n"
+            "aof_rewrite_in_progress:%d\r\n"
+            "aof_rewrite_scheduled:%d\r\n"
+            "aof_last_rewrite_time_sec:%" PRId64 "\r\n"
+            "aof_current_rewrite_time_sec:%" PRId64 "\r\n"
+            "aof_last_bgrewrite_status:%s\r\n"
+            "aof_rewrites:%" PRIu64 "\r\n"
+            "aof_rewrites_consecutive_failures:%" PRIu64 "\r\n"
+            "aof_last_write_status:%s\r\n"
+            "aof_last_cow_size:0\r\n",
+            log->on || log->starting, log->rewriting, log->rewrite_scheduled, log->rewrite_took_s,
+            log->rewriting ? now_s - log->rewrite_begun_s : -1, log->rewrite_failed ? "err" : "ok",
+            log->rewrites, log->rewrite_failures, log->error ? "err" : "ok");
+}
+
+static void put_log_sizes(const struct core *core, FILE *out) {
+    const struct core_log *log = &core->log;
+    if (!log->on && !log->starting) return;
+    fprintf(out,
+            "aof_current_size:%" PRIu64 "\r\n"
+            "aof_base_size:%" PRIu64 "\r\n"
+            "aof_pending_rewrite:0\r\n"
+            "aof_buffer_length:%" PRIu64 "\r\n"
+            "aof_pending_bio_fsync:%d\r\n"
+            "aof_delayed_fsync:%" PRIu64 "\r\n",
+            log->bytes, log->base_bytes, log->waiting_bytes, log->syncing, log->delayed);
+}
+
 static void put_persistence(struct core *core, FILE *out) {
     fputs("loading:0\r\n"
           "async_loading:0\r\n"
@@ -244,20 +276,13 @@ static void put_persistence(struct core *core, FILE *out) {
           "rdb_saves:0\r\n"
           "rdb_last_cow_size:0\r\n"
           "rdb_last_load_keys_expired:0\r\n"
-          "rdb_last_load_keys_loaded:0\r\n"
-          "aof_enabled:0\r\n"
-          "aof_rewrite_in_progress:0\r\n"
-          "aof_rewrite_scheduled:0\r\n"
-          "aof_last_rewrite_time_sec:-1\r\n"
-          "aof_current_rewrite_time_sec:-1\r\n"
-          "aof_last_bgrewrite_status:ok\r\n"
-          "aof_rewrites:0\r\n"
-          "aof_rewrites_consecutive_failures:0\r\n"
-          "aof_last_write_status:ok\r\n"
-          "aof_last_cow_size:0\r\n"
-          "module_fork_in_progress:0\r\n"
+          "rdb_last_load_keys_loaded:0\r\n",
+          out);
+    put_log(core, out);
+    fputs("module_fork_in_progress:0\r\n"
           "module_fork_last_cow_size:0\r\n",
           out);
+    put_log_sizes(core, out);
 }
 
 /* -- stats --------------------------------------------------------------------------- */

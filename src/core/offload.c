@@ -118,8 +118,10 @@ struct wants {
     struct lane_want room[WANTS_INLINE];
 };
 
-static void wants_of(struct wants *w, const struct request *req, enum lane_mode reads,
-                     enum lane_mode writes) {
+/* `db` is where the keys are. One that is over, and stays for the sake of who has it in a lane, is
+ * not there for this command, but is for that one: they cannot share it. */
+static void wants_of(struct wants *w, struct db *db, const struct request *req,
+                     enum lane_mode reads, enum lane_mode writes) {
     int index_room[WANTS_INLINE], *index = index_room;
     uint16_t flag_room[WANTS_INLINE], *flags = flag_room;
     bool many = req->argc > WANTS_INLINE;
@@ -137,6 +139,7 @@ static void wants_of(struct wants *w, const struct request *req, enum lane_mode 
         bool only_reads = flags[i] ? flags[i] & KEY_RO : !(req->row->flags & ROW_WRITE);
         w->at[i] =
             (struct lane_want){hash_bytes(name.p, name.n), name, only_reads ? reads : writes};
+        if (only_reads && db_is_past(db, key_of(name))) w->at[i].mode = writes;
     }
     if (many) {
         mem_free(index);
@@ -200,10 +203,10 @@ static bool must_wait(const struct core *core, const struct wants *w, bool all_k
     return false;
 }
 
-bool offload_stops(const struct core *core, const struct request *req) {
+bool offload_stops(const struct core *core, struct db *db, const struct request *req) {
     if (!core->lanes_busy) return false;
     struct wants w;
-    wants_of(&w, req, LANE_READS, LANE_ALONE);
+    wants_of(&w, db, req, LANE_READS, LANE_ALONE);
     bool stops = must_wait(core, &w, false);
     wants_free(&w);
     return stops;
@@ -223,7 +226,7 @@ enum lane_verdict offload_gate(struct core *core, struct session *s, const struc
     struct wants w;
     enum lane_verdict verdict = LANE_GO;
     bool all_keys = !row_has_keys(req->row) || req->row->flags & ROW_RUNS_OTHERS;
-    wants_of(&w, req, LANE_READS, LANE_ALONE);
+    wants_of(&w, s->db, req, LANE_READS, LANE_ALONE);
     if (must_wait(core, &w, all_keys)) {
         verdict = LANE_REFUSED;
         if (has_room(core, s, &w)) {
@@ -277,7 +280,7 @@ static void job_granted(struct lane_ticket *t) {
 static void job_new(struct ctx *c) {
     struct core *core = c->core;
     struct wants w;
-    wants_of(&w, c->req, LANE_SHARES, LANE_UPDATES);
+    wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
     if (has_room(core, c->s, &w)) {
         struct offload_job *job = mem_calloc(sizeof *job);
         job->core = core;
@@ -335,7 +338,9 @@ void offload_serve(struct core *core) {
         struct session *s = job->s;
         struct reply_place before = reply_here(&s->reply);
         s->state &= ~(uint32_t)SESSION_BLOCKED;
+        core->in_own_lanes = true;
         exec_again(core, s, &job->req);
+        core->in_own_lanes = false;
         if (job->planned) continue;
         if (job->silent) reply_rewind(&s->reply, before);
         job_end(job);

@@ -66,7 +66,7 @@ enum lane_verdict offload_gate(struct core *core, struct session *s, const struc
 void offload_passed(struct session *s);
 
 /* Whether a command that waits for a key may not go on now for the lanes' sake. */
-bool offload_stops(const struct core *core, const struct request *req);
+bool offload_stops(const struct core *core, struct db *db, const struct request *req);
 
 /* The session ends: it leaves its lanes; what a worker has begun for it goes on if it changes
  * something. */

@@ -159,9 +159,9 @@ bool aof_load(struct aof *a, bool *loaded) {
     if (!find(a)) return false;
     const struct manifest *m = &a->manifest;
     if (!m->base.name && !m->incr_count) return true;
-    core_load_begin(a->core);
+    core_replay_begin(a->core);
     bool ok = load_all(a);
-    core_load_end(a->core);
+    core_replay_end(a->core);
     if (ok) aof_remove_history(a);
     *loaded = ok;
     return ok;
@@ -169,9 +169,11 @@ bool aof_load(struct aof *a, bool *loaded) {
 
 bool aof_reload(struct aof *a) {
     struct core *core = a->core;
+    if (!core->log.on) return false;
+    aof_finish(a);
     for (int i = 0; i < core->ks->db_count; i++) db_flush(&core->ks->dbs[i]);
-    core_load_begin(core);
+    core_replay_begin(core);
     bool ok = load_all(a);
-    core_load_end(core);
+    core_replay_end(core);
     return ok;
 }

@@ -1,7 +1,7 @@
 /* aof_replay.c - runs the commands of one file of the log.
  *
  * The file is mapped; commands are cut out of it in batches and run by their rows, without gates
- * and without a reply, while no key's time passes (core_load_begin).
+ * and without a reply, while no key's time passes (core_replay_begin).
  *
  * Y1  A group that a #CRC line vouches for is run if it is there whole and as it was written.
  *     Since groups are whole units, a transaction in it is whole.

@@ -77,10 +77,12 @@ static const char *take_arguments(lua_State *L, struct slice *argv, int argc) {
     return NULL;
 }
 
-/* Writes are refused while the log cannot be written. Good until the next call. */
-static const char *log_error(const struct core *core) {
-    static char text[128];
-    snprintf(text, sizeof text, "-" LOG_ERROR_TEXT, strerror(-core->log.error));
+/* Writes are refused for the disk's sake. Good until the next call. */
+static const char *disk_refusal(const struct core *core) {
+    static char text[512];
+    const char *no = core_write_refusal(core);
+    if (likely(!no)) return NULL;
+    snprintf(text, sizeof text, "-%s", no);
     return text;
 }
 
@@ -99,7 +101,8 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
                      !(r->flags & SCRIPT_ALLOW_OOM))) {
             return "-OOM command not allowed when used memory > 'maxmemory'.";
         }
-        if (unlikely(r->sc->core->log.error)) return log_error(r->sc->core);
+        const char *no = disk_refusal(r->sc->core);
+        if (unlikely(no != NULL)) return no;
         r->written = true;
     }
     return NULL;

@@ -90,7 +90,11 @@ void db_set_lfu(struct db *db, struct entry *e, int counter) {
 static __attribute__((noinline)) void expire_now(struct db *db, uint64_t hash,
                                                  struct table_place place, struct entry *e) {
     struct keyspace *ks = db->ks;
-    if (ks->expire_paused || (ks->pinned && ks->pinned(ks->pinned_ctx, hash))) return;
+    if (ks->expire_paused) return;
+    if (ks->pinned && ks->pinned(ks->pinned_ctx, hash)) {
+        if (ks->on_hidden) ks->on_hidden(ks->on_leave_ctx, db, e);
+        return;
+    }
     ks->expired++;
     if (ks->on_leave) ks->on_leave(ks->on_leave_ctx, db, e, LEAVE_EXPIRED);
     db_drop(db, hash, place, e);
@@ -165,6 +169,12 @@ struct entry *db_find(struct db *db, struct key k) {
 struct entry *db_peek(struct db *db, struct key k) {
     struct table_place place;
     return find(db, &k, &place);
+}
+
+bool db_is_past(struct db *db, struct key k) {
+    struct table_place place;
+    const struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
+    return e && is_expired(db, e);
 }
 
 bool db_exists(struct db *db, struct key k) { return db_peek(db, k) != NULL; }

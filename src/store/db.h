@@ -85,6 +85,9 @@ struct keyspace {
      * the database. */
     void (*on_leave)(void *ctx, struct db *db, const struct entry *e, enum leave_reason why);
     void *on_leave_ctx;
+    /* Called when a command asks for a key whose time is over and that stays for `pinned`'s sake.
+     * Likewise. */
+    void (*on_hidden)(void *ctx, struct db *db, const struct entry *e);
     /* Called for each field of a hash that leaves by itself, before it is gone. Likewise. */
     void (*on_field)(void *ctx, struct db *db, const struct entry *e, struct slice field);
     /* Called when fields of a hash have left by themselves; `all`: the hash ends with them, and is
@@ -123,6 +126,9 @@ struct entry *db_find(struct db *db, struct key k);
 struct entry *db_peek(struct db *db, struct key k);
 
 bool db_exists(struct db *db, struct key k);
+
+/* Whether a key is still there although its time is over; nothing is removed. */
+bool db_is_past(struct db *db, struct key k);
 
 /* -- strings ------------------------------------------------------------------------- */
 

@@ -49,11 +49,27 @@ static bool compare(struct link *admin, struct server *loaded, struct text *why)
     return ok;
 }
 
+/* The value of a directive that changes what commands make of their arguments. */
+static void ask_config(struct link *admin, const char *name, struct text *value) {
+    const char *const words[] = {"CONFIG", "GET", name, NULL};
+    struct span *v = NULL, text = {"", 0};
+    size_t n = 0;
+    struct span reply = link_command(admin, words);
+    if (resp_elements(reply, &v, &n) && n == 2) resp_string(v[2], &text);
+    text_add(value, text.p, text.n);
+    free(v);
+}
+
 static bool check_one(struct server *ours, struct link *admin, bool oracle, struct text *why) {
-    static const char *const oracle_args[] = {"--appendonly", "yes", NULL};
+    struct text sparse = {0};
+    ask_config(admin, "hll-sparse-max-bytes", &sparse);
+    const char *const args[] = {"--appendonly",           "yes",    "--hll-sparse-max-bytes",
+                                text_z(&sparse),          "--save", "",
+                                "--enable-debug-command", "yes",    NULL};
     struct server *s = oracle ? server_start_oracle(NULL) : server_start(NULL);
     if (!copy_log(ours, s)) model_die("the log cannot be copied");
-    server_restart(s, oracle ? oracle_args : relog_args);
+    server_restart(s, args);
+    text_free(&sparse);
     bool ok = compare(admin, s, why);
     if (server_stop(s) != 0) {
         text_cstr(why, "; the server that loaded it did not end well");
