@@ -12,7 +12,6 @@
  * Threads: the loop. Specification: Redis 7's format, in which a line that begins with # is a
  * comment.
  */
-#define _GNU_SOURCE /* memmem */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,20 +19,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/crc32c.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "core/exec.h"
 #include "persist/aof_internal.h"
+#include "wire/aof.h"
 #include "wire/resp.h"
 
 #define BATCH 32
 #define PREFETCH_KEYS_MIN 16384
 #define TICK_BYTES (1024 * 1024)
 #define ERRORS_LOGGED_MAX 10
-#define LINE_BYTES_MAX 128
-#define ARGS_MAX (1024 * 1024)
 
 struct player {
     struct core *core;
@@ -101,43 +97,14 @@ static enum meaning meaning_of(const struct slice *argv, int argc) {
 
 /* ---- cutting ------------------------------------------------------------------------ */
 
-/* A line "<kind><number>\r\n" at *at. */
-static enum verdict take_header(struct player *p, const char **at, const char *end, char kind,
-                                int64_t *v) {
-    const char *stop = memchr(*at, '\n', (size_t)(end - *at));
-    if (*at < end && **at != kind) return bad(p, "Bad file format");
-    if (!stop) return end - *at > LINE_BYTES_MAX ? bad(p, "Bad file format") : SHORT;
-    if (stop - *at < 3 || stop[-1] != '\r' ||
-        !num_parse_i64(slice_of(*at + 1, (size_t)(stop - *at) - 2), v)) {
-        return bad(p, "Bad file format");
-    }
-    *at = stop + 1;
-    return GOOD;
-}
-
-/* The command at *at, whatever its size, into p->args. */
+/* A command that resp_cut does not take. */
 static enum verdict take_command(struct player *p, const char **at, const char *end,
                                  struct request *req) {
-    int64_t argc, bytes;
-    const char *from = *at;
-    enum verdict v = take_header(p, &from, end, '*', &argc);
-    if (v != GOOD) return v;
-    if (argc < 1 || argc > ARGS_MAX) return bad(p, "Bad file format");
-    if ((size_t)argc > p->args_size) {
-        p->args = mem_realloc(p->args, (size_t)argc * sizeof *p->args);
-        p->args_size = (size_t)argc;
-    }
-    for (int64_t i = 0; i < argc; i++) {
-        v = take_header(p, &from, end, '$', &bytes);
-        if (v != GOOD) return v;
-        if (bytes < 0) return bad(p, "Bad file format");
-        if (bytes > end - from - 2) return SHORT;
-        if (from[bytes] != '\r' || from[bytes + 1] != '\n') return bad(p, "Bad file format");
-        p->args[i] = slice_of(from, (size_t)bytes);
-        from += bytes + 2;
-    }
-    *req = (struct request){.argv = p->args, .argc = (int)argc};
-    *at = from;
+    int argc;
+    enum aof_result result = aof_take_command(at, end, &p->args, &p->args_size, &argc);
+    if (result == AOF_BAD) return bad(p, "Bad file format");
+    if (result == AOF_SHORT) return SHORT;
+    *req = (struct request){.argv = p->args, .argc = argc};
     return GOOD;
 }
 
@@ -160,51 +127,6 @@ static int look_up(struct player *p, const char *at, const char *end) {
     return n;
 }
 
-/* ---- groups ------------------------------------------------------------------------- */
-
-struct group {
-    const char *end;
-    uint32_t crc;
-    uint64_t bytes;
-};
-
-/* Reads the "#CRC:<bytes>:<crc>\r\n" at *at, moving behind it; false if it is none. */
-static bool take_crc_line(const char **at, const char *end, struct group *g) {
-    static const char word[] = "#CRC:";
-    size_t left = (size_t)(end - *at), n = sizeof word - 1;
-    if (left < n || memcmp(*at, word, n) != 0) return false;
-    const char *stop = memchr(*at, '\n', left < LINE_BYTES_MAX ? left : LINE_BYTES_MAX);
-    char line[LINE_BYTES_MAX + 1];
-    if (!stop) return false;
-    size_t length = (size_t)(stop - *at);
-    memcpy(line, *at, length);
-    line[length] = 0;
-    unsigned long long bytes;
-    unsigned crc;
-    int used = 0;
-    if (sscanf(line, "#CRC:%llu:%8x%n", &bytes, &crc, &used) != 2 || line[used] != '\r')
-        return false;
-    *at = stop + 1;
-    g->bytes = bytes;
-    g->crc = crc;
-    return true;
-}
-
-static bool group_is_right(const struct group *g, const char *at, const char *end) {
-    return g->bytes <= (uint64_t)(end - at) && crc32c(0, at, g->bytes) == g->crc;
-}
-
-/* Whether a group that is right begins somewhere behind `at`. */
-static bool right_group_behind(const char *at, const char *end) {
-    while (at < end && (at = memmem(at, (size_t)(end - at), "#CRC:", 5))) {
-        const char *body = at;
-        struct group g;
-        if (take_crc_line(&body, end, &g) && g.bytes && group_is_right(&g, body, end)) return true;
-        at += 5;
-    }
-    return false;
-}
-
 /* ---- the file ----------------------------------------------------------------------- */
 
 static void give_turn(struct player *p, const char *at) {
@@ -223,9 +145,7 @@ static enum verdict find_exec(struct player *p, const char *at, const char *end,
     struct request req;
     while (at < end) {
         if (*at == '#') {
-            at = memchr(at, '\n', (size_t)(end - at));
-            if (!at) return SHORT;
-            at++;
+            if (aof_take_comment(&at, end) != AOF_GOOD) return SHORT;
             continue;
         }
         enum verdict v = take_command(p, &at, end, &req);
@@ -274,26 +194,22 @@ static enum verdict run_region(struct player *p, const char **at, const char *en
 /* A comment at *at: a group that is run as a whole, or a line that is passed over. */
 static enum verdict take_comment(struct player *p, const char **at) {
     const char *body = *at;
-    struct group g;
-    if (!take_crc_line(&body, p->end, &g)) {
-        const char *stop = memchr(*at, '\n', (size_t)(p->end - *at));
-        if (!stop) return SHORT;
-        *at = stop + 1;
-        return GOOD;
+    struct aof_group g;
+    if (!aof_take_group(&body, p->end, &g)) {
+        return aof_take_comment(at, p->end) == AOF_GOOD ? GOOD : SHORT;
     }
     p->groups = true;
     if (g.bytes > (uint64_t)(p->end - body)) return SHORT;
-    if (!group_is_right(&g, body, p->end)) return bad(p, "a checksum is wrong");
+    if (!aof_group_is_right(&g, body, p->end)) return bad(p, "a checksum is wrong");
     const char *stop = body + g.bytes;
     p->sure = stop;
     while (body < stop) {
+        enum verdict v = GOOD;
         if (*body == '#') {
-            body = memchr(body, '\n', (size_t)(stop - body));
-            if (!body) return bad(p, "Bad file format");
-            body++;
-            continue;
+            if (aof_take_comment(&body, stop) != AOF_GOOD) v = BAD;
+        } else {
+            v = run_region(p, &body, stop);
         }
-        enum verdict v = run_region(p, &body, stop);
         if (v != GOOD) {
             p->unknown = true;
             return bad(p, "a group is not whole");
@@ -317,7 +233,7 @@ static enum replay_status play(struct player *p, const char *at) {
     if (v == GOOD) return REPLAY_OK;
     /* Only other servers write commands that stand alone. */
     bool torn = v == SHORT || (p->groups && !p->unknown && *at != '*');
-    if (torn && right_group_behind(at + 1, p->end)) {
+    if (torn && aof_right_group_behind(at + 1, p->end)) {
         bad(p, "the end of a command is missing");
         torn = false;
     }

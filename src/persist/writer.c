@@ -3,12 +3,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/crc32c.h"
 #include "base/mem.h"
+#include "wire/aof.h"
 
 #define PART_BYTES_MIN (16 * 1024)
 #define RETRY_MS 1000
@@ -55,10 +54,10 @@ static void part_free(struct part *p) {
 /* ---- the thread --------------------------------------------------------------------- */
 
 static int write_part(struct part *p) {
-    char line[64];
+    char line[AOF_GROUP_LINE_BYTES_MAX];
+    struct slice group = slice_of(p->bytes, p->n);
     if (!p->n) return 0;
-    int n = snprintf(line, sizeof line, "#CRC:%zu:%08x\r\n", p->n, crc32c(0, p->bytes, p->n));
-    struct slice parts[] = {slice_of(line, (size_t)n), slice_of(p->bytes, p->n)};
+    struct slice parts[] = {slice_of(line, aof_put_group(line, group)), group};
     return outfile_write(p->file, parts, 2);
 }
 
