@@ -11,6 +11,8 @@
 
 #define PART_BYTES_MIN (16 * 1024)
 #define RETRY_MS 1000
+#define GATHER_PARTS 4 /* what of the time of a sync is waited for a group to gather */
+#define GATHER_US_MAX 1000
 #define SYNC_MS 1000
 
 /* Bytes for one file. */
@@ -27,8 +29,10 @@ struct log_writer {
     pthread_t thread;
     void (*woken)(void *ctx);
     void *woken_ctx;
-    struct part *writing; /* the thread's: taken, and not written */
-    uint64_t synced_ms;   /* the thread's: when the last sync ended */
+    struct part *writing;     /* the thread's: taken, and not written */
+    uint64_t synced_ms;       /* the thread's: when the last sync ended */
+    uint64_t sync_us;         /* what a sync takes */
+    uint64_t gather_until_us; /* monotonic; 0: none gathers */
 
     pthread_mutex_t lock;
     pthread_cond_t work, done;
@@ -37,6 +41,7 @@ struct log_writer {
     enum log_sync sync;
     uint64_t hurry_to; /* to be synced up to here at once */
     bool stop, idle;
+    size_t expected; /* bytes that the next group may have */
 };
 
 static struct part *part_new(struct outfile *file, uint64_t end) {
@@ -101,9 +106,22 @@ static void take(struct log_writer *w) {
     w->state.waiting_bytes = 0;
 }
 
-static void wait_until(struct log_writer *w, uint64_t mono_ms) {
-    struct timespec at = {(time_t)(mono_ms / 1000), (long)(mono_ms % 1000) * 1000000};
+static void wait_until(struct log_writer *w, uint64_t mono_us) {
+    struct timespec at = {(time_t)(mono_us / 1000000), (long)(mono_us % 1000000) * 1000};
     pthread_cond_timedwait(&w->work, &w->lock, &at);
+}
+
+/* Under the lock, with something to write: whether to wait for more of it. */
+static bool gathers(struct log_writer *w) {
+    if (w->sync != LOG_SYNC_ALWAYS || w->first != w->last || w->writing) return false;
+    uint64_t now_us = clock_mono_us();
+    if (!w->gather_until_us) {
+        uint64_t most_us = w->sync_us / GATHER_PARTS;
+        w->gather_until_us = now_us + (most_us < GATHER_US_MAX ? most_us : GATHER_US_MAX);
+    }
+    if (w->state.waiting_bytes < w->expected && now_us < w->gather_until_us) return true;
+    w->gather_until_us = 0;
+    return false;
 }
 
 /* Under the lock: waits for something to do. */
@@ -111,19 +129,25 @@ static void wait_for_work(struct log_writer *w) {
     for (;;) {
         uint64_t now_ms = clock_mono_ms();
         bool failed = w->writing != NULL;
-        if (w->stop || (!failed && (w->first != w->last || w->last->n)) || sync_due(w, now_ms))
-            return;
+        bool more = !failed && (w->first != w->last || w->last->n);
+        if (w->stop || sync_due(w, now_ms)) return;
+        if (more && !gathers(w)) return;
         w->idle = true;
+        if (more) {
+            wait_until(w, w->gather_until_us);
+            w->idle = false;
+            continue;
+        }
         pthread_cond_broadcast(&w->done);
         if (failed) {
-            wait_until(w, now_ms + RETRY_MS);
+            wait_until(w, (now_ms + RETRY_MS) * 1000);
             w->idle = false;
             return;
         }
         bool later = w->sync == LOG_SYNC_EVERY_SECOND && w->state.written > w->state.synced &&
                      !w->state.sync_error;
         if (later) {
-            wait_until(w, w->synced_ms + SYNC_MS);
+            wait_until(w, (w->synced_ms + SYNC_MS) * 1000);
         } else {
             pthread_cond_wait(&w->work, &w->lock);
         }
@@ -133,12 +157,15 @@ static void wait_for_work(struct log_writer *w) {
 
 /* Under the lock, which is let go meanwhile. */
 static void sync_now(struct log_writer *w, struct outfile *file) {
-    uint64_t up_to = w->state.written;
+    uint64_t up_to = w->state.written, begun_us = clock_mono_us();
     w->state.syncing = true;
     pthread_mutex_unlock(&w->lock);
     int err = sync_file(w, file);
     pthread_mutex_lock(&w->lock);
     w->state.syncing = false;
+    uint64_t took_us = clock_mono_us() - begun_us;
+    w->sync_us = w->sync_us ? (3 * w->sync_us + took_us) / 4 : took_us;
+    w->expected = up_to - w->state.synced + w->state.waiting_bytes;
     w->state.sync_error = err;
     if (!err) w->state.synced = up_to;
 }
@@ -249,7 +276,8 @@ void log_writer_append(struct log_writer *w, const char *p, size_t n, uint64_t e
     w->last->end = w->state.appended = end;
     w->state.waiting_bytes += n;
     if (!w->state.waiting_since_ms) w->state.waiting_since_ms = clock_mono_ms();
-    if (w->idle) pthread_cond_signal(&w->work);
+    bool gathering = w->gather_until_us && w->state.waiting_bytes < w->expected;
+    if (w->idle && !gathering) pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
 }
 
