@@ -20,6 +20,7 @@
 #include "core/config.h"
 #include "core/core.h"
 #include "core/exec.h"
+#include "core/loading.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
 #include "core/process.h"
@@ -30,6 +31,8 @@
 #include "net/signal.h"
 #include "net/timer.h"
 #include "net/wake.h"
+#include "persist/load.h"
+#include "persist/persist.h"
 #include "script/scripts.h"
 #include "store/db.h"
 #include "work/pool.h"
@@ -207,6 +210,7 @@ static void on_cron(void *ctx) {
     struct server *sv = ctx;
     core_turn_begin(sv->core);
     core_cron(sv->core);
+    persist_cron(sv->core);
     edge_cron(sv->edge);
     process_tick(&sv->process);
 }
@@ -350,6 +354,7 @@ static bool start(struct server *sv) {
     crash_core = sv->core;
     sv->computed = net_wake_new(sv->loop, on_computed, sv);
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
+    persist_new(sv->core, sv->loop);
     if (!rename_commands(sv->core)) return false;
     sv->core->config_file = conf->config_file[0] ? conf->config_file : NULL;
     sv->edge = edge_new(sv->loop, sv->core);
@@ -366,6 +371,26 @@ static bool start(struct server *sv) {
     return true;
 }
 
+/* While data is loaded. */
+static void turn_beside(void *ctx) {
+    struct server *sv = ctx;
+    net_loop_turn(sv->loop, false);
+    core_turn_begin(sv->core);
+    edge_turn(sv->edge);
+}
+
+/* False: there is data, and it cannot be loaded. */
+static bool load(struct server *sv) {
+    char why[LOAD_WHY_BYTES];
+    loading_set_turn(sv->core, turn_beside, sv);
+    bool ok = persist_load(sv->core, false, why);
+    loading_set_turn(sv->core, NULL, NULL);
+    if (ok || sv->core->shutdown_asked) return true;
+    process_tell("the RDB file %s is not loaded, and the server does not start without it: %s",
+                 sv->config->dbfilename, why);
+    return false;
+}
+
 static void stop(struct server *sv) {
     process_stopping(&sv->process);
     drain(sv);
@@ -373,6 +398,7 @@ static void stop(struct server *sv) {
     net_timer_stop(&sv->alarm);
     edge_free(sv->edge);
     ongoing_drop(sv->core);
+    persist_free(sv->core);
     scripts_free(sv->core->scripts);
     work_pool_free(sv->work);
     net_wake_free(sv->computed);
@@ -404,6 +430,7 @@ int main(int argc, char **argv) {
                CLEARLANE_VERSION, REDIS_VERSION, sv.config->port, (int)getpid());
     if (!start(&sv)) exit(1);
     sv.core->executable = executable;
+    if (!load(&sv)) exit(1);
     process_ready(&sv.process);
     log_notice("Server initialized");
     log_notice("Ready to accept connections");

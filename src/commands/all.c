@@ -32,6 +32,7 @@ const struct row *const all_families[] = {
     client_rows,
     connection_rows,
     server_rows,
+    persist_rows,
     config_rows,
     command_rows,
     lane_rows,

@@ -7,7 +7,11 @@
 #include "store/garbage.h"
 #include "store/object.h"
 
-#define LENT_BUCKETS 1024 /* power of two */
+#define LENT_BUCKETS 1024                              /* power of two */
+#define CAPTURE_WORK_BYTES ((size_t)4 * CAPTURE_BYTES) /* a capture has no more, or little more */
+
+/* What is on its way when the walk pauses is not all in the open capture. */
+static_assert(CAPTURE_AHEAD_BYTES >= 2 * CAPTURE_WORK_BYTES, "core/snapshot");
 
 struct lent {
     struct lent *next;         /* of its bucket */
@@ -144,6 +148,8 @@ struct capture *lent_capture(const struct lent *l) {
     return l->capture;
 }
 
+bool lent_is_waited_for(const struct lent *l) { return l->returned; }
+
 void lent_on_return(struct lent *l, void (*returned)(void *ctx), void *ctx) {
     l->returned = returned;
     l->ctx = ctx;
@@ -183,7 +189,9 @@ static struct capture *take(struct cut *cut, int db, const struct entry *e) {
     c->count++;
     cut->figures.keys_given++;
     add_work(cut, c, n);
-    if (e->vlen == ENTRY_ELSEWHERE && take_value(cut, c, e)) seal(cut);
+    if (e->vlen != ENTRY_ELSEWHERE) return c;
+    bool large = take_value(cut, c, e);
+    if (large || c->work_bytes >= CAPTURE_WORK_BYTES) seal(cut);
     return c;
 }
 

@@ -99,7 +99,8 @@ void cut_keep_shelf(struct cut *cut, struct shelf *shelf);
 struct lent *cut_find_lent(struct cut *cut, struct db *db, struct key k);
 struct capture *lent_capture(const struct lent *l);
 
-/* What comes back with a capture tells who waits for it. */
+/* What comes back with a capture tells who waits for it: one, who tells others. */
+bool lent_is_waited_for(const struct lent *l);
 void lent_on_return(struct lent *l, void (*returned)(void *ctx), void *ctx);
 
 #endif
