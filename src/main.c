@@ -20,6 +20,7 @@
 #include "core/config.h"
 #include "core/core.h"
 #include "core/exec.h"
+#include "core/loading.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
 #include "core/process.h"
@@ -31,6 +32,8 @@
 #include "net/timer.h"
 #include "net/wake.h"
 #include "persist/aof.h"
+#include "persist/load.h"
+#include "persist/persist.h"
 #include "script/scripts.h"
 #include "store/db.h"
 #include "work/pool.h"
@@ -210,6 +213,7 @@ static void on_cron(void *ctx) {
     core_turn_begin(sv->core);
     core_cron(sv->core);
     aof_cron(sv->core->aof);
+    persist_cron(sv->core);
     edge_cron(sv->edge);
     process_tick(&sv->process);
 }
@@ -278,23 +282,6 @@ static void run_loop(struct server *sv) {
         if (!more) set_alarm(sv);
         count_turn(&sv->core->stats, start);
     }
-}
-
-/* While the data is read: clients are answered, mostly that they must wait. */
-static void load_turn(void *ctx) {
-    struct server *sv = ctx;
-    net_loop_turn(sv->loop, false);
-    core_turn_begin(sv->core);
-    edge_turn(sv->edge);
-}
-
-static bool load_data(struct server *sv) {
-    bool loaded;
-    sv->core->load_turn = load_turn;
-    sv->core->load_turn_ctx = sv;
-    bool ok = aof_load(sv->core->aof, &loaded);
-    sv->core->load_turn = NULL;
-    return ok && aof_start(sv->core->aof);
 }
 
 /* Clients that read get the replies that they wait for. */
@@ -378,6 +365,7 @@ static bool start(struct server *sv) {
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
     sv->logged = net_wake_new(sv->loop, on_logged, sv);
     sv->core->aof = aof_new(sv->core, wake_loop, sv->logged);
+    persist_new(sv->core, sv->loop);
     if (!rename_commands(sv->core)) return false;
     sv->core->config_file = conf->config_file[0] ? conf->config_file : NULL;
     sv->edge = edge_new(sv->loop, sv->core);
@@ -391,7 +379,33 @@ static bool start(struct server *sv) {
     net_timer_init(&sv->alarm, sv->loop, on_alarm, sv);
     net_timer_start(&sv->cron, CORE_CRON_MS * 1000, CORE_CRON_MS * 1000);
     core_cron(sv->core); /* the first sample is that of an empty server */
-    return load_data(sv);
+    return true;
+}
+
+/* While data is loaded. */
+static void turn_beside(void *ctx) {
+    struct server *sv = ctx;
+    net_loop_turn(sv->loop, false);
+    core_turn_begin(sv->core);
+    edge_turn(sv->edge);
+}
+
+static bool load_rdb_file(struct server *sv) {
+    char why[LOAD_WHY_BYTES];
+    if (persist_load(sv->core, false, why) || sv->core->shutdown_asked) return true;
+    process_tell("the RDB file %s is not loaded, and the server does not start without it: %s",
+                 sv->config->dbfilename, why);
+    return false;
+}
+
+/* The append log is the data, if there is one. False: the data cannot be read, or the log not be
+ * written. */
+static bool load(struct server *sv) {
+    loading_set_turn(sv->core, turn_beside, sv);
+    bool ok = sv->config->appendonly ? aof_load(sv->core->aof) : load_rdb_file(sv);
+    loading_set_turn(sv->core, NULL, NULL);
+    if (ok && !sv->core->shutdown_asked) ok = aof_start(sv->core->aof);
+    return ok;
 }
 
 static void stop(struct server *sv) {
@@ -405,6 +419,7 @@ static void stop(struct server *sv) {
     ongoing_drop(sv->core);
     aof_free(sv->core->aof);
     net_wake_free(sv->logged);
+    persist_free(sv->core);
     scripts_free(sv->core->scripts);
     work_pool_free(sv->work);
     net_wake_free(sv->computed);
@@ -436,6 +451,7 @@ int main(int argc, char **argv) {
                CLEARLANE_VERSION, REDIS_VERSION, sv.config->port, (int)getpid());
     if (!start(&sv)) exit(1);
     sv.core->executable = executable;
+    if (!load(&sv)) exit(1);
     process_ready(&sv.process);
     log_notice("Server initialized");
     log_notice("Ready to accept connections");

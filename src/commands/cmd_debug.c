@@ -18,6 +18,9 @@
 #include "commands/cmd_server_internal.h"
 #include "commands/cmd_string_internal.h"
 #include "persist/aof.h"
+#include "persist/load.h"
+#include "persist/persist.h"
+#include "script/scripts.h"
 
 #define POPULATE_NAME_BYTES 32 /* of ":" and a number */
 
@@ -261,8 +264,49 @@ static void debug_htstats(struct ctx *c) {
     reply_verbatim(c->r, slice_of(text, (size_t)n), "txt");
 }
 
+struct reload {
+    bool save, flush, merge;
+};
+
+static bool reload_options(struct ctx *c, struct reload *o) {
+    *o = (struct reload){true, true, false};
+    for (int i = 2; i < c->argc; i++) {
+        if (slice_is(c->argv[i], "nosave")) {
+            o->save = false;
+        } else if (slice_is(c->argv[i], "noflush")) {
+            o->flush = false;
+        } else if (slice_is(c->argv[i], "merge")) {
+            o->merge = true;
+        } else {
+            reply_error(c->r,
+                        "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void flush_everything(struct core *core) {
+    for (int i = 0; i < core->ks->db_count; i++) db_flush(&core->ks->dbs[i]);
+    if (core->scripts) functions_flush(core->scripts);
+}
+
 static void debug_reload(struct ctx *c) {
-    reply_error(c->r, "ERR DEBUG RELOAD needs a file to reload from, and this server saves none");
+    struct reload o;
+    char why[LOAD_WHY_BYTES];
+    if (!reload_options(c, &o)) return;
+    if (o.save && !persist_save_now(c->core)) {
+        reply_error(c->r, "ERR");
+        return;
+    }
+    if (o.flush) flush_everything(c->core);
+    if (persist_load(c->core, o.merge, why)) {
+        log_warning("DB reloaded by DEBUG RELOAD");
+        reply_ok(c->r);
+    } else {
+        log_warning("DEBUG RELOAD: the RDB file is not loaded: %s", why);
+        reply_error(c->r, "ERR Error trying to load the RDB dump, check server logs.");
+    }
 }
 
 static void debug_help(struct ctx *c) {
@@ -292,7 +336,8 @@ static void debug_help(struct ctx *c) {
         "    Reply with a test value of the type: string, integer, double, bignum, null,",
         "    array, set, map, attrib, push, verbatim, true, false.",
         "RELOAD [option ...]",
-        "    Refused: there is no file yet that data could be reloaded from.",
+        "    Save the RDB file and load it again. Options: MERGE (keys that are there",
+        "    already are replaced), NOFLUSH (keep the keys), NOSAVE (do not save first).",
         "SEGFAULT",
         "    Crash by writing to memory that is read-only.",
         "SET-ACTIVE-EXPIRE <0|1>",

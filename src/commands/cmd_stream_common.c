@@ -14,8 +14,15 @@ static bool stream_of(struct ctx *c, const struct entry *e, struct stream **s) {
     return true;
 }
 
+/* The key of a command that may change its value beside (groups, consumers), though it counts as a
+ * reader. */
+static const struct entry *read_key(struct ctx *c, struct key k) {
+    const struct entry *e = db_read(c->db, k);
+    return e && c->row->flags & ROW_WRITE ? db_own(c->db, k) : e;
+}
+
 bool stream_key_read(struct ctx *c, int i, struct stream **s) {
-    return stream_of(c, db_read(c->db, ctx_key(c, i)), s);
+    return stream_of(c, read_key(c, ctx_key(c, i)), s);
 }
 
 bool stream_key_find(struct ctx *c, int i, struct stream **s) {
@@ -37,7 +44,7 @@ struct stream_idmp *stream_idmp_of(struct ctx *c, struct stream *s) {
 
 bool stream_at_look(struct ctx *c, int key, struct stream_at *at) {
     *at = (struct stream_at){.key = ctx_key(c, key)};
-    if (!stream_of(c, db_read(c->db, at->key), &at->s)) return false;
+    if (!stream_of(c, read_key(c, at->key), &at->s)) return false;
     if (at->s) at->g = stream_group_find(at->s, c->argv[key + 1]);
     return true;
 }

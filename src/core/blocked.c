@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "core/offload.h"
+#include "core/snapshot.h"
 #include "core/stats.h"
 
 #define CHAINS_MIN 64 /* power of two */
@@ -286,6 +287,7 @@ static void serve_key(struct core *core, struct blocked_key *k) {
         const struct entry *e = db_peek(db, name);
         if (!e && !k->any_count) break;
         if (w->s->state & SESSION_CLOSE_NOW) continue;
+        if (core->ks->cut) snapshot_gate(core, w->s, &w->req);
         if (offload_stops(core, w->s->db, &w->req)) {
             core->blocked->deferred = true;
             break;

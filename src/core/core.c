@@ -18,6 +18,7 @@
 #include "core/row.h"
 #include "core/session.h"
 #include "core/slowlog.h"
+#include "core/snapshot.h"
 #include "core/stats.h"
 #include "core/watch.h"
 #include "store/db.h"
@@ -36,12 +37,12 @@ void core_update_gates(struct core *core) {
     const struct config *conf = core->config;
     core->gates = ROW_PROTECTED | ROW_CONTAINER;
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
-    if (core->lanes_busy) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
+    if (core->lanes_busy || core->ks->cut) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
     if (core->effects.wanted) core->gates |= ROW_TOLD;
     if (core_write_refusal(core)) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS | ROW_TELLS_OF_DISK;
     core->ks->on_field = core->effects.wanted ? on_field : NULL;
-    if (core->replaying || core->pause_until_ms || core->ongoing.step ||
-        !list_empty(&core->monitors)) {
+    if (core->loading.on) core->gates = ~(uint32_t)0;
+    if (core->pause_until_ms || core->ongoing.step || !list_empty(&core->monitors)) {
         core->gates = ~(uint32_t)0;
     }
     int64_t us = conf->slowlog_slower_than_us;
@@ -65,10 +66,19 @@ static bool follow_config(void *ctx, char why[CONFIG_WHY_BYTES]) {
 
 const char *core_write_refusal(const struct core *core) {
     static char text[128];
-    if (likely(!core->log.error)) return NULL;
-    snprintf(text, sizeof text, "MISCONF Errors writing to the AOF file: %s",
-             strerror(-core->log.error));
-    return text;
+    const struct config *conf = core->config;
+    if (core->log.error) {
+        snprintf(text, sizeof text, "MISCONF Errors writing to the AOF file: %s",
+                 strerror(-core->log.error));
+        return text;
+    }
+    if (!core->persistence.save_failed || !conf->stop_writes_on_bgsave_error || !conf->save_count)
+        return NULL;
+    return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist "
+           "to disk. Commands that may modify the data set are disabled, because this instance is "
+           "configured to report errors during writes if RDB snapshotting fails "
+           "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
+           "RDB error.";
 }
 
 /* Without a password nobody is kept waiting for one. */
@@ -84,9 +94,15 @@ static bool follow_password(void *ctx, char why[CONFIG_WHY_BYTES]) {
 
 static void watch_config(struct core *core) {
     static const char *const names[] = {
-        "maxmemory",        "maxmemory-policy",        "lfu-log-factor",
-        "lfu-decay-time",   "slowlog-log-slower-than", "latency-monitor-threshold",
+        "maxmemory",
+        "maxmemory-policy",
+        "lfu-log-factor",
+        "lfu-decay-time",
+        "slowlog-log-slower-than",
+        "latency-monitor-threshold",
         "latency-tracking",
+        "stop-writes-on-bgsave-error",
+        "save",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         config_on_change(core->config, names[i], follow_config, core);
@@ -149,6 +165,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core->offloads = offloads_new();
     core->watches = watches_new();
     core->started_ms = core->now_ms;
+    core->persistence.last_save_s = core->now_ms / 1000;
+    core->persistence.save_took_s = -1;
     random_hex(core->run_id, sizeof core->run_id - 1);
     watch_config(core);
     return core;
@@ -249,6 +267,7 @@ static void keep_reserve(struct core *core) {
 
 bool core_turn_end(struct core *core) {
     bool more = ongoing_step(core);
+    if (snapshot_step(core)) more = true;
     if (expire(core)) more = true;
     if (blocked_expire(core)) more = true; /* replies are to be sent */
     if (unlikely(core->evict_more)) {
@@ -341,11 +360,8 @@ void core_release_held(struct core *core) {
 /* ---- the end ------------------------------------------------------------------------ */
 
 bool core_shutdown(struct core *core, int how) {
-    if (how & CONFIG_SHUTDOWN_SAVE && !(how & CONFIG_SHUTDOWN_FORCE)) {
-        log_warning("not shutting down: the data was to be saved first, and this version saves "
-                    "none; nosave or force goes without");
+    if (core->before_exit && !core->before_exit(core, how) && !(how & CONFIG_SHUTDOWN_FORCE))
         return false;
-    }
     core->shutdown_asked = true;
     core->shutdown_now = how & CONFIG_SHUTDOWN_NOW;
     return true;
@@ -357,7 +373,7 @@ void core_cron(struct core *core) {
     size_t used = keyspace_memory(core->ks);
     if (used > core->stats.memory_peak) core->stats.memory_peak = used;
     stats_sample(core);
-    core_evict(core);
+    if (!core->loading.on) core_evict(core);
     offload_expire(core);
     if (core->pause_until_ms && core->now_ms >= core->pause_until_ms) core_unpause(core);
 }

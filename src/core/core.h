@@ -29,6 +29,8 @@ struct latency;
 struct monitor;
 struct offloads;
 struct watches;
+struct snapshot_writer;
+struct persist;
 
 /* Counters of INFO, reset by CONFIG RESETSTAT. */
 struct core_stats {
@@ -119,6 +121,30 @@ struct core_log {
     void *on_synced_ctx;
 };
 
+/* Saving and loading, as INFO tells of it; kept by persist/. */
+struct core_persistence {
+    bool saving;                      /* into an RDB file, in the background */
+    bool save_failed;                 /* the last one did */
+    uint64_t saves;                   /* that succeeded */
+    uint64_t changes_saved;           /* feed.changes at the cut of the last that succeeded */
+    int64_t last_save_s;              /* Unix time of that, or of the start */
+    int64_t save_begun_ms;            /* of the one under way, or the last */
+    int64_t save_took_s;              /* of the last; -1: none yet */
+    uint64_t save_cow_bytes;          /* that the last one copied because of changes */
+    uint64_t load_keys, load_expired; /* by the last load */
+};
+
+/* Loading: see core/loading.h. */
+struct core_loading {
+    bool on;
+    int64_t begun_ms, told_ms;
+    uint64_t total_bytes, loaded_bytes;
+    size_t rdb_used_mem;     /* as the file says */
+    uint64_t turned_ticks;   /* clock_ticks when the loop turned last */
+    void (*turn)(void *ctx); /* lets the loop turn once, without waiting; NULL: it must not */
+    void *turn_ctx;
+};
+
 struct core {
     struct config *config;
     struct keyspace *ks;
@@ -136,6 +162,13 @@ struct core {
     struct scripts *scripts; /* script/scripts.h; NULL in tests of what is below it */
     struct script_counts script_counts;
     struct ongoing ongoing;
+    const struct snapshot_writer *snapshot; /* core/snapshot.h: of the one under way, or NULL */
+    struct persist *persist;                /* persist/persist.h; NULL in tests of what is below */
+    struct core_persistence persistence;
+    struct core_loading loading;
+    /* Saves the data before the server ends, if it is to be (enum config_shutdown); false: that
+     * failed. NULL: nothing is saved. */
+    bool (*before_exit)(struct core *core, int how);
     struct core_stats stats;
     struct core_rate rates[METRIC_COUNT];
     struct error_kind error_kinds[CORE_ERROR_KINDS_MAX];
@@ -154,10 +187,7 @@ struct core {
     const char *config_file; /* absolute, or NULL */
     const char *executable;  /* absolute */
     int port;
-    bool replaying;               /* the data is being read: see core_replay_begin */
-    uint64_t load_bytes;          /* of the file that is read, so far */
-    void (*load_turn)(void *ctx); /* gives the loop a turn meanwhile; may be NULL */
-    void *load_turn_ctx;
+    bool replaying;     /* the data is being read: see core_replay_begin */
     bool active_expire; /* keys leave at their time, not only when looked up */
     bool shutdown_asked, shutdown_now;
     struct request *running; /* for the crash report, NULL between commands */
@@ -168,6 +198,7 @@ struct core {
     bool after_due;          /* a session waits, or what it waits for is there: see
                               * blocked.h, offload.h */
     bool in_own_lanes;       /* the running command holds the lanes of its keys */
+    bool snapshot_full;      /* commands that write wait: see snapshot.h */
     bool lanes_busy;         /* somebody holds lanes: see offload.h */
     bool evict_more;         /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;        /* maxmemory was found exceeded and could not be met */

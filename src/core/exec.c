@@ -22,6 +22,7 @@
 #include "core/multi.h"
 #include "core/offload.h"
 #include "core/slowlog.h"
+#include "core/snapshot.h"
 #include "core/stats.h"
 
 const struct row *exec_prepare(struct core *core, struct request *req, const struct row *known) {
@@ -255,9 +256,8 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
     if (s->gates & GATE_MONITOR && row->flags & (ROW_WRITE | ROW_READONLY | ROW_MAY_REPLICATE)) {
         return "ERR Replica can't interact with the keyspace";
     }
-    if (core->replaying && !(row->flags & ROW_LOADING)) {
+    if (core->loading.on && !(row->flags & ROW_LOADING))
         return "LOADING Redis is loading the dataset in memory";
-    }
     if (core->ongoing.refusing && !(row->flags & ROW_ALLOW_BUSY)) return core->ongoing.busy;
     if (s->multi && row->flags & ROW_NO_MULTI)
         return "ERR Command not allowed inside a transaction";
@@ -270,6 +270,7 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
 static bool must_wait(const struct core *core, const struct session *s, const struct row *row) {
     if (core->ongoing.step && !(row->flags & ROW_ALLOW_BUSY)) return true;
     if (core->log.behind && effects(s, row) & ROW_WRITE) return true;
+    if (snapshot_is_full(core) && effects(s, row) & ROW_WRITE) return true;
     if (!core->pause_until_ms || row->flags & ROW_PAUSE_EXEMPT) return false;
     return core->pause_all || effects(s, row) & (ROW_WRITE | ROW_MAY_REPLICATE);
 }
@@ -293,6 +294,7 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         reply_simple(&s->reply, "QUEUED");
         return true;
     }
+    if (core->ks->cut && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS)) snapshot_gate(core, s, req);
     if (core->lanes_busy && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS)) {
         enum lane_verdict verdict = offload_gate(core, s, req);
         if (verdict == LANE_WAIT) return false;

@@ -111,6 +111,13 @@ static void leave(struct core *core, struct lane_ticket *t) {
     blocked_retry(core);
 }
 
+void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k) {
+    struct lane_want want = {k.hash, key_slice(k), LANE_SHARES};
+    join(core, t, &want, 1, false);
+}
+
+void offload_leave_lane(struct core *core, struct lane_ticket *t) { leave(core, t); }
+
 /* The keys of a command as it wants them: to be freed by wants_free. */
 struct wants {
     struct lane_want *at;

@@ -65,6 +65,11 @@ enum lane_verdict { LANE_GO, LANE_WAIT, LANE_REFUSED /* an error was replied */ 
 enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req);
 void offload_passed(struct session *s);
 
+/* A ticket of the server's own on one key, which need not be granted: from now on others may read
+ * it and not change it, until offload_leave_lane. */
+void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k);
+void offload_leave_lane(struct core *core, struct lane_ticket *t);
+
 /* Whether a command that waits for a key may not go on now for the lanes' sake. */
 bool offload_stops(const struct core *core, struct db *db, const struct request *req);
 

@@ -45,8 +45,8 @@ enum row_flag {
     ROW_TOUCHES = 1 << 24,       /* marks accesses even under CLIENT NO-TOUCH (not shown) */
     ROW_CONTAINER = 1 << 26,     /* has subcommands; set by the table in its copy (not shown) */
     ROW_RUNS_OTHERS = 1 << 27,   /* runs commands that may touch any key (not shown) */
+    ROW_TELLS_OF_DISK = 1 << 29, /* refused when writes are, for the disk's sake (not shown) */
     ROW_NOT_QUEUED = 1 << 28,    /* runs at once even after MULTI (not shown) */
-    ROW_TELLS_OF_DISK = 1 << 29, /* refused while writes are for the disk's sake (not shown) */
     ROW_MONITOR_MAY = 1 << 25,   /* open to a session that MONITOR feeds (not shown) */
 };
 

@@ -50,12 +50,15 @@ static uint64_t size_of(const struct aof *a, const char *name) {
     return n;
 }
 
-uint64_t aof_older_bytes(const struct aof *a) {
+static uint64_t bytes_but(const struct aof *a, size_t last) {
     const struct manifest *m = &a->manifest;
     uint64_t n = m->base.name ? size_of(a, m->base.name) : 0;
-    for (size_t i = 0; i + 1 < m->incr_count; i++) n += size_of(a, m->incr[i].name);
+    for (size_t i = 0; i + last < m->incr_count; i++) n += size_of(a, m->incr[i].name);
     return n;
 }
+
+uint64_t aof_bytes(const struct aof *a) { return bytes_but(a, 0); }
+uint64_t aof_older_bytes(const struct aof *a) { return bytes_but(a, 1); }
 
 void aof_remove_history(struct aof *a) {
     struct manifest *m = &a->manifest;

@@ -26,10 +26,10 @@ struct core;
 struct aof *aof_new(struct core *core, void (*wake)(void *ctx), void *wake_ctx);
 void aof_free(struct aof *a);
 
-/* At start: reads the log if appendonly says so and there is one; *loaded tells. An older log of
- * one file is moved into the directory. False, with the reason in the log: the data cannot be read,
- * and the server must not go on. */
-bool aof_load(struct aof *a, bool *loaded);
+/* At start, with appendonly: reads the log, if there is one. An older log of one file is moved into
+ * the directory. False, with the reason in the log: the data cannot be read, and the server must
+ * not go on. */
+bool aof_load(struct aof *a);
 
 /* At start, behind loading: opens the log for what is to come. False likewise. */
 bool aof_start(struct aof *a);

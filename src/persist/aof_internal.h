@@ -45,7 +45,8 @@ int aof_save_manifest(struct aof *a, const struct manifest *m);
 /* Removes the files that the manifest calls history. */
 void aof_remove_history(struct aof *a);
 
-/* The sizes of all files but the last incr. */
+/* The sizes of all files; of all but the last incr. */
+uint64_t aof_bytes(const struct aof *a);
 uint64_t aof_older_bytes(const struct aof *a);
 
 /* Opens the writer on the file and listens to the effects. */
@@ -73,8 +74,9 @@ enum replay_status {
 };
 
 struct replay {
-    uint64_t whole; /* bytes up to here are good; REPLAY_FAILED: where it is not */
-    uint64_t bytes; /* of the file */
+    uint64_t bytes_before; /* in: of files before this one */
+    uint64_t whole;        /* bytes up to here are good; REPLAY_FAILED: where it is not */
+    uint64_t bytes;        /* of the file */
     uint64_t commands;
     char why[256];
 };

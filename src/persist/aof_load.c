@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/config.h"
+#include "core/loading.h"
 #include "persist/aof_internal.h"
 #include "persist/load.h"
 #include "store/db.h"
@@ -117,7 +118,7 @@ static bool load_preamble(struct aof *a, const char *path, uint64_t *offset) {
 }
 
 static bool load_file(struct aof *a, const char *name, bool last) {
-    struct replay r = {0};
+    struct replay r = {.bytes_before = a->core->loading.loaded_bytes};
     uint64_t offset = 0, began_us = clock_mono_us();
     char *path = aof_path(a, name);
     bool ok = load_preamble(a, path, &offset);
@@ -144,7 +145,7 @@ static bool load_file(struct aof *a, const char *name, bool last) {
     return ok;
 }
 
-static bool load_all(struct aof *a) {
+static bool load_files(struct aof *a) {
     const struct manifest *m = &a->manifest;
     if (m->base.name && !load_file(a, m->base.name, m->incr_count == 0)) return false;
     for (size_t i = 0; i < m->incr_count; i++) {
@@ -153,17 +154,21 @@ static bool load_all(struct aof *a) {
     return true;
 }
 
-bool aof_load(struct aof *a, bool *loaded) {
-    *loaded = false;
-    if (!a->core->config->appendonly) return true;
+static bool load_all(struct aof *a) {
+    loading_begin(a->core, aof_bytes(a));
+    core_replay_begin(a->core);
+    bool ok = load_files(a);
+    core_replay_end(a->core);
+    loading_end(a->core);
+    return ok;
+}
+
+bool aof_load(struct aof *a) {
     if (!find(a)) return false;
     const struct manifest *m = &a->manifest;
     if (!m->base.name && !m->incr_count) return true;
-    core_replay_begin(a->core);
     bool ok = load_all(a);
-    core_replay_end(a->core);
     if (ok) aof_remove_history(a);
-    *loaded = ok;
     return ok;
 }
 
@@ -172,8 +177,5 @@ bool aof_reload(struct aof *a) {
     if (!core->log.on) return false;
     aof_finish(a);
     for (int i = 0; i < core->ks->db_count; i++) db_flush(&core->ks->dbs[i]);
-    core_replay_begin(core);
-    bool ok = load_all(a);
-    core_replay_end(core);
-    return ok;
+    return load_all(a);
 }

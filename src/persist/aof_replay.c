@@ -22,13 +22,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/exec.h"
+#include "core/loading.h"
 #include "persist/aof_internal.h"
 #include "wire/aof.h"
 #include "wire/resp.h"
 
 #define BATCH 32
 #define PREFETCH_KEYS_MIN 16384
-#define TICK_BYTES (1024 * 1024)
+#define TICK_BYTES (64 * 1024)
 #define ERRORS_LOGGED_MAX 10
 
 struct player {
@@ -129,14 +130,14 @@ static int look_up(struct player *p, const char *at, const char *end) {
 
 /* ---- the file ----------------------------------------------------------------------- */
 
+/* Garbage goes, INFO knows, the loop may turn. */
 static void give_turn(struct player *p, const char *at) {
     struct core *core = p->core;
     if (likely(at < p->tick)) return;
     p->tick = at + TICK_BYTES;
     core_turn_begin(core);
     core_turn_end(core);
-    core->load_bytes = (uint64_t)(at - p->begin);
-    if (core->load_turn) core->load_turn(core->load_turn_ctx);
+    loading_progress(core, p->r->bytes_before + (uint64_t)(at - p->begin));
 }
 
 /* Finds the EXEC of the transaction that begins at `at` (behind MULTI); *behind it. */

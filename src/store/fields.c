@@ -113,6 +113,7 @@ bool db_fields_expire(struct db *db, struct key k, int64_t budget_us) {
     struct entry *e = table_find(t, &entry_ops, key_slice(k), k.hash, &place);
     if (!e || !(e->flags & ENTRY_FIELDS) || db->ks->expire_paused || entry_is_pinned(db->ks, e))
         return false;
+    if (unlikely(db->ks->cut != NULL) && !cut_may_edit(db, k.hash, place, e)) return false;
     struct entry *after =
         fields_expire(db, e, clock_ticks() + clock_us_to_ticks((uint64_t)budget_us));
     if (after) {
