@@ -121,8 +121,11 @@ static const char *scan_all(struct scan *s, struct findings *f) {
             f->groups++;
             s->at = body;
         } else if (*s->at == '#') {
-            if (aof_take_comment(&s->at, s->end) != AOF_GOOD) {
-                snprintf(f->why, sizeof f->why, "a comment is cut short");
+            enum aof_result result = aof_take_comment(&s->at, s->end);
+            if (result != AOF_GOOD) {
+                snprintf(f->why, sizeof f->why,
+                         result == AOF_SHORT ? "a comment is cut short"
+                                             : "the line of a group is damaged");
                 return good;
             }
             if (!s->multi) good = s->at;

@@ -162,7 +162,7 @@ void aof_close_writer(struct aof *a) {
 static void die(const char *what, int err) {
     log_warning("%s: %s. With appendfsync always this cannot be made good. Exiting...", what,
                 strerror(-err));
-    exit(1);
+    _exit(1);
 }
 
 static void note_error(struct aof *a, const struct log_writer_state *s) {

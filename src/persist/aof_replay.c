@@ -197,7 +197,9 @@ static enum verdict take_comment(struct player *p, const char **at) {
     const char *body = *at;
     struct aof_group g;
     if (!aof_take_group(&body, p->end, &g)) {
-        return aof_take_comment(at, p->end) == AOF_GOOD ? GOOD : SHORT;
+        enum aof_result result = aof_take_comment(at, p->end);
+        if (result == AOF_BAD) return bad(p, "the line of a group is damaged");
+        return result == AOF_GOOD ? GOOD : SHORT;
     }
     p->groups = true;
     if (g.bytes > (uint64_t)(p->end - body)) return SHORT;

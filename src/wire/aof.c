@@ -58,7 +58,9 @@ enum aof_result aof_take_command(const char **at, const char *end, struct slice 
 
 enum aof_result aof_take_comment(const char **at, const char *end) {
     const char *stop = memchr(*at, '\n', (size_t)(end - *at));
+    size_t n = stop ? (size_t)(stop - *at) : 0;
     if (!stop) return AOF_SHORT;
+    if (n > GROUP_WORD_BYTES && memcmp(*at, GROUP_WORD, GROUP_WORD_BYTES) == 0) return AOF_BAD;
     *at = stop + 1;
     return AOF_GOOD;
 }

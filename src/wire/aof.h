@@ -27,7 +27,7 @@ enum aof_result {
 enum aof_result aof_take_command(const char **at, const char *end, struct slice **argv,
                                  size_t *room, int *argc);
 
-/* Takes a comment. */
+/* Takes a comment. One that would be the line of a group, and is not, is bad. */
 enum aof_result aof_take_comment(const char **at, const char *end);
 
 struct aof_group {
