@@ -172,6 +172,12 @@ $(UNIT): $(B)/unit/%: $(B)/obj/tests/unit/%.o $$(LIBS_OF_$$(firstword $$(subst /
 $(INTEGRATION) $(CRASH): $(B)/%: $(B)/obj/tests/%.o $(SUPPORT)
 	$(LINK_TEST) -lhiredis -lcunit -lpthread -lm
 
+# A library for the server under test: no sanitizer in it, and none of ours.
+$(B)/crash/shim.so: tests/crash/shim.c
+	mkdir -p $(@D) && printf '  LINK  %s\n' $@
+	$(CC) -std=gnu17 -g -O1 $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
+$(CRASH): $(B)/crash/shim.so
+
 $(B)/model: $(call objects,tests/model/*.c) $(SUPPORT)
 	$(LINK_TEST) -lhiredis -lcunit -lpthread -lm
 
