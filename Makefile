@@ -103,11 +103,16 @@ BENCH_SHARED := $(filter-out $(BENCH_MAINS),$(wildcard tests/bench/*.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 FORMATTED := $(wildcard $(foreach d,src src/* tests/* tests/unit/* utils,$d/*.c $d/*.h))
 
-all: $(SERVER)
+# What people run beside the server: utils/check_aof.c becomes build/check-aof.
+UTILS := $(foreach u,$(wildcard utils/*.c),$(B)/$(subst _,-,$(basename $(notdir $u))))
 
-executables: $(SERVER) $(UNIT) $(INTEGRATION) $(CRASH) $(MODEL)
+all: $(SERVER) utils
 
-.PHONY: all executables run check test model fuzz crash bench format install clean
+utils: $(UTILS)
+
+executables: $(SERVER) $(UTILS) $(UNIT) $(INTEGRATION) $(CRASH) $(MODEL)
+
+.PHONY: all utils executables run check test model fuzz crash bench format install clean
 
 # ---- building ----
 
@@ -142,6 +147,14 @@ $(SERVER): $(B)/obj/src/main.o $(ARCHIVES)
 	printf '  LINK  %s\n' $@
 	$(CC) $(CFLAGS) $(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
+$(B)/obj/utils/%.o: utils/%.c Makefile | build/.deps
+	$(COMPILE) $(CFLAGS) $(OPTIMIZE)
+
+# Of persist/ only what reads the manifest, which needs nothing above wire/.
+$(UTILS): $(B)/%: $$(B)/obj/utils/$$(subst -,_,$$*).o $(B)/obj/src/persist/manifest.o $(B)/libwire.a $(B)/libbase.a
+	printf '  LINK  %s\n' $@
+	$(CC) $(CFLAGS) $(LINK) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LIBS)
+
 LINK_TEST = mkdir -p $(@D) && printf '  LINK  %s\n' $@ && $(CC) $(TEST_LINK) -o $@ \
     -Wl,--start-group $(filter %.o %.a,$^) -Wl,--end-group
 
@@ -158,6 +171,12 @@ $(UNIT): $(B)/unit/%: $(B)/obj/tests/unit/%.o $$(LIBS_OF_$$(firstword $$(subst /
 
 $(INTEGRATION) $(CRASH): $(B)/%: $(B)/obj/tests/%.o $(SUPPORT)
 	$(LINK_TEST) -lhiredis -lcunit -lpthread -lm
+
+# A library for the server under test: no sanitizer in it, and none of ours.
+$(B)/crash/shim.so: tests/crash/shim.c
+	mkdir -p $(@D) && printf '  LINK  %s\n' $@
+	$(CC) -std=gnu17 -g -O1 $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
+$(CRASH): $(B)/crash/shim.so
 
 $(B)/model: $(call objects,tests/model/*.c) $(SUPPORT)
 	$(LINK_TEST) -lhiredis -lcunit -lpthread -lm
@@ -261,8 +280,10 @@ run: $(SERVER)
 format: | build/.deps-test
 	clang-format -i $(FORMATTED)
 
-install: $(SERVER)
+install: $(SERVER) $(UTILS)
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/clearlane-server
+	for u in $(notdir $(UTILS)); do \
+	    install -D -m 755 $(B)/$$u $(DESTDIR)$(PREFIX)/bin/clearlane-$$u; done
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/clearlane/LICENSE
 	test -e $(DESTDIR)$(SYSCONFDIR)/clearlane/clearlane.conf || install -D -m 644 \
 	    redis-compat.conf $(DESTDIR)$(SYSCONFDIR)/clearlane/clearlane.conf

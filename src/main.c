@@ -20,6 +20,7 @@
 #include "core/config.h"
 #include "core/core.h"
 #include "core/exec.h"
+#include "core/loading.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
 #include "core/process.h"
@@ -30,6 +31,9 @@
 #include "net/signal.h"
 #include "net/timer.h"
 #include "net/wake.h"
+#include "persist/aof.h"
+#include "persist/load.h"
+#include "persist/persist.h"
 #include "script/scripts.h"
 #include "store/db.h"
 #include "work/pool.h"
@@ -47,6 +51,7 @@ struct server {
     int64_t alarm_ms;       /* when it goes off, 0: not set */
     struct work_pool *work;
     struct net_wake *computed; /* a worker has finished a command */
+    struct net_wake *logged;   /* the log's writer has news */
     struct core *core;
     struct edge *edge;
     struct process process;
@@ -207,6 +212,8 @@ static void on_cron(void *ctx) {
     struct server *sv = ctx;
     core_turn_begin(sv->core);
     core_cron(sv->core);
+    aof_cron(sv->core->aof);
+    persist_cron(sv->core);
     edge_cron(sv->edge);
     process_tick(&sv->process);
 }
@@ -249,6 +256,12 @@ static void on_computed(void *ctx) {
     struct server *sv = ctx;
     core_turn_begin(sv->core);
     offload_collect(sv->core);
+}
+
+static void on_logged(void *ctx) {
+    struct server *sv = ctx;
+    core_turn_begin(sv->core);
+    aof_collect(sv->core->aof);
 }
 
 static void count_turn(struct core_stats *stats, uint64_t start_ticks) {
@@ -350,6 +363,9 @@ static bool start(struct server *sv) {
     crash_core = sv->core;
     sv->computed = net_wake_new(sv->loop, on_computed, sv);
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
+    sv->logged = net_wake_new(sv->loop, on_logged, sv);
+    sv->core->aof = aof_new(sv->core, wake_loop, sv->logged);
+    persist_new(sv->core, sv->loop);
     if (!rename_commands(sv->core)) return false;
     sv->core->config_file = conf->config_file[0] ? conf->config_file : NULL;
     sv->edge = edge_new(sv->loop, sv->core);
@@ -366,15 +382,47 @@ static bool start(struct server *sv) {
     return true;
 }
 
+/* While data is loaded. */
+static void turn_beside(void *ctx) {
+    struct server *sv = ctx;
+    net_loop_turn(sv->loop, false);
+    core_turn_begin(sv->core);
+    edge_turn(sv->edge);
+}
+
+static bool load_rdb_file(struct server *sv) {
+    char why[LOAD_WHY_BYTES];
+    if (persist_load(sv->core, false, why) || sv->core->shutdown_asked) return true;
+    process_tell("the RDB file %s is not loaded, and the server does not start without it: %s",
+                 sv->config->dbfilename, why);
+    return false;
+}
+
+/* The append log is the data, if there is one. False: the data cannot be read, or the log not be
+ * written. */
+static bool load(struct server *sv) {
+    loading_set_turn(sv->core, turn_beside, sv);
+    bool ok = sv->config->appendonly ? aof_load(sv->core->aof) : load_rdb_file(sv);
+    loading_set_turn(sv->core, NULL, NULL);
+    if (ok && !sv->core->shutdown_asked) ok = aof_start(sv->core->aof);
+    return ok;
+}
+
 static void stop(struct server *sv) {
     process_stopping(&sv->process);
+    aof_finish(sv->core->aof);
     drain(sv);
+    aof_finish(sv->core->aof);
     net_timer_stop(&sv->cron);
     net_timer_stop(&sv->alarm);
     edge_free(sv->edge);
     ongoing_drop(sv->core);
+    aof_free(sv->core->aof);
+    net_wake_free(sv->logged);
+    persist_free(sv->core);
     work_pool_free(sv->work);
     offload_collect(sv->core); /* what clients that left had begun is to be in place */
+    offload_finish_late(sv->core);
     scripts_free(sv->core->scripts);
     net_wake_free(sv->computed);
     crash_core = NULL;
@@ -405,6 +453,7 @@ int main(int argc, char **argv) {
                CLEARLANE_VERSION, REDIS_VERSION, sv.config->port, (int)getpid());
     if (!start(&sv)) exit(1);
     sv.core->executable = executable;
+    if (!load(&sv)) exit(1);
     process_ready(&sv.process);
     log_notice("Server initialized");
     log_notice("Ready to accept connections");

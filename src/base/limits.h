@@ -29,6 +29,10 @@
 #define EDGE_RUN_US 5
 #define EDGE_SEND_BYTES 4096
 #define EDGE_SEND_PIECES 2
+#define CAPTURE_BYTES 300
+#define CAPTURE_LARGE_BYTES 2000
+#define CAPTURE_AHEAD_BYTES 5000
+#define CAPTURE_HELD_BYTES 20000
 #define SCRIPT_SLICE_US 20
 #define SCRIPT_HOOK_COUNT 50
 
@@ -69,6 +73,16 @@
 #define EDGE_ROUND 64
 #define EDGE_HALF_CLOSE_MS 100
 #define EDGE_BATCH 32
+
+/* Snapshots: entries captured at once; a value from which on a writer waits, rather than having it
+ * copied for itself (store/capture). */
+#define CAPTURE_BYTES (63 * 1024)
+#define CAPTURE_LARGE_BYTES (64 * 1024)
+
+/* What the walk lets be on its way to the writer; what changes may add to memory before those who
+ * write wait, at least (core/snapshot). */
+#define CAPTURE_AHEAD_BYTES (2 * 1024 * 1024)
+#define CAPTURE_HELD_BYTES (32 * 1024 * 1024)
 
 /* A script runs so long in a turn, looking at the clock every so many instructions (script/). */
 #define SCRIPT_SLICE_US 1000

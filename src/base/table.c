@@ -35,14 +35,16 @@ struct table_seg {
     int64_t base_ms; /* of minexp */
     uint16_t count;
     uint8_t depth, buckets;
-    uint16_t turn; /* of expiry: where it begins, so that none waits for the others always */
+    uint16_t turn;    /* of expiry: where it begins, so that none waits for the others always */
+    uint32_t walked;  /* the last walk that has taken it */
+    uint32_t passing; /* the walk that the marks `passed` belong to: those of others mean nothing */
 };
 
 /* An item on its way to another page. */
 struct moving {
     uint64_t hash;
     void *item;
-    bool ttl;
+    bool ttl, passed;
 };
 
 /* When an item is due, -1: never. */
@@ -261,6 +263,37 @@ static void expiry_note(struct table *t, struct table_seg *s, struct table_place
     mark(at.bucket, at.slot, ms, ends);
 }
 
+/* ---- walks -------------------------------------------------------------------------- */
+
+/* Whether the walk under way has still to come to the segment. */
+static inline bool seg_is_ahead(const struct table *t, const struct table_seg *s) {
+    return t->walk && s->walked != t->walk;
+}
+
+static bool seg_passes(const struct table *t, const struct table_seg *s,
+                       const struct table_bucket *b, unsigned slot) {
+    return t->walk && s->passing == t->walk && b->passed >> slot & 1;
+}
+
+static void seg_pass(const struct table *t, struct table_seg *s, struct table_place at) {
+    if (s->passing != t->walk) {
+        for (unsigned i = 0; i < s->buckets; i++) s->page[i].passed = 0;
+        s->passing = t->walk;
+    }
+    at.bucket->passed |= (uint8_t)(1u << at.slot);
+}
+
+void table_walk_begin(struct table *t, uint32_t number) { t->walk = number; }
+void table_walk_end(struct table *t) { t->walk = 0; }
+
+bool table_walk_claim(struct table *t, uint64_t hash, struct table_place place) {
+    if (!t->walk) return false;
+    struct table_seg *s = seg_of(t, hash);
+    if (!seg_is_ahead(t, s) || seg_passes(t, s, place.bucket, place.slot)) return false;
+    seg_pass(t, s, place);
+    return true;
+}
+
 /* ---- segments ----------------------------------------------------------------------- */
 
 static struct table_bucket *page_new(struct table *t, unsigned buckets) {
@@ -306,6 +339,7 @@ static unsigned seg_collect(const struct table_seg *s, struct moving *out) {
             unsigned slot = (unsigned)__builtin_ctz(m);
             out[n].item = bucket_item(b, slot);
             out[n].ttl = b->ttl >> slot & 1;
+            out[n].passed = seg_passes(s->table, s, b, slot);
             __builtin_prefetch(out[n++].item);
         }
     }
@@ -322,6 +356,7 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
                      const struct moving *items, unsigned n) {
     struct table_bucket *old_page = s->page;
     uint8_t old_buckets = s->buckets;
+    uint32_t old_passing = s->passing;
     s->page = page_new(t, buckets);
     s->buckets = (uint8_t)buckets;
     uint64_t slot = seg_slot(s);
@@ -332,8 +367,10 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
             page_free(t, s->page, buckets);
             s->page = old_page;
             s->buckets = old_buckets;
+            s->passing = old_passing;
             return false;
         }
+        if (unlikely(items[i].passed)) seg_pass(t, s, at);
         if (!items[i].ttl) continue;
         bool ends;
         int64_t ms = due_of(t, items[i].item, &ends);
@@ -373,6 +410,7 @@ static void seg_split(struct table *t, struct table_seg *s) {
     if (t->wheel) s->base_ms = t->wheel->tick * WHEEL_TICK_MS;
     s->depth++;
     struct table_seg *right = seg_new(t, s->prefix | bit, s->depth);
+    right->walked = s->walked;
     seg_fill_full(t, s, half[0], low);
     seg_fill_full(t, right, half[1], n - low);
     dir_set(t, s);
@@ -432,6 +470,7 @@ static struct table_seg *seg_shrink_step(struct table *t, struct table_seg *s) {
     struct table_seg *buddy = seg_of(t, s->prefix ^ ((uint64_t)1 << (64 - s->depth)));
     if (buddy->depth != s->depth || buddy->count + s->count > BUCKETS_FULL * TABLE_SLOTS / 2)
         return NULL;
+    if (seg_is_ahead(t, buddy) != seg_is_ahead(t, s)) return NULL;
     return seg_merge(t, s, buddy);
 }
 
@@ -514,6 +553,7 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
             bool ends;
             int64_t ms = due_of(t, item, &ends);
             if (ms >= 0) expiry_note(t, s, at, ms, ends);
+            if (unlikely(t->walk) && seg_is_ahead(t, s)) seg_pass(t, s, at);
             return;
         }
         seg_grow(t, s);
@@ -536,6 +576,7 @@ static void slot_clear(struct table_seg *s, struct table_bucket *b, unsigned i, 
     b->foreign &= keep;
     b->ttl &= keep;
     b->stays &= keep;
+    b->passed &= keep;
     s->count--;
 }
 
@@ -697,6 +738,31 @@ uint64_t table_visit_from(const struct table *t, uint64_t from,
     bool whole = s->prefix == from;
     seg_visit(whole ? &rest.each : &(struct each){visit_rest, &rest}, s);
     return s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+}
+
+/* The buckets' items that are fetched ahead: a bucket's worth of misses at once. */
+#define WALK_AHEAD 4
+
+static void bucket_fetch(const struct table_bucket *b) {
+    for (unsigned m = b->occ; m; m &= m - 1)
+        __builtin_prefetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
+}
+
+uint64_t table_walk_step(struct table *t, uint64_t from, void (*visit)(void *ctx, void *item),
+                         void *ctx) {
+    struct table_seg *s = seg_of(t, from);
+    uint64_t next = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+    if (!seg_is_ahead(t, s)) return next;
+    bool marked = s->passing == t->walk;
+    for (unsigned i = 0; i < s->buckets && i < WALK_AHEAD; i++) bucket_fetch(s->page + i);
+    for (unsigned i = 0; i < s->buckets; i++) {
+        const struct table_bucket *b = s->page + i;
+        if (i + WALK_AHEAD < s->buckets) bucket_fetch(b + WALK_AHEAD);
+        for (unsigned m = b->occ & (marked ? (unsigned)~b->passed : ~0u); m; m &= m - 1)
+            visit(ctx, bucket_item(b, (unsigned)__builtin_ctz(m)));
+    }
+    s->walked = t->walk;
+    return next;
 }
 
 unsigned table_load_permille(const struct table *t) {

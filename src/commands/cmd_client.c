@@ -376,6 +376,18 @@ static void client_lane_timeout(struct ctx *c) {
     reply_ok(c->r);
 }
 
+static void client_durability(struct ctx *c) {
+    bool on = slice_is(c->argv[2], "fsync");
+    if (!on && !slice_is(c->argv[2], "none")) {
+        reply_err(c->r, ERR_SYNTAX);
+    } else if (on && !c->core->log.on) {
+        reply_error(c->r, "ERR CLIENT DURABILITY fsync cannot be used when appendonly is disabled");
+    } else {
+        session_set_durable(c->s, on);
+        reply_ok(c->r);
+    }
+}
+
 /* OFF and SKIP have no reply themselves. */
 static void client_reply(struct ctx *c) {
     uint32_t *gates = &c->s->gates;
@@ -417,6 +429,8 @@ static void client_help(struct ctx *c) {
         "    Tell the ID of the client that gets this one's invalidations.",
         "ID",
         "    Tell the ID of this connection.",
+        "DURABILITY (NONE|FSYNC)",
+        "    Whether replies wait until what they tell of is on disk, with any appendfsync.",
         "INFO",
         "    Tell about this connection, in the form of LIST.",
         "KILL <ip:port>",
@@ -571,6 +585,15 @@ static const struct row_arg pause_modes[] = {
     {.name = "all", .type = ARG_PURE_TOKEN, .token = "ALL"},
     {0},
 };
+static const struct row_arg durability_words[] = {
+    {.name = "none", .type = ARG_PURE_TOKEN, .token = "NONE"},
+    {.name = "fsync", .type = ARG_PURE_TOKEN, .token = "FSYNC"},
+    {0},
+};
+static const struct row_arg durability_args[] = {
+    {.name = "level", .type = ARG_ONEOF, .sub = durability_words},
+    {0},
+};
 static const struct row_arg lane_timeout_args[] = {
     {.name = "milliseconds", .type = ARG_INTEGER},
     {0},
@@ -660,6 +683,18 @@ static const struct row client_subs[] = {
         .complexity = "O(1)",
         .group = GROUP_CONNECTION,
         .args = capa_args,
+    },
+    {
+        .name = "durability",
+        .run = client_durability,
+        .arity = 3,
+        .flags = OWN,
+        .acl = ACL_CONNECTION,
+        .since = "7.2.4",
+        .summary = "Lets the connection's replies wait until what they tell of is on disk, or not.",
+        .complexity = "O(1)",
+        .group = GROUP_CONNECTION,
+        .args = durability_args,
     },
     {
         .name = "getname",

@@ -16,8 +16,13 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "commands/cmd_server_internal.h"
+#include "commands/cmd_string_internal.h"
 #include "core/config.h"
 #include "core/dump.h"
+#include "persist/aof.h"
+#include "persist/load.h"
+#include "persist/persist.h"
+#include "script/scripts.h"
 
 #define POPULATE_NAME_BYTES 32 /* of ":" and a number */
 
@@ -184,6 +189,7 @@ static void populate_one(struct ctx *c, const struct population *p, int64_t i, c
         v = slice_of(value, (size_t)p->value_bytes);
     }
     db_set_text(c->db, k, v, DB_NO_TTL);
+    if (effects_wanted(c)) string_tell_set(c, k, v, DB_NO_TTL);
 }
 
 static void debug_populate(struct ctx *c) {
@@ -197,13 +203,23 @@ static void debug_populate(struct ctx *c) {
     if (value && key) {
         memset(value, 0, (size_t)p.value_bytes);
         memcpy(key, p.prefix.p, p.prefix.n);
+        struct effects_frame told = effects_enter(c->core);
         for (int64_t i = 0; i < p.count; i++) populate_one(c, &p, i, key, value);
+        effects_leave(c->core, told, c->req, c->db->id);
         reply_ok(c->r);
     } else {
         reply_err(c->r, ERR_NO_MEMORY);
     }
     mem_free(value);
     mem_free(key);
+}
+
+static void debug_loadaof(struct ctx *c) {
+    if (!aof_reload(c->core->aof)) {
+        reply_error(c->r, "ERR Error trying to load the AOF files, check server logs.");
+        return;
+    }
+    reply_ok(c->r);
 }
 
 /* -- the server ---------------------------------------------------------------------- */
@@ -278,8 +294,49 @@ static void debug_disable_deny_scripts(struct ctx *c) {
     reply_ok(c->r);
 }
 
+struct reload {
+    bool save, flush, merge;
+};
+
+static bool reload_options(struct ctx *c, struct reload *o) {
+    *o = (struct reload){true, true, false};
+    for (int i = 2; i < c->argc; i++) {
+        if (slice_is(c->argv[i], "nosave")) {
+            o->save = false;
+        } else if (slice_is(c->argv[i], "noflush")) {
+            o->flush = false;
+        } else if (slice_is(c->argv[i], "merge")) {
+            o->merge = true;
+        } else {
+            reply_error(c->r,
+                        "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void flush_everything(struct core *core) {
+    for (int i = 0; i < core->ks->db_count; i++) db_flush(&core->ks->dbs[i]);
+    if (core->scripts) functions_flush(core->scripts);
+}
+
 static void debug_reload(struct ctx *c) {
-    reply_error(c->r, "ERR DEBUG RELOAD needs a file to reload from, and this server saves none");
+    struct reload o;
+    char why[LOAD_WHY_BYTES];
+    if (!reload_options(c, &o)) return;
+    if (o.save && !persist_save_now(c->core)) {
+        reply_error(c->r, "ERR");
+        return;
+    }
+    if (o.flush) flush_everything(c->core);
+    if (persist_load(c->core, o.merge, why)) {
+        log_warning("DB reloaded by DEBUG RELOAD");
+        reply_ok(c->r);
+    } else {
+        log_warning("DEBUG RELOAD: the RDB file is not loaded: %s", why);
+        reply_error(c->r, "ERR Error trying to load the RDB dump, check server logs.");
+    }
 }
 
 static void debug_help(struct ctx *c) {
@@ -296,6 +353,8 @@ static void debug_help(struct ctx *c) {
         "    Reply an error with <string> as message.",
         "HTSTATS <dbid>",
         "    Return statistics of the table and the slab of a database.",
+        "LOADAOF",
+        "    Empty the databases and read the append log.",
         "LOG <message>",
         "    Write <message> to the server log.",
         "OBJECT <key>",
@@ -311,7 +370,8 @@ static void debug_help(struct ctx *c) {
         "QUICKLIST-PACKED-THRESHOLD <size>",
         "    Accepted; lists here keep elements of any size in one kind of node.",
         "RELOAD [option ...]",
-        "    Refused: there is no file yet that data could be reloaded from.",
+        "    Save the RDB file and load it again. Options: MERGE (keys that are there",
+        "    already are replaced), NOFLUSH (keep the keys), NOSAVE (do not save first).",
         "SEGFAULT",
         "    Crash by writing to memory that is read-only.",
         "SET-ACTIVE-EXPIRE <0|1>",
@@ -339,6 +399,7 @@ static const struct {
     {"error", 3, 3, debug_error},
     {"help", 2, 2, debug_help},
     {"htstats", 3, 4, debug_htstats},
+    {"loadaof", 2, 2, debug_loadaof},
     {"log", 3, 3, debug_log},
     {"object", 3, 4, debug_object},
     {"panic", 2, 2, debug_panic},

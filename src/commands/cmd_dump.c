@@ -108,12 +108,27 @@ static bool parse_expire(struct ctx *c, bool absolute, int64_t *expire_ms) {
     return false;
 }
 
+/* With the time at which the key ends. */
+static void tell_restore(struct ctx *c, int64_t expire_ms) {
+    effect_begin(c, (size_t)c->argc + 1);
+    for (int i = 0; i < c->argc; i++) {
+        if (i == 2) {
+            effect_int(c, expire_ms);
+        } else {
+            effect_bytes(c, c->argv[i]);
+        }
+    }
+    effect_word(c, "ABSTTL");
+}
+
 static void restore_value(struct ctx *c, struct key k, const struct restore *o, int64_t expire_ms,
                           struct dump_value *value) {
     bool removed = o->replace && db_delete(c->db, k);
-    if (expire_ms != DB_NO_TTL && expire_ms <= c->core->now_ms) { /* its time is over */
+    if (expire_ms != DB_NO_TTL && expire_ms <= c->db->ks->now_ms) { /* its time is over */
         dump_value_free(value);
-        if (removed) ctx_changed(c, k, FEED_GENERIC, "del");
+        if (!removed) return;
+        ctx_changed(c, k, FEED_GENERIC, "del");
+        if (effects_wanted(c)) effect_delete(c, key_slice(k));
         return;
     }
     dump_put_value(c->db, k, value, expire_ms);
@@ -121,6 +136,7 @@ static void restore_value(struct ctx *c, struct key k, const struct restore *o, 
     if (o->idle_s >= 0) db_set_idle(c->db, e, o->idle_s);
     if (o->frequency >= 0) db_set_lfu(c->db, e, (int)o->frequency);
     ctx_changed(c, k, FEED_GENERIC, "restore");
+    if (effects_wanted(c) && expire_ms != DB_NO_TTL && !o->absolute) tell_restore(c, expire_ms);
 }
 
 /* A payload that is read (core/offload). */

@@ -227,7 +227,10 @@ static void count_one(struct ctx *c) {
             reply_err(c->r, ERR_CORRUPT_HLL);
             return;
         }
-        if (keeps) hll_store_count(p, count);
+        if (keeps) {
+            hll_store_count(p, count);
+            effect_always(c);
+        }
     }
     reply_int(c->r, (int64_t)count);
 }

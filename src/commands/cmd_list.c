@@ -134,6 +134,7 @@ static void commit_popping(struct ctx *c, void *state) {
     if (!x->count) return;
     list_take(c, ctx_key(c, x->key), x->e, x->last ? x->length - x->count : 0, x->count,
               list_pop_event(x->last));
+    if (effects_wanted(c)) list_tell_pop(c, ctx_key(c, x->key), x->last, x->count);
 }
 
 void list_pop_some(struct ctx *c, int key, bool named, const struct entry *e, uint64_t max,

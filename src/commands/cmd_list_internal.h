@@ -133,6 +133,9 @@ struct list_mpop {
 /* Reads them from the argument `at`, the number of keys, on; replies an error and returns false. */
 bool list_mpop_parse(struct ctx *c, int at, struct list_mpop *m);
 
+/* Tells as an effect that so many elements were popped; 0: one, by a command without a count. */
+void list_tell_pop(struct ctx *c, struct key k, bool last, uint64_t count);
+
 /* False, nothing replied, if there is no such list. */
 bool list_mpop_take(struct ctx *c, const struct list_mpop *m);
 

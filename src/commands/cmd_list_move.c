@@ -199,6 +199,13 @@ bool list_mpop_parse(struct ctx *c, int at, struct list_mpop *m) {
     return mpop_options(c, at + 1 + (int)keys, &m->last, &m->max);
 }
 
+void list_tell_pop(struct ctx *c, struct key k, bool last, uint64_t count) {
+    effect_begin(c, count ? 3 : 2);
+    effect_word(c, last ? "RPOP" : "LPOP");
+    effect_bytes(c, key_slice(k));
+    if (count) effect_int(c, (int64_t)count);
+}
+
 bool list_mpop_take(struct ctx *c, const struct list_mpop *m) {
     for (int i = m->first_key; i < m->first_key + m->key_count; i++) {
         const struct entry *e = db_find(c->db, ctx_key(c, i));

@@ -6,6 +6,7 @@
  * To add a command: its handler and its row at the bottom.
  */
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/nap.h"
 #include "base/random.h"
 #include "commands/cmd_generic_internal.h"
@@ -192,6 +193,16 @@ static void list_members(struct ctx *c) {
 
 /* ---- by chance ---------------------------------------------------------------------- */
 
+/* Members told at once to have been popped. */
+#define TOLD_TOGETHER_MAX 1024
+
+/* So many members follow. */
+static void tell_popped(struct ctx *c, size_t n) {
+    effect_begin(c, 2 + n);
+    effect_word(c, "SREM");
+    effect_bytes(c, c->argv[1]);
+}
+
 static void pop_one(struct ctx *c) {
     char room[SET_ROOM_BYTES], digits[SET_DIGITS_MAX];
     struct set_edit edit;
@@ -205,8 +216,41 @@ static void pop_one(struct ctx *c) {
     set_open(c, e, &edit, room);
     struct slice member = set_random(set_edit_view(&edit), digits);
     reply_bulk(c->r, member);
+    if (effects_wanted(c)) tell_popped(c, 1);
+    if (effects_wanted(c)) effect_bytes(c, member);
     set_edit_remove(&edit, member);
     put_less(c, k, &edit, "spop");
+}
+
+/* Members that were popped, to be told: before each its length in 4 bytes. */
+struct popped {
+    char *p;
+    size_t bytes, room, count;
+};
+
+static void popped_add(struct popped *t, struct slice member) {
+    uint32_t n = (uint32_t)member.n;
+    if (t->bytes + sizeof n + n > t->room) {
+        t->room = 2 * (t->bytes + sizeof n + n);
+        t->p = mem_realloc(t->p, t->room);
+    }
+    memcpy(t->p + t->bytes, &n, sizeof n);
+    memcpy(t->p + t->bytes + sizeof n, member.p, n);
+    t->bytes += sizeof n + n;
+    t->count++;
+}
+
+static void popped_tell(struct ctx *c, const struct popped *t) {
+    const char *p = t->p;
+    for (size_t i = 0; i < t->count; i++) {
+        uint32_t n;
+        size_t left = t->count - i;
+        if (i % TOLD_TOGETHER_MAX == 0)
+            tell_popped(c, left < TOLD_TOGETHER_MAX ? left : TOLD_TOGETHER_MAX);
+        memcpy(&n, p, sizeof n);
+        effect_bytes(c, slice_of(p + sizeof n, n));
+        p += sizeof n + n;
+    }
 }
 
 /* SPOP of some or all members on its way (core/offload). A large set is copied if a worker takes
@@ -216,15 +260,18 @@ struct popping {
     struct set_limits limits;
     size_t count;           /* to pop */
     bool all;               /* or all of them */
+    bool tells;             /* which were popped */
     struct set_value *left; /* of a copy */
+    struct popped popped;
 };
 
-static void pop_from(struct set_edit *edit, size_t count, struct reply *r) {
+static void pop_from(struct set_edit *edit, size_t count, struct reply *r, struct popped *popped) {
     char digits[SET_DIGITS_MAX];
     reply_set(r, count);
     while (count--) {
         struct slice member = set_random(set_edit_view(edit), digits);
         reply_bulk(r, member);
+        if (popped) popped_add(popped, member);
         set_edit_remove(edit, member);
         nap_step(count);
     }
@@ -241,7 +288,7 @@ static void compute_popping(void *state, struct reply *r) {
     x->left = set_value_copy(x->s.value);
     set_edit_open(&edit, &x->limits, (struct set_view){.form = SET_VALUE, .value = x->left}, NULL,
                   0);
-    pop_from(&edit, x->count, r);
+    pop_from(&edit, x->count, r, x->tells ? &x->popped : NULL);
     set_edit_drop(&edit);
 }
 
@@ -256,11 +303,14 @@ static void commit_popping(struct ctx *c, void *state) {
     }
     ctx_changed(c, k, FEED_SET, "spop");
     if (x->all) ctx_changed(c, k, FEED_GENERIC, "del");
+    if (x->all && effects_wanted(c)) effect_delete(c, key_slice(k));
+    if (!x->all && effects_wanted(c)) popped_tell(c, &x->popped);
 }
 
 static void popping_drop(void *state) {
     struct popping *x = state;
     if (x->left) set_value_free(x->left);
+    mem_free(x->popped.p);
 }
 
 /* Members that may be copied for one that goes, and how many times the least that is offloaded has
@@ -281,7 +331,9 @@ static void pop_some(struct ctx *c, const struct entry *e, size_t count) {
     struct popping x = {.s = set_view_of(e), .limits = set_limits_of(c), .count = count};
     x.all = count >= set_count(x.s);
     if (x.all) x.count = set_count(x.s);
-    if (x.all || is_long(c, &x)) {
+    bool goes = x.all || is_long(c, &x);
+    x.tells = goes || effects_wanted(c); /* when it is over, somebody may listen */
+    if (goes) {
         offload(c, &(struct offload){
                        .units = set_count(x.s),
                        .state = &x,
@@ -293,8 +345,10 @@ static void pop_some(struct ctx *c, const struct entry *e, size_t count) {
         return;
     }
     set_open(c, e, &edit, room);
-    pop_from(&edit, count, c->r);
+    pop_from(&edit, count, c->r, x.tells ? &x.popped : NULL);
     put_less(c, ctx_key(c, 1), &edit, "spop");
+    if (x.tells) popped_tell(c, &x.popped);
+    mem_free(x.popped.p);
 }
 
 static void pop_members(struct ctx *c) {

@@ -108,6 +108,12 @@ bool stream_listing_more(struct stream_listing *l, struct reply *r);
 
 /* -- pending entries ------------------------------------------------------------------- */
 
+/* Tells as an effect whose pending entry a nack is, and since when; and up to where a group has
+ * read; and that a consumer was made. */
+void stream_tell_nack(struct ctx *c, struct stream_at at, const struct stream_nack *nack);
+void stream_tell_group(struct ctx *c, struct stream_at at);
+void stream_tell_acked(struct ctx *c, struct stream_at at, const struct stream_id *ids, size_t n);
+
 /* One delivery more, as far as they can be counted. */
 static inline void stream_nack_count(struct stream_nack *nack) {
     if (nack->deliveries < INT64_MAX) stream_nack_set_deliveries(nack, nack->deliveries + 1);

@@ -169,6 +169,7 @@ static void claim(struct ctx *c, const struct claiming *o, struct stream_at at,
         stream_nack_count(nack);
     }
     stream_consumer_active(consumer, c->core->now_ms);
+    if (effects_wanted(c)) stream_tell_nack(c, at, nack);
     if (o->just_id) {
         stream_reply_id(c->r, e->id);
     } else {
@@ -238,8 +239,10 @@ static struct stream_nack *claimable(struct ctx *c, const struct claiming *o, st
                                      struct stream_id id, struct stream_entry *e, bool *changed) {
     struct stream_nack *nack = stream_nack_find(at.g, id);
     if (!stream_find(at.s, id, e)) {
-        if (nack) stream_nack_remove(at.g, nack);
-        if (nack) *changed = true;
+        if (!nack) return NULL;
+        stream_nack_remove(at.g, nack);
+        if (effects_wanted(c)) stream_tell_acked(c, at, &id, 1);
+        *changed = true;
         return NULL;
     }
     if (nack) return is_young(c->core->now_ms, nack, o->idle_ms_min) ? NULL : nack;
@@ -252,8 +255,10 @@ static void stream_xclaim(struct ctx *c) {
     uint64_t count = 0;
     bool changed = false;
     if (!stream_at_find(c, 1, &at) || !parse_claim(c, &o)) return;
+    effect_none(c);
     if (stream_id_cmp(o.last, at.g->last) > 0) {
         stream_group_set(at.g, o.last, at.g->entries_read);
+        if (effects_wanted(c)) stream_tell_group(c, at);
         changed = true;
     }
     struct stream_consumer *consumer = stream_consumer_get(c, at, c->argv[3]);
@@ -348,6 +353,7 @@ static void stream_xautoclaim(struct ctx *c) {
     struct autoclaim o;
     struct stream_at at;
     if (!parse_autoclaim(c, &o) || !stream_at_find(c, 1, &at)) return;
+    effect_none(c);
     struct stream_consumer *consumer = stream_consumer_get(c, at, c->argv[3]);
     char text[STREAM_ID_TEXT_BYTES];
     reply_array(c->r, 3);
@@ -357,6 +363,7 @@ static void stream_xautoclaim(struct ctx *c) {
     reply_end_bulk(c->r, next, next_id);
     reply_array(c->r, o.deleted_count);
     for (size_t i = 0; i < o.deleted_count; i++) stream_reply_id(c->r, o.deleted[i]);
+    if (o.deleted_count && effects_wanted(c)) stream_tell_acked(c, at, o.deleted, o.deleted_count);
     mem_free(o.deleted);
     if (o.claimed || o.deleted_count) ctx_changed_aside(c, at.key, FEED_UNTOLD, "xautoclaim");
 }

@@ -259,6 +259,7 @@ static uint64_t claim(struct ctx *c, const struct reading *o, struct stream_at a
         reply_entry(c, o, &e, idle_ms(c, nack), nack->deliveries);
         stream_nack_assign(at.g, nack, consumer, c->core->now_ms);
         stream_nack_count(nack);
+        if (effects_wanted(c)) stream_tell_nack(c, at, nack);
         if (++count == o->max) break;
     }
     if (count) stream_consumer_active(consumer, c->core->now_ms);
@@ -273,8 +274,9 @@ static void deliver(struct ctx *c, struct stream_at at, struct stream_consumer *
         stream_nack_assign(at.g, nack, consumer, c->core->now_ms);
         stream_nack_set_deliveries(nack, 1);
     } else {
-        stream_nack_add(at.g, consumer, id, c->core->now_ms, 1);
+        nack = stream_nack_add(at.g, consumer, id, c->core->now_ms, 1);
     }
+    if (effects_wanted(c)) stream_tell_nack(c, at, nack);
     stream_consumer_active(consumer, c->core->now_ms);
 }
 
@@ -284,14 +286,19 @@ static uint64_t reply_new(struct ctx *c, const struct reading *o, struct stream_
                           struct stream_consumer *consumer, struct stream_id id, uint64_t count) {
     struct stream_iter it;
     struct stream_entry e;
+    bool advanced = false;
     if (!stream_id_next(&id)) return count;
     stream_iter_start(&it, at.s, id, STREAM_ID_MAX, false);
     while ((!o->max || count < o->max) && stream_iter_next(&it, &e)) {
-        if (stream_id_cmp(e.id, at.g->last) > 0) stream_group_advance(at.s, at.g, e.id);
+        if (stream_id_cmp(e.id, at.g->last) > 0) {
+            stream_group_advance(at.s, at.g, e.id);
+            advanced = true;
+        }
         reply_entry(c, o, &e, 0, 0);
         if (!o->no_ack) deliver(c, at, consumer, e.id);
         count++;
     }
+    if (advanced && effects_wanted(c)) stream_tell_group(c, at);
     return count;
 }
 
@@ -310,6 +317,7 @@ static void reply_history(struct ctx *c, const struct reading *o, struct stream_
             stream_reply_entry(c->r, &e);
             stream_nack_assign(at.g, nack, consumer, c->core->now_ms);
             stream_nack_count(nack);
+            if (effects_wanted(c)) stream_tell_nack(c, at, nack);
         } else {
             reply_array(c->r, 2);
             stream_reply_id(c->r, nack->id);
@@ -325,6 +333,7 @@ static void reply_history(struct ctx *c, const struct reading *o, struct stream_
 static void serve_group(struct ctx *c, const struct reading *o, const struct source *from,
                         struct served *served) {
     struct stream_at at = from->at;
+    effect_none(c);
     struct stream_consumer *consumer = stream_consumer_get(c, at, c->argv[o->consumer_at]);
     if (!wants_new(from)) {
         begin_stream(c->r, served, key_slice(at.key));

@@ -7,6 +7,7 @@
  */
 #include "base/nap.h"
 #include "commands/cmd_zset_internal.h"
+#include "core/effects.h"
 #include "core/offload.h"
 
 /* Members that may be copied for one that goes, and how many times the least that is offloaded has
@@ -69,6 +70,15 @@ static void compute_cut(void *state, struct reply *r) {
     append(x->left, x->v, x->cut.to, zset_count(x->v));
 }
 
+/* ZMPOP and those that wait, too. */
+static void tell_pop(struct ctx *c, struct key k, const struct zset_cut *cut) {
+    uint64_t n = cut->to - cut->from;
+    effect_begin(c, n == 1 ? 2 : 3);
+    effect_word(c, cut->down ? "ZPOPMAX" : "ZPOPMIN");
+    effect_bytes(c, key_slice(k));
+    if (n != 1) effect_int(c, (int64_t)n);
+}
+
 static void commit_cut(struct ctx *c, void *state) {
     struct cutting *x = state;
     struct key k = ctx_key(c, x->cut.key);
@@ -81,6 +91,7 @@ static void commit_cut(struct ctx *c, void *state) {
         ctx_changed(c, k, FEED_ZSET, x->cut.event);
         ctx_changed(c, k, FEED_GENERIC, "del");
     }
+    if (x->cut.how && effects_wanted(c)) tell_pop(c, k, &x->cut);
     if (!x->cut.how) reply_int(c->r, (int64_t)(x->cut.to - x->cut.from));
 }
 
@@ -112,7 +123,10 @@ void zset_cut(struct ctx *c, struct zset_write *w, const struct zset_cut *cut) {
         return;
     }
     if (cut->how) reply_popped(c->r, &x);
-    if (cut->from < cut->to) ctx_changed(c, w->key, FEED_ZSET, cut->event);
+    if (cut->from < cut->to) {
+        ctx_changed(c, w->key, FEED_ZSET, cut->event);
+        if (cut->how && effects_wanted(c)) tell_pop(c, w->key, cut);
+    }
     if (cut->from < cut->to && takes_all(cut, x.v)) {
         db_delete(c->db, w->key); /* whole, which costs no walk */
         ctx_changed(c, w->key, FEED_GENERIC, "del");

@@ -275,7 +275,7 @@ const struct config_row config_directives[] = {
     {"sanitize-dump-payload", NULL, CONFIG_CHOICE, AT(sanitize_dump_payload), "no",
      .choices = sanitizings},
     {"stop-writes-on-bgsave-error", NULL, CONFIG_BOOL, AT(stop_writes_on_bgsave_error), "yes"},
-    {"appendonly", NULL, CONFIG_BOOL, AT(appendonly), "no", .flags = CONFIG_LATER},
+    {"appendonly", NULL, CONFIG_BOOL, AT(appendonly), "no"},
     {"appendfilename", NULL, CONFIG_STRING, AT(appendfilename), "appendonly.aof",
      .flags = CONFIG_IMMUTABLE, .check = config_check_appendfilename},
     {"appenddirname", NULL, CONFIG_STRING, AT(appenddirname), "appendonlydir",

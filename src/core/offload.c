@@ -16,6 +16,7 @@
 #include "base/nap.h"
 #include "core/blocked.h"
 #include "core/config.h"
+#include "core/snapshot.h"
 #include "core/stats.h"
 
 #define UNIT_NS_FIRST 60 /* of a unit of work, until a command has been timed */
@@ -55,6 +56,7 @@ struct offloads {
     struct list ready;   /* jobs whose ticket is granted */
     struct list waiting; /* jobs whose ticket is not */
     struct list gathering;
+    struct list late; /* jobs that a snapshot keeps from their commit */
     struct list parked;
     struct offload_counts counts;
     bool serving;
@@ -74,6 +76,7 @@ struct offloads *offloads_new(void) {
     list_init(&o->ready);
     list_init(&o->waiting);
     list_init(&o->gathering);
+    list_init(&o->late);
     list_init(&o->parked);
     pthread_mutex_init(&o->lock, NULL);
     o->done_last = &o->done;
@@ -122,6 +125,13 @@ static void leave(struct core *core, struct lane_ticket *t) {
     blocked_retry(core);
 }
 
+void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k) {
+    struct lane_want want = {k.hash, key_slice(k), LANE_SHARES};
+    join(core, t, &want, 1, false);
+}
+
+void offload_leave_lane(struct core *core, struct lane_ticket *t) { leave(core, t); }
+
 /* The keys of a command as it wants them: to be freed by wants_free. */
 struct wants {
     struct lane_want *at;
@@ -129,8 +139,10 @@ struct wants {
     struct lane_want room[WANTS_INLINE];
 };
 
-static void wants_of(struct wants *w, const struct request *req, enum lane_mode reads,
-                     enum lane_mode writes) {
+/* `db` is where the keys are. One that is over, and stays for the sake of who has it in a lane, is
+ * not there for this command, but is for that one: they cannot share it. */
+static void wants_of(struct wants *w, struct db *db, const struct request *req,
+                     enum lane_mode reads, enum lane_mode writes) {
     int index_room[WANTS_INLINE], *index = index_room;
     uint16_t flag_room[WANTS_INLINE], *flags = flag_room;
     bool many = req->argc > WANTS_INLINE;
@@ -148,6 +160,7 @@ static void wants_of(struct wants *w, const struct request *req, enum lane_mode 
         bool only_reads = flags[i] ? flags[i] & KEY_RO : !(req->row->flags & ROW_WRITE);
         w->at[i] =
             (struct lane_want){hash_bytes(name.p, name.n), name, only_reads ? reads : writes};
+        if (only_reads && db_is_past(db, key_of(name))) w->at[i].mode = writes;
     }
     if (many) {
         mem_free(index);
@@ -211,10 +224,10 @@ static bool must_wait(const struct core *core, const struct wants *w, bool all_k
     return false;
 }
 
-bool offload_stops(const struct core *core, const struct request *req) {
+bool offload_stops(const struct core *core, struct db *db, const struct request *req) {
     if (!core->lanes_busy) return false;
     struct wants w;
-    wants_of(&w, req, LANE_READS, LANE_ALONE);
+    wants_of(&w, db, req, LANE_READS, LANE_ALONE);
     bool stops = must_wait(core, &w, false);
     wants_free(&w);
     return stops;
@@ -234,7 +247,7 @@ enum lane_verdict offload_gate(struct core *core, struct session *s, const struc
     struct wants w;
     enum lane_verdict verdict = LANE_GO;
     bool all_keys = !row_has_keys(req->row) || req->row->flags & ROW_RUNS_OTHERS;
-    wants_of(&w, req, LANE_READS, LANE_ALONE);
+    wants_of(&w, s->db, req, LANE_READS, LANE_ALONE);
     if (must_wait(core, &w, all_keys)) {
         verdict = LANE_REFUSED;
         if (has_room(core, s, &w)) {
@@ -394,7 +407,7 @@ static struct offload_job *job_join(struct ctx *c, struct wants *w) {
 
 static void job_new(struct ctx *c) {
     struct wants w;
-    wants_of(&w, c->req, LANE_SHARES, LANE_UPDATES);
+    wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
     if (has_room(c->core, c->s, &w)) job_join(c, &w);
     wants_free(&w);
 }
@@ -433,7 +446,9 @@ void offload_serve(struct core *core) {
         struct reply_place before = reply_here(&s->reply);
         s->state &= ~(uint32_t)SESSION_BLOCKED;
         if (job->silent) s->gates |= GATE_REPLY_SKIPPING; /* for one that waits then */
+        core->in_own_lanes = true;
         exec_again(core, s, &job->req);
+        core->in_own_lanes = false;
         s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
         if (job->planned) continue;
         if (job->silent) reply_rewind(&s->reply, before);
@@ -466,7 +481,10 @@ static void commit(struct offload_job *job) {
     struct reply_place before = reply_here(c.r);
     core->running = &job->req;
     reply_take(c.r, &job->reply);
+    struct effects_frame told = effects_enter(core);
     if (job->work.commit) job->work.commit(&c, job->work.state);
+    effects_leave(core, told, &job->req, job->db);
+    if (s) s->told_to = core->effects.offset;
     core->running = NULL;
     if (s && job->silent) reply_rewind(&s->reply, before);
     if (s) exec_account(core, s, &job->req, job->ticks);
@@ -498,10 +516,24 @@ static void hand_over(struct offload_job *job) {
 }
 
 static void finish(struct offload_job *job) {
-    job->core->offloads->counts.done++;
+    struct core *core = job->core;
+    if (!changes_nothing(job) && snapshot_lends(core, &core->ks->dbs[job->db], &job->req)) {
+        list_push_back(&core->offloads->late, &job->in_list);
+        return;
+    }
+    core->offloads->counts.done++;
     if (!job->more) learn(job->req.row, job->work.units, job->ticks);
     if (job->s || !changes_nothing(job)) commit(job);
     job_end(job);
+}
+
+void offload_finish_late(struct core *core) {
+    struct list late;
+    if (likely(list_empty(&core->offloads->late))) return;
+    list_init(&late);
+    list_splice_back(&late, &core->offloads->late);
+    for (struct list_link *l; (l = list_pop_front(&late));)
+        finish(LIST_MEMBER(l, struct offload_job, in_list));
 }
 
 void offload_drained(struct session *s) {
@@ -598,6 +630,8 @@ void offloads_free(struct offloads *o) {
     }
     for (struct list_link *l; (l = list_first(&o->gathering));)
         job_free(LIST_MEMBER(l, struct offload_job, in_list));
+    for (struct list_link *l; (l = list_first(&o->late));)
+        job_free(LIST_MEMBER(l, struct offload_job, in_list));
     lanes_free(o->lanes);
     pthread_mutex_destroy(&o->lock);
     mem_free(o);
@@ -623,7 +657,7 @@ static bool may_wait(const struct ctx *c) {
  * go first, it begins anew. */
 static void stream_rest(struct ctx *c, const struct offload *o, struct reply_place before) {
     struct wants w;
-    wants_of(&w, c->req, LANE_SHARES, LANE_UPDATES);
+    wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
     if (lane_would_grant(c->core->offloads->lanes, w.at, w.n)) {
         struct offload_job *job = job_join(c, &w);
         list_unlink(&job->in_list);

@@ -77,6 +77,10 @@ void offload_collect(struct core *core);
 /* A slice of what is gathered on the loop: true if there was anything to do. */
 bool offload_gather(struct core *core);
 
+/* Commits what had to wait for a snapshot (snapshot_lends), if it has not to any more: at the end
+ * of turns. */
+void offload_finish_late(struct core *core);
+
 /* Starts what has been granted: to be called after a command when core->after_due says so. */
 void offload_serve(struct core *core);
 
@@ -88,8 +92,13 @@ enum lane_verdict { LANE_GO, LANE_WAIT, LANE_REFUSED /* an error was replied */ 
 enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req);
 void offload_passed(struct session *s);
 
+/* A ticket of the server's own on one key, which need not be granted: from now on others may read
+ * it and not change it, until offload_leave_lane. */
+void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k);
+void offload_leave_lane(struct core *core, struct lane_ticket *t);
+
 /* Whether a command that waits for a key may not go on now for the lanes' sake. */
-bool offload_stops(const struct core *core, const struct request *req);
+bool offload_stops(const struct core *core, struct db *db, const struct request *req);
 
 /* The session's door has sent some of its replies. */
 void offload_drained(struct session *s);

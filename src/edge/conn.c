@@ -44,6 +44,7 @@ struct conn *conn_new(struct edge *edge, int fd) {
     if (net_stream_is_local(&c->stream)) c->s.state |= SESSION_LOCAL;
     list_link_init(&c->in_ready);
     list_link_init(&c->in_kicked);
+    list_link_init(&c->in_withheld);
     list_push_back(&edge->conns, &c->in_all);
     return c;
 }
@@ -55,6 +56,7 @@ void conn_close(struct conn *c) {
     net_stream_close(&c->stream);
     list_unlink(&c->in_ready);
     list_unlink(&c->in_kicked);
+    list_unlink(&c->in_withheld);
     list_unlink(&c->in_all);
     list_push_back(&c->edge->dead, &c->in_all);
 }
@@ -201,11 +203,35 @@ static void sent_all(struct conn *c) {
     if (c->s.state & SESSION_CLOSE_AFTER && !(c->s.state & SESSION_STREAMS)) conn_close(c);
 }
 
+/* How much of what is queued may go now. What was made while the log was not synced waits until it
+ * is synced up to where it was then; replies that come meanwhile wait for the next time. */
+static __attribute__((noinline)) size_t sendable(struct conn *c) {
+    const struct core_log *log = &c->s.core->log;
+    uint64_t sent = c->s.bytes_out, end = sent + reply_pending(&c->s.reply);
+    if (!log->always && !(c->s.state & SESSION_DURABLE)) return SIZE_MAX;
+    if (c->held_end > c->free_end && log->synced >= c->held_to) c->free_end = c->held_end;
+    bool holds = c->held_end > c->free_end && c->held_end > sent;
+    if (!holds && end > c->free_end && end > sent) {
+        c->held_end = end;
+        c->held_to = c->s.core->effects.offset;
+        if (log->synced >= c->held_to) c->free_end = end;
+        if (!log->always) log->hurry(log->hurry_ctx);
+    }
+    if (c->free_end < end && !list_linked(&c->in_withheld))
+        list_push_back(&c->edge->withheld, &c->in_withheld);
+    return c->free_end > sent ? c->free_end - sent : 0;
+}
+
 static void send_queued(struct conn *c) {
     struct iovec pieces[EDGE_SEND_PIECES];
     struct core_stats *stats = &c->s.core->stats;
     size_t share = EDGE_SEND_BYTES;
     int n;
+    if (unlikely(c->s.core->log.holds)) {
+        size_t most = sendable(c);
+        if (!most && reply_pending(&c->s.reply)) return;
+        if (most < share) share = most;
+    }
     do {
         n = reply_pieces(&c->s.reply, pieces, EDGE_SEND_PIECES);
         if (!n) break;
@@ -223,6 +249,7 @@ static void send_queued(struct conn *c) {
             c->s.bytes_out += (size_t)sent;
             c->s.active_ms = c->s.core->now_ms;
         }
+        if (sent > 0 && (size_t)sent == share && list_linked(&c->in_withheld)) return;
         if (sent == NET_AGAIN || (size_t)sent < all || all == share) {
             if (!c->write_wanted) net_stream_want_write(&c->stream, true);
             c->write_wanted = true;

@@ -21,6 +21,10 @@ struct conn {
     bool reader_ready;          /* the reader's command is complete, and was held */
     bool dead;                  /* closed; freed at the end of the turn */
     bool write_wanted;
+    /* Replies that wait for the disk (core->log): those up to free_end, counted as bytes_out, may
+     * go; those up to held_end when the log is synced up to held_to. */
+    struct list_link in_withheld; /* edge->withheld */
+    uint64_t free_end, held_end, held_to;
     char *backlog;
     size_t backlog_bytes, backlog_size;
 };

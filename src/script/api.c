@@ -77,6 +77,15 @@ static const char *take_arguments(lua_State *L, struct slice *argv, int argc) {
     return NULL;
 }
 
+/* Writes are refused for the disk's sake. Good until the next call. */
+static const char *disk_refusal(const struct core *core) {
+    static char text[512];
+    const char *no = core_write_refusal(core);
+    if (likely(!no)) return NULL;
+    snprintf(text, sizeof text, "-%s", no);
+    return text;
+}
+
 /* Why the command must not run, counted with it; NULL if it may. */
 static const char *command_refusal(struct run *r, const struct row *row, int argc) {
     if (unlikely(!row || (row->subs && !row->run && argc > 1 && row_arity_ok(row, argc)))) {
@@ -93,6 +102,8 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
                      !(r->flags & SCRIPT_ALLOW_OOM))) {
             return "-OOM command not allowed when used memory > 'maxmemory'.";
         }
+        const char *no = disk_refusal(r->sc->core);
+        if (unlikely(no != NULL)) return no;
         r->written = true;
     }
     return NULL;
@@ -100,7 +111,7 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
 
 /* Counts it as the error of a command, so that the script's own is not counted too. */
 static int refuse_command(lua_State *L, const struct request *req, const char *text, bool raises) {
-    stats_error(vm_of(L)->core, *text == '-' ? "OOM" : "ERR");
+    stats_error(vm_of(L)->core, *text != '-' ? "ERR" : text[1] == 'O' ? "OOM" : "MISCONF");
     if (req->row) row_stats(req->row)->rejected++;
     vm_push_error(L, text);
     lua_pushboolean(L, 1);

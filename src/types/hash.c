@@ -169,22 +169,21 @@ bool hash_value_delete(struct hash_value *h, struct slice field) {
 
 struct expiry {
     struct hash_value *h;
-    size_t gone;
+    struct hash_leavers *leavers;
 };
 
 static void *member_due(void *ctx, struct table *t, void *item) {
     struct expiry *x = ctx;
     (void)t;
+    if (x->leavers->tell) x->leavers->tell(x->leavers->ctx, hash_member_field(item));
     member_drop(x->h, item);
-    x->gone++;
+    x->leavers->count++;
     return NULL;
 }
 
-bool hash_value_expire(struct hash_value *h, int64_t now_ms, size_t *gone) {
-    struct expiry x = {h, 0};
-    bool more = h->timed && table_expire(&h->table, now_ms, member_due, &x);
-    *gone += x.gone;
-    return more;
+bool hash_value_expire(struct hash_value *h, int64_t now_ms, struct hash_leavers *leavers) {
+    struct expiry x = {h, leavers};
+    return h->timed && table_expire(&h->table, now_ms, member_due, &x);
 }
 
 const struct hash_member *hash_value_random(const struct hash_value *h) {
