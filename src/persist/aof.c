@@ -188,6 +188,7 @@ static void note_error(struct aof *a, const struct log_writer_state *s) {
 
 void aof_collect(struct aof *a) {
     struct core *core = a->core;
+    aof_rewrite_collect(a);
     if (!a->writer) return;
     struct log_writer_state s = log_writer_state(a->writer);
     bool moved = s.synced != core->log.synced;
@@ -219,6 +220,7 @@ static void mind_delay(struct aof *a) {
 }
 
 void aof_cron(struct aof *a) {
+    aof_rewrite_collect(a);
     if (a->writer) {
         aof_collect(a);
         mind_delay(a);
@@ -309,6 +311,7 @@ bool aof_start(struct aof *a) {
         core->log.starting = true;
         if (!aof_rewrite_begin(a, true)) return false;
         save_finish(core);
+        aof_rewrite_wait(a);
         return core->log.on;
     }
     struct outfile *file = open_incr(a);

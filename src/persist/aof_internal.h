@@ -11,14 +11,28 @@
 #include "persist/aof.h"
 #include "persist/manifest.h"
 #include "persist/writer.h"
+#include "work/pool.h"
+
+/* A base of commands that a worker makes of a snapshot (aof_base.c). */
+enum base_state { BASE_NONE, BASE_IN_WORK, BASE_MADE };
+struct base_job {
+    struct work_job job; /* first: the job is the struct */
+    char *from, *to;
+    void (*wake)(void *ctx);
+    void *wake_ctx;
+    int err;
+    _Atomic int state;
+};
 
 /* A rewrite under way. */
 struct rewrite {
     bool running;
     bool first;           /* appendonly was switched on: nothing is logged until it is there */
     struct manifest next; /* what there will be */
-    char *base_path;      /* of the new base */
-    uint64_t cut;         /* offset of the stream */
+    struct base_job base;
+    bool of_commands; /* the base is to be, not an RDB */
+    char *base_path;  /* of the new base */
+    uint64_t cut;     /* offset of the stream */
     bool cut_made;
     int64_t retry_ms; /* not before, after failures; Unix ms */
 };
@@ -63,6 +77,18 @@ bool aof_rewrite_begin(struct aof *a, bool first);
 /* Automatic and scheduled rewrites. */
 void aof_rewrite_cron(struct aof *a);
 void aof_rewrite_give_up(struct aof *a);
+
+/* The snapshot has been made (and, if so asked, converted): the rewrite ends. */
+void aof_rewrite_collect(struct aof *a);
+/* Waits for a base that is being converted. */
+void aof_rewrite_wait(struct aof *a);
+
+/* ---- aof_base.c ---- */
+
+/* Lets a worker make `to` of the RDB `from`, which goes. */
+void aof_base_begin(struct aof *a, const char *from, const char *to);
+/* Whether it has: *err is 0 or a negative errno. */
+bool aof_base_end(struct aof *a, int *err);
 
 /* ---- aof_replay.c ---- */
 

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -18,6 +19,7 @@
 #include "persist/save.h"
 
 #define FAILURES_FREE 3 /* rewrites that fail are tried again at once so many times */
+#define WAIT_NS 1000000
 #define RETRY_MS_MIN 60000
 #define RETRY_MS_MAX 3600000
 
@@ -30,6 +32,9 @@ static char *temporary_incr(const struct aof *a) {
     mem_free(file);
     return path;
 }
+
+/* The snapshot that becomes a base of commands. */
+static char *temporary_rdb(const struct aof *a) { return aof_path(a, "temp-rewriteaof.rdb"); }
 
 /* Opens the file that commands go to behind the cut. NULL, with the reason in the log. */
 static struct outfile *open_next(struct aof *a) {
@@ -124,22 +129,43 @@ static void succeeded(struct aof *a) {
     core_update_gates(a->core);
 }
 
-static void on_done(void *ctx, int err, const char *why) {
-    struct aof *a = ctx;
+/* The base is there: the manifest follows. */
+static void finish(struct aof *a) {
     struct rewrite *rw = &a->rewrite;
     char text[128];
     bool logs = a->writer != NULL;
+    manifest_retire_incr(&rw->next, logs ? 1 : 0);
+    int err = logs && rw->first ? name_first_incr(a) : 0;
+    if (!err) err = aof_save_manifest(a, &rw->next);
     if (!err) {
-        manifest_retire_incr(&rw->next, logs ? 1 : 0);
-        if (logs && rw->first) err = name_first_incr(a);
-        if (!err) err = aof_save_manifest(a, &rw->next);
-        if (err) snprintf(text, sizeof text, "the manifest: %s", strerror(-err));
-        why = text;
+        succeeded(a);
+        return;
     }
+    snprintf(text, sizeof text, "the manifest: %s", strerror(-err));
+    failed(a, text);
+}
+
+static void on_done(void *ctx, int err, const char *why) {
+    struct aof *a = ctx;
+    struct rewrite *rw = &a->rewrite;
     if (err) {
         failed(a, why);
+    } else if (rw->of_commands) {
+        char *from = temporary_rdb(a);
+        aof_base_begin(a, from, rw->base_path);
+        mem_free(from);
     } else {
-        succeeded(a);
+        finish(a);
+    }
+}
+
+void aof_rewrite_collect(struct aof *a) {
+    int err;
+    if (!aof_base_end(a, &err)) return;
+    if (err) {
+        failed(a, strerror(-err));
+    } else {
+        finish(a);
     }
 }
 
@@ -186,13 +212,16 @@ bool aof_rewrite_begin(struct aof *a, bool first) {
         manifest_fini(&rw->next);
         return false;
     }
-    const char *base = manifest_next_base(&rw->next, conf->appendfilename, true);
+    rw->of_commands = !conf->aof_rdb_preamble;
+    const char *base = manifest_next_base(&rw->next, conf->appendfilename, !rw->of_commands);
     rw->base_path = aof_path(a, base);
     rw->running = true;
     core->log.rewriting = true;
     core->log.rewrite_begun_s = core->now_ms / 1000;
-    struct save_job job = {rw->base_path, true, on_cut, on_done, a};
+    char *rdb = rw->of_commands ? temporary_rdb(a) : NULL;
+    struct save_job job = {rdb ? rdb : rw->base_path, !rdb, on_cut, on_done, a};
     err = save_begin(core, &job);
+    mem_free(rdb);
     if (!err && logs && !enter_next(a, file)) err = -EIO;
     if (!err) {
         log_notice("rewriting the append log has begun");
@@ -204,8 +233,16 @@ bool aof_rewrite_begin(struct aof *a, bool first) {
     return false;
 }
 
+void aof_rewrite_wait(struct aof *a) {
+    struct timespec moment = {0, WAIT_NS};
+    while (atomic_load(&a->rewrite.base.state) == BASE_IN_WORK) nanosleep(&moment, NULL);
+    aof_rewrite_collect(a);
+}
+
 void aof_rewrite_give_up(struct aof *a) {
-    if (a->rewrite.running) save_abort(a->core, "the append log is switched off");
+    struct rewrite *rw = &a->rewrite;
+    aof_rewrite_wait(a);
+    if (rw->running) save_abort(a->core, "the append log is switched off");
     a->core->log.rewrite_scheduled = false;
 }
 

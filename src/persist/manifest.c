@@ -69,7 +69,7 @@ static const char *parse_line(char *line, size_t n, struct manifest_file *f) {
             f->name = words[i + 1];
             if (!file_is_basename(f->name)) return "File can't be a path, just a filename";
         } else if (slice_is(key, "seq")) {
-            f->seq = atoll(words[i + 1]);
+            if (!num_parse_i64(slice_cstr(words[i + 1]), &f->seq)) return "Mismatched manifest key";
         } else if (slice_is(key, "type")) {
             f->type = words[i + 1][0];
         }

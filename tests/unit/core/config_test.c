@@ -199,8 +199,8 @@ static void says_what_is_wrong(void) {
 }
 
 static void refuses_what_is_not_there(void) {
-    refused("appendonly yes", "config: t.conf:1: appendonly: not available in this version: only "
-                              "'no' is accepted");
+    refused("activedefrag yes", "config: t.conf:1: activedefrag: not available in this version: "
+                                "only 'no' is accepted");
     refused("cluster-enabled yes", "config: t.conf:1: cluster-enabled: not available in this "
                                    "version: only 'no' is accepted");
     refused("tls-port 1",
@@ -211,10 +211,10 @@ static void refuses_what_is_not_there(void) {
     refused("user a on", "config: t.conf:1: user: not available in this version");
     refused("loadmodule x", "config: t.conf:1: loadmodule: not available in this version");
     struct config *conf = config_new();
-    CU_ASSERT_STRING_EQUAL(set(conf, "appendonly", "yes"),
-                           "appendonly: not available in this version: only 'no' is accepted");
-    expect(conf, "appendonly", "no");
-    CU_ASSERT_STRING_EQUAL(set(conf, "appendonly", "no"), "");
+    CU_ASSERT_STRING_EQUAL(set(conf, "activedefrag", "yes"),
+                           "activedefrag: not available in this version: only 'no' is accepted");
+    expect(conf, "activedefrag", "no");
+    CU_ASSERT_STRING_EQUAL(set(conf, "activedefrag", "no"), "");
     config_free(conf);
 }
 
