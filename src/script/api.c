@@ -77,6 +77,13 @@ static const char *take_arguments(lua_State *L, struct slice *argv, int argc) {
     return NULL;
 }
 
+/* In the form of an error's whole text. */
+static const char *disk_refusal(const struct run *r) {
+    static char text[512];
+    snprintf(text, sizeof text, "-%s", r->no_disk);
+    return text;
+}
+
 /* Why the command must not run, counted with it; NULL if it may. */
 static const char *command_refusal(struct run *r, const struct row *row, int argc) {
     if (unlikely(!row || (row->subs && !row->run && argc > 1 && row_arity_ok(row, argc)))) {
@@ -92,6 +99,7 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
                      !(r->flags & SCRIPT_ALLOW_OOM))) {
             return "-OOM command not allowed when used memory > 'maxmemory'.";
         }
+        if (unlikely(r->no_disk && !r->written)) return disk_refusal(r);
         r->written = true;
     }
     return NULL;
@@ -99,7 +107,10 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
 
 /* Counts it as the error of a command, so that the script's own is not counted too. */
 static int refuse_command(lua_State *L, const struct request *req, const char *text, bool raises) {
-    stats_error(vm_of(L)->core, *text == '-' ? "OOM" : "ERR");
+    char prefix[16] = "ERR";
+    if (*text == '-')
+        snprintf(prefix, sizeof prefix, "%.*s", (int)strcspn(text + 1, " "), text + 1);
+    stats_error(vm_of(L)->core, prefix);
     if (req->row) row_stats(req->row)->rejected++;
     vm_push_error(L, text);
     lua_pushboolean(L, 1);
