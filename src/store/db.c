@@ -434,17 +434,26 @@ static size_t edit_cap(size_t len, size_t old_len) {
     return len + (len < EDIT_SPARE_BYTES_MAX ? len : EDIT_SPARE_BYTES_MAX);
 }
 
+/* A new blob of len bytes: the old ones and zeros. NULL without memory. */
+static struct blob *extended(struct slice old, size_t len) {
+    struct blob *b = blob_try_zeroed(edit_cap(len, old.n));
+    if (!b) return NULL;
+    if (old.n) memcpy(b->data, old.p, old.n);
+    b->len = len;
+    return b;
+}
+
 /* A blob of this holder alone with len bytes, the new ones zero: `b` itself, moved, or a copy if it
- * is shared. b's reference is consumed. NULL, b untouched, without memory. */
+ * is shared or more than doubles. b's reference is consumed. NULL, b untouched, without memory. */
 static struct blob *blob_for_edit(struct blob *b, size_t len) {
     size_t old_len = b->len;
     struct blob *to = b;
-    if (b->refs > 1) {
-        to = blob_try(edit_cap(len, old_len));
-        if (!to) return NULL;
-        memcpy(to->data, b->data, old_len);
-        blob_unref(b);
-    } else if (len > b->cap) {
+    if (b->refs > 1 || (len > b->cap && len - old_len > old_len)) {
+        to = extended(slice_of(b->data, old_len), len);
+        if (to) blob_unref(b);
+        return to;
+    }
+    if (len > b->cap) {
         to = blob_try_grow(b, edit_cap(len, old_len));
         if (!to) return NULL;
     }
@@ -466,11 +475,8 @@ static char *edit_blob(struct db *db, struct key k, struct table_place place, st
     }
     char digits[ENTRY_DIGITS_MAX];
     struct slice old = e ? entry_bytes(e, digits) : slice_of(NULL, 0);
-    b = blob_try(edit_cap(len, old.n));
+    b = extended(old, len);
     if (!b) return NULL;
-    if (old.n) memcpy(b->data, old.p, old.n);
-    memset(b->data + old.n, 0, len - old.n);
-    b->len = len;
     set_pointer(e ? reshape(db, &k, place, e, sh) : put(db, &k, sh), b);
     return b->data;
 }
