@@ -121,6 +121,11 @@ bool conn_receive(struct conn *c, char *buf) {
         return false;
     }
     if (conn_stopped(c)) return false;
+    if (conn_is_glutted(c)) {
+        c->glutted = true;
+        net_stream_pause_read(&c->stream, true);
+        return false;
+    }
     if (c->backlog_bytes) {
         buf = c->backlog;
         n = c->backlog_bytes;
