@@ -1,6 +1,6 @@
 # Clearlane. Needs GNU make and gcc; deps/install.sh brings the rest from Debian.
 #
-#   make            build/clearlane-server
+#   make            build/clearlane-server, build/check-rdb
 #   make run        build, then serve 127.0.0.1:6379 with redis-compat.conf
 #   make check      unit tests, layers, format, headers: under a minute
 #   make test       check, integration, short model and fuzz runs, and again with SAN=address,
@@ -87,6 +87,8 @@ SERVER := $(B)/clearlane-server
 DIRS := $(sort $(patsubst src/%/,%,$(dir $(wildcard src/*/*.c))))
 ARCHIVES := $(DIRS:%=$(B)/lib%.a)
 SUPPORT := $(B)/libsupport.a
+# utils/check_rdb.c is build/check-rdb.
+UTILS := $(foreach u,$(patsubst utils/%.c,%,$(wildcard utils/*.c)),$(B)/$(subst _,-,$u))
 objects = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $1))
 programs = $(patsubst tests/%.c,$(B)/%,$(wildcard $1))
 
@@ -103,10 +105,7 @@ BENCH_SHARED := $(filter-out $(BENCH_MAINS),$(wildcard tests/bench/*.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 FORMATTED := $(wildcard $(foreach d,src src/* tests/* tests/unit/* utils,$d/*.c $d/*.h))
 
-# What people run beside the server: utils/check_aof.c becomes build/check-aof.
-UTILS := $(foreach u,$(wildcard utils/*.c),$(B)/$(subst _,-,$(basename $(notdir $u))))
-
-all: $(SERVER) utils
+all: $(SERVER) $(UTILS)
 
 utils: $(UTILS)
 
@@ -150,10 +149,9 @@ $(SERVER): $(B)/obj/src/main.o $(ARCHIVES)
 $(B)/obj/utils/%.o: utils/%.c Makefile | build/.deps
 	$(COMPILE) $(CFLAGS) $(OPTIMIZE)
 
-# Of persist/ only what reads the manifest, which needs nothing above wire/.
-$(UTILS): $(B)/%: $$(B)/obj/utils/$$(subst -,_,$$*).o $(B)/obj/src/persist/manifest.o $(B)/libwire.a $(B)/libbase.a
+$(UTILS): $(B)/%: $$(B)/obj/utils/$$(subst -,_,$$*).o $(ARCHIVES)
 	printf '  LINK  %s\n' $@
-	$(CC) $(CFLAGS) $(LINK) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LIBS)
+	$(CC) $(CFLAGS) $(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
 LINK_TEST = mkdir -p $(@D) && printf '  LINK  %s\n' $@ && $(CC) $(TEST_LINK) -o $@ \
     -Wl,--start-group $(filter %.o %.a,$^) -Wl,--end-group
@@ -216,7 +214,7 @@ FUZZ_RUNS := $(FUZZ:$(B)/fuzz/%=run/fuzz/%)
 $(UNIT_RUNS): run/%: $(B)/%
 	$(RUN_SUITE) $(LABEL)$* $(SUITE_SECONDS) $<
 
-$(INTEGRATION_RUNS) $(CRASH_RUNS): run/%: $(B)/% $(SERVER)
+$(INTEGRATION_RUNS) $(CRASH_RUNS): run/%: $(B)/% $(SERVER) $(UTILS)
 	$(RUN_SUITE) $(LABEL)$* $(SUITE_SECONDS) $<
 
 run-model: $(MODEL) $(SERVER)
@@ -282,8 +280,8 @@ format: | build/.deps-test
 
 install: $(SERVER) $(UTILS)
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/clearlane-server
-	for u in $(notdir $(UTILS)); do \
-	    install -D -m 755 $(B)/$$u $(DESTDIR)$(PREFIX)/bin/clearlane-$$u; done
+	for u in $(UTILS); do \
+	    install -D -m 755 $$u $(DESTDIR)$(PREFIX)/bin/clearlane-$${u##*/} || exit 1; done
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/clearlane/LICENSE
 	test -e $(DESTDIR)$(SYSCONFDIR)/clearlane/clearlane.conf || install -D -m 644 \
 	    redis-compat.conf $(DESTDIR)$(SYSCONFDIR)/clearlane/clearlane.conf

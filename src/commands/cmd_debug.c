@@ -305,7 +305,7 @@ static void debug_reload(struct ctx *c) {
         reply_ok(c->r);
     } else {
         log_warning("DEBUG RELOAD: the RDB file is not loaded: %s", why);
-        reply_error(c->r, "ERR Error trying to load the RDB dump, check server logs.");
+        reply_error(c->r, "ERR Error trying to load the RDB dump");
     }
 }
 

@@ -25,6 +25,7 @@ static void saved(void *ctx, bool ok) {
     struct session *s = session_by_id(w->core, w->session_id);
     if (s) {
         s->state &= ~(uint32_t)SESSION_BLOCKED;
+        s->reply.noted = 0;
         struct reply_place before = reply_here(&s->reply);
         if (ok) {
             reply_ok(&s->reply);

@@ -81,7 +81,8 @@ static bool put_key(struct core *core, struct load_item *item, struct load_resul
     if (item->expire_ms != RDB_NO_EXPIRY && item->expire_ms < 0) item->expire_ms = 0;
     put_value(db, item);
     result->keys++;
-    if (item->idle_s < 0 && item->freq < 0) return true;
+    bool over = item->expire_ms >= 0 && item->expire_ms < core->ks->now_ms;
+    if (over || (item->idle_s < 0 && item->freq < 0)) return true;
     struct entry *e = db_peek(db, item->key);
     if (e && item->idle_s >= 0) db_set_idle(db, e, item->idle_s);
     if (e && item->freq >= 0) db_set_lfu(db, e, item->freq);

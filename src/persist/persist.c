@@ -20,6 +20,7 @@ static void on_wake(void *ctx) {
     struct core *core = ctx;
     core_turn_begin(core);
     save_collect(core);
+    if (core->after_due) exec_after(core);
 }
 
 /* ---- running commands ---------------------------------------------------------------- */
@@ -110,6 +111,7 @@ static void note_outcome(void *ctx, bool ok) { *(bool *)ctx = ok; }
 
 bool persist_save_now(struct core *core) {
     bool ok = false;
+    save_finish(core); /* another one first, if there is one */
     if (begin(core, true, note_outcome, &ok)) return false;
     save_finish(core);
     return ok;
@@ -119,7 +121,6 @@ void persist_schedule(struct core *core) { core->persist->scheduled = true; }
 
 void persist_flushed(struct core *core, bool within) {
     if (!core->persist || !core->config->save_count) return;
-    if (core->persistence.saving) save_abort(core, "all keys have been flushed");
     if (within || persist_begin(core, NULL, NULL)) persist_schedule(core);
 }
 

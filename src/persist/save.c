@@ -179,7 +179,6 @@ void save_collect(struct core *core) {
     take_back(s, read);
     if (give_up) stop(s);
     if (finished) finish(core, s);
-    if (core->after_due) exec_after(core);
 }
 
 static void wait_for_news(struct save *s) {

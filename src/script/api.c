@@ -77,12 +77,10 @@ static const char *take_arguments(lua_State *L, struct slice *argv, int argc) {
     return NULL;
 }
 
-/* Writes are refused for the disk's sake. Good until the next call. */
-static const char *disk_refusal(const struct core *core) {
+/* In the form of an error's whole text. */
+static const char *disk_refusal(const struct run *r) {
     static char text[512];
-    const char *no = core_write_refusal(core);
-    if (likely(!no)) return NULL;
-    snprintf(text, sizeof text, "-%s", no);
+    snprintf(text, sizeof text, "-%s", r->no_disk);
     return text;
 }
 
@@ -101,8 +99,7 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
                      !(r->flags & SCRIPT_ALLOW_OOM))) {
             return "-OOM command not allowed when used memory > 'maxmemory'.";
         }
-        const char *no = disk_refusal(r->sc->core);
-        if (unlikely(no != NULL)) return no;
+        if (unlikely(r->no_disk && !r->written)) return disk_refusal(r);
         r->written = true;
     }
     return NULL;
@@ -110,7 +107,10 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
 
 /* Counts it as the error of a command, so that the script's own is not counted too. */
 static int refuse_command(lua_State *L, const struct request *req, const char *text, bool raises) {
-    stats_error(vm_of(L)->core, *text != '-' ? "ERR" : text[1] == 'O' ? "OOM" : "MISCONF");
+    char prefix[16] = "ERR";
+    if (*text == '-')
+        snprintf(prefix, sizeof prefix, "%.*s", (int)strcspn(text + 1, " "), text + 1);
+    stats_error(vm_of(L)->core, prefix);
     if (req->row) row_stats(req->row)->rejected++;
     vm_push_error(L, text);
     lua_pushboolean(L, 1);
