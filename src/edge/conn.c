@@ -186,6 +186,12 @@ static size_t cut_pieces(struct iovec *pieces, int *n, size_t bytes_max) {
     return all;
 }
 
+static inline void want_write(struct conn *c, bool on) {
+    if (likely(c->write_wanted == on)) return;
+    net_stream_want_write(&c->stream, on);
+    c->write_wanted = on;
+}
+
 /* How much of what is queued may go now. What was made while the log was not synced waits until it
  * is synced up to where it was then; replies that come meanwhile wait for the next time. */
 static __attribute__((noinline)) size_t sendable(struct conn *c) {
@@ -209,12 +215,17 @@ void conn_send(struct conn *c) {
     struct iovec pieces[EDGE_SEND_PIECES];
     struct core_stats *stats = &c->s.core->stats;
     size_t share = EDGE_SEND_BYTES;
+    bool limited = false; /* what is behind the share waits for the disk */
     int n;
     if (c->dead) return;
     if (unlikely(c->s.core->log.holds)) {
         size_t most = sendable(c);
-        if (!most && reply_pending(&c->s.reply)) return;
-        if (most < share) share = most;
+        if (!most && reply_pending(&c->s.reply)) {
+            want_write(c, false);
+            return;
+        }
+        limited = most <= share;
+        if (limited) share = most;
     }
     do {
         n = reply_pieces(&c->s.reply, pieces, EDGE_SEND_PIECES);
@@ -232,16 +243,15 @@ void conn_send(struct conn *c) {
             stats->net_out += (size_t)sent;
             c->s.bytes_out += (size_t)sent;
         }
-        if (sent > 0 && (size_t)sent == share && list_linked(&c->in_withheld)) return;
+        if (limited && (size_t)sent == share) break;
         if (sent == NET_AGAIN || (size_t)sent < all || all == share) {
-            if (!c->write_wanted) net_stream_want_write(&c->stream, true);
-            c->write_wanted = true;
+            want_write(c, true);
             return;
         }
         share -= all;
     } while (n == EDGE_SEND_PIECES); /* else that was all */
-    if (c->write_wanted) net_stream_want_write(&c->stream, false);
-    c->write_wanted = false;
+    want_write(c, false);
+    if (limited && reply_pending(&c->s.reply)) return;
     c->s.soft_limit_since_ms = 0;
     if (c->s.state & SESSION_CLOSE_AFTER) conn_close(c);
 }

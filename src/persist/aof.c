@@ -241,6 +241,7 @@ static bool follow_appendonly(void *ctx, char why[CONFIG_WHY_BYTES]) {
     if (on) {
         aof_rewrite_give_up(a);
         aof_close_writer(a);
+        core->log.on = core->log.starting = false;
         log_notice("the append log is switched off");
         return true;
     }
