@@ -29,6 +29,7 @@
 #define EDGE_RUN_US 5
 #define EDGE_SEND_BYTES 4096
 #define EDGE_SEND_PIECES 2
+#define EDGE_WITHHELD_BYTES 1000
 #define CAPTURE_BYTES 300
 #define CAPTURE_LARGE_BYTES 2000
 #define CAPTURE_AHEAD_BYTES 5000
@@ -70,6 +71,9 @@
 #define EDGE_RUN_US 500
 #define EDGE_SEND_BYTES (1024 * 1024)
 #define EDGE_SEND_PIECES 64
+
+/* Of one connection whose replies wait for the disk so many are made before it is read again. */
+#define EDGE_WITHHELD_BYTES (1024 * 1024)
 #define EDGE_ROUND 64
 #define EDGE_HALF_CLOSE_MS 100
 #define EDGE_BATCH 32

@@ -135,6 +135,11 @@ bool conn_receive(struct conn *c, char *buf) {
         return false;
     }
     if (conn_stopped(c)) return false;
+    if (conn_is_glutted(c)) {
+        c->glutted = true;
+        net_stream_pause_read(&c->stream, true);
+        return false;
+    }
     if (c->backlog_bytes) {
         buf = c->backlog;
         n = c->backlog_bytes;
@@ -195,10 +200,14 @@ static size_t cut_pieces(struct iovec *pieces, int *n, size_t bytes_max) {
     return all;
 }
 
+static inline void want_write(struct conn *c, bool on) {
+    if (likely(c->write_wanted == on)) return;
+    net_stream_want_write(&c->stream, on);
+    c->write_wanted = on;
+}
+
 /* All that is queued was sent. */
 static void sent_all(struct conn *c) {
-    if (c->write_wanted) net_stream_want_write(&c->stream, false);
-    c->write_wanted = false;
     c->s.soft_limit_since_ms = 0;
     if (c->s.state & SESSION_CLOSE_AFTER && !(c->s.state & SESSION_STREAMS)) conn_close(c);
 }
@@ -226,11 +235,16 @@ static void send_queued(struct conn *c) {
     struct iovec pieces[EDGE_SEND_PIECES];
     struct core_stats *stats = &c->s.core->stats;
     size_t share = EDGE_SEND_BYTES;
+    bool limited = false; /* what is behind the share waits for the disk */
     int n;
     if (unlikely(c->s.core->log.holds)) {
         size_t most = sendable(c);
-        if (!most && reply_pending(&c->s.reply)) return;
-        if (most < share) share = most;
+        if (!most && reply_pending(&c->s.reply)) {
+            want_write(c, false);
+            return;
+        }
+        limited = most <= share;
+        if (limited) share = most;
     }
     do {
         n = reply_pieces(&c->s.reply, pieces, EDGE_SEND_PIECES);
@@ -249,14 +263,15 @@ static void send_queued(struct conn *c) {
             c->s.bytes_out += (size_t)sent;
             c->s.active_ms = c->s.core->now_ms;
         }
-        if (sent > 0 && (size_t)sent == share && list_linked(&c->in_withheld)) return;
+        if (limited && (size_t)sent == share) break;
         if (sent == NET_AGAIN || (size_t)sent < all || all == share) {
-            if (!c->write_wanted) net_stream_want_write(&c->stream, true);
-            c->write_wanted = true;
+            want_write(c, true);
             return;
         }
         share -= all;
     } while (n == EDGE_SEND_PIECES); /* else that was all */
+    want_write(c, false);
+    if (limited && reply_pending(&c->s.reply)) return;
     sent_all(c);
 }
 

@@ -28,7 +28,11 @@ static void send_withheld(void *ctx) {
     list_init(&waiting);
     for (struct list_link *l; (l = list_pop_front(&edge->withheld));) list_push_back(&waiting, l);
     for (struct list_link *l; (l = list_pop_front(&waiting));) {
-        conn_send(LIST_MEMBER(l, struct conn, in_withheld));
+        struct conn *c = LIST_MEMBER(l, struct conn, in_withheld);
+        conn_send(c);
+        if (!c->glutted || conn_is_glutted(c)) continue;
+        c->glutted = false;
+        c->s.kick(&c->s); /* it is read again */
     }
 }
 

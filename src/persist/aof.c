@@ -1,4 +1,5 @@
 /* aof.c - see aof.h: the log while the server runs. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,6 +241,7 @@ static bool follow_appendonly(void *ctx, char why[CONFIG_WHY_BYTES]) {
     if (on) {
         aof_rewrite_give_up(a);
         aof_close_writer(a);
+        core->log.on = core->log.starting = false;
         log_notice("the append log is switched off");
         return true;
     }
@@ -298,6 +300,18 @@ static struct outfile *open_incr(struct aof *a) {
     return err ? NULL : file;
 }
 
+/* Snapshots that a crash has left half written. */
+static void remove_temporary(const struct aof *a) {
+    DIR *dir = opendir(a->core->config->appenddirname);
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        if (strncmp(e->d_name, "temp-", 5) != 0) continue;
+        char *path = aof_path(a, e->d_name);
+        unlink(path);
+        mem_free(path);
+    }
+    if (dir) closedir(dir);
+}
+
 bool aof_start(struct aof *a) {
     struct core *core = a->core;
     const struct config *conf = core->config;
@@ -307,6 +321,7 @@ bool aof_start(struct aof *a) {
         log_warning("cannot make the directory %s: %s", conf->appenddirname, strerror(-err));
         return false;
     }
+    remove_temporary(a);
     if (!a->manifest.base.name && !a->manifest.incr_count) {
         core->log.starting = true;
         if (!aof_rewrite_begin(a, true)) return false;

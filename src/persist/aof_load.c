@@ -87,7 +87,7 @@ static bool find(struct aof *a) {
 static bool cut_off(const char *path, const struct replay *r, bool allowed) {
     if (!allowed) {
         log_warning("Unexpected end of file reading the append only file %s, at offset %llu of "
-                    "%llu. You can: 1) Make a backup of your AOF file, then use utils/check-aof "
+                    "%llu. You can: 1) Make a backup of your AOF file, then use check-aof "
                     "--fix <filename.manifest>. 2) Alternatively you can set the "
                     "'aof-load-truncated' configuration option to yes and restart the server.",
                     path, (unsigned long long)r->whole, (unsigned long long)r->bytes);
@@ -106,7 +106,7 @@ static bool cut_off(const char *path, const struct replay *r, bool allowed) {
 }
 
 static bool load_preamble(struct aof *a, const char *path, uint64_t *offset) {
-    struct load_result result = {.replace = false};
+    struct load_result result = {.replace = a->core->log.on}; /* DEBUG LOADAOF */
     if (!begins_with_rdb(path)) return true;
     if (load_rdb(a->core, path, 0, &result) != LOAD_OK) {
         log_warning("Error reading the RDB preamble of the AOF file %s, AOF loading aborted: %s",
@@ -131,7 +131,7 @@ static bool load_file(struct aof *a, const char *name, bool last) {
         ok = cut_off(path, &r, a->core->config->aof_load_truncated);
     } else if (ok && status == REPLAY_FAILED) {
         log_warning("Bad file format reading the append only file %s at offset %llu: %s. Make a "
-                    "backup of your AOF file, then use utils/check-aof --fix "
+                    "backup of your AOF file, then use check-aof --fix "
                     "<filename.manifest>",
                     path, (unsigned long long)r.whole, r.why);
         ok = false;

@@ -231,11 +231,16 @@ static enum verdict run_all(struct player *p, const char **at) {
     return v;
 }
 
+static bool is_zeros(const char *at, const char *end) {
+    while (at < end && !*at) at++;
+    return at == end;
+}
+
 static enum replay_status play(struct player *p, const char *at) {
     enum verdict v = run_all(p, &at);
     if (v == GOOD) return REPLAY_OK;
-    /* Only other servers write commands that stand alone. */
-    bool torn = v == SHORT || (p->groups && !p->unknown && *at != '*');
+    /* Only other servers write commands that stand alone; zeros were never written at all. */
+    bool torn = v == SHORT || is_zeros(at, p->end) || (p->groups && !p->unknown && *at != '*');
     if (torn && aof_right_group_behind(at + 1, p->end)) {
         bad(p, "the end of a command is missing");
         torn = false;

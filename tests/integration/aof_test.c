@@ -298,6 +298,51 @@ static void a_transaction_without_end_is_cut_off(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* Runs check-aof, which lies beside the server, on the manifest; `answer` is what it is told. The
+ * exit status; *said: what it prints, the caller frees. */
+static int check_aof(const struct server *s, const char *option, const char *answer, char **said) {
+    char line[2 * PATH_BYTES];
+    const char *program = getenv("CLEARLANE_SERVER");
+    if (!program) program = "build/clearlane-server";
+    const char *slash = strrchr(program, '/');
+    snprintf(line, sizeof line,
+             "echo %s | %.*s/check-aof %s %s/appendonlydir/appendonly.aof.manifest 2>&1", answer,
+             (int)(slash - program), program, option, server_dir(s));
+    FILE *out = popen(line, "r");
+    *said = calloc(1, FILE_BYTES_MAX);
+    CU_ASSERT_TRUE(fread(*said, 1, FILE_BYTES_MAX - 1, out) > 0);
+    return pclose(out);
+}
+
+static void check_aof_tells_and_cuts(void) {
+    struct server *s = server_start(always);
+    char *bytes = malloc(FILE_BYTES_MAX), *said, want[128];
+    size_t n, last = three_groups(s, bytes, &n);
+    CU_ASSERT_EQUAL(check_aof(s, "", "", &said), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "All AOF files and manifest are valid"));
+    free(said);
+    write_file(s, INCR, bytes, n - 1);
+    CU_ASSERT_NOT_EQUAL(check_aof(s, "", "", &said), 0);
+    snprintf(want, sizeof want, "is not valid at offset %zu: a group of commands is cut short",
+             last);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, want));
+    free(said);
+    CU_ASSERT_NOT_EQUAL(check_aof(s, "--fix", "n", &said), 0);
+    free(said);
+    CU_ASSERT_EQUAL(check_aof(s, "--fix", "y", &said), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "Successfully truncated AOF"));
+    free(said);
+    CU_ASSERT_EQUAL(read_file(s, INCR, bytes), last);
+    bytes[30] ^= 1;
+    write_file(s, INCR, bytes, last);
+    CU_ASSERT_NOT_EQUAL(check_aof(s, "", "", &said), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "the checksum of a group is wrong; what is behind it is "
+                                        "right, so that this is damage, not a torn end"));
+    free(said);
+    free(bytes);
+    server_stop(s);
+}
+
 /* ---- on, off, anew ------------------------------------------------------------------ */
 
 static void it_is_switched_on_and_off(void) {
@@ -499,6 +544,7 @@ int main(void) {
         {"a_torn_end_is_cut_off", a_torn_end_is_cut_off},
         {"damage_in_the_middle_is_refused", damage_in_the_middle_is_refused},
         {"a_transaction_without_end_is_cut_off", a_transaction_without_end_is_cut_off},
+        {"check_aof_tells_and_cuts", check_aof_tells_and_cuts},
         {"it_is_switched_on_and_off", it_is_switched_on_and_off},
         {"a_rewrite_takes_the_place_of_what_was", a_rewrite_takes_the_place_of_what_was},
         {"growth_is_reason_for_a_rewrite", growth_is_reason_for_a_rewrite},
