@@ -75,7 +75,7 @@
 /* Of one connection whose replies wait for the disk so many are made before it is read again. */
 #define EDGE_WITHHELD_BYTES (1024 * 1024)
 #define EDGE_ROUND 64
-#define EDGE_HALF_CLOSE_MS 100
+#define EDGE_HALF_CLOSE_MS 1000
 #define EDGE_BATCH 32
 
 /* Snapshots: entries captured at once; a value from which on a writer waits, rather than having it

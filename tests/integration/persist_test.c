@@ -266,7 +266,7 @@ static void keeps_access_times_by_the_policy(void) {
     expect_ok(c, "RESTORE k 0 %b REPLACE IDLETIME 1000", payload->str, payload->len);
     long long idle_s = after_reload("volatile-lru", "IDLETIME");
     CU_ASSERT(idle_s >= 1000 && idle_s < 1100);
-    expect_ok(c, "CONFIG SET maxmemory-policy allkeys-lfu");
+    expect_ok(c, "CONFIG SET maxmemory-policy allkeys-lfu lfu-decay-time 0");
     expect_ok(c, "RESTORE k 0 %b REPLACE FREQ 100", payload->str, payload->len);
     CU_ASSERT_EQUAL(after_reload("volatile-lfu", "FREQ"), 100);
     freeReplyObject(payload);
