@@ -264,7 +264,8 @@ const struct config_row config_directives[] = {
      .max = INT64_MAX},
 
     /* Persistence. */
-    {"save", NULL, CONFIG_SPECIAL, 0, "3600 1 300 100 60 10000", .flags = CONFIG_WORDS, .special = &config_special_save},
+    {"save", NULL, CONFIG_SPECIAL, 0, "3600 1 300 100 60 10000", .flags = CONFIG_WORDS,
+     .special = &config_special_save},
     {"dbfilename", NULL, CONFIG_STRING, AT(dbfilename), "dump.rdb", .flags = CONFIG_PROTECTED,
      .check = config_check_dbfilename},
     {"rdbcompression", NULL, CONFIG_BOOL, AT(rdbcompression), "yes"},
