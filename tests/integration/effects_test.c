@@ -161,7 +161,8 @@ static void times_of_keys(void) {
         {"CONFIG SET lazyfree-lazy-expire yes\nSET a 1\nEXPIRE a 0", "SET a 1\nUNLINK a\n"},
         {"CONFIG SET lazyfree-lazy-expire no\nDEBUG SET-ACTIVE-EXPIRE 0\nSET a 1 PX 1\nDEBUG SLEEP 0.01\nSET a 2",
          "SET a 1 PXAT ~\nMULTI\nDEL a\nSET a 2\nEXEC\n"},
-        {"DEBUG SET-ACTIVE-EXPIRE 1\nSET a 1 PX 1\nDEBUG SLEEP 0.01\nGET a", "SET a 1 PXAT ~\nDEL a\n"},
+        {"DEBUG SET-ACTIVE-EXPIRE 1\nSET a 1 PX 1\nDEBUG SLEEP 0.01\nGET a",
+         "SET a 1 PXAT ~\nDEL a\n"},
         {"SET a 1\nCOPY a b\nRENAME a d\nMOVE d 1", "SET a 1\nCOPY a b\nRENAME a d\nMOVE d 1\n"},
         {NULL, NULL},
     };
