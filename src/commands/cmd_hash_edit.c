@@ -209,8 +209,8 @@ void hash_let_leave(struct ctx *c, struct hash_view v, struct hash_texts fields)
     struct hash_edit ed;
     if (likely(!hash_view_may_hide(v)) || c->core->ks->expire_paused) return;
     struct key k = ctx_key(c, 1);
-    struct entry *e = db_own(c->db, k);
-    if (!hash_edit_begin(&ed, c, k, e, (struct hash_plan){.times = 0})) return;
+    struct entry *e = db_own_cheaply(c->db, k);
+    if (!e || !hash_edit_begin(&ed, c, k, e, (struct hash_plan){.times = 0})) return;
     for (size_t i = 0; i < fields.n; i += fields.step) hash_edit_drop_past(&ed, fields.v[i]);
     hash_edit_finish(&ed, NULL, NULL);
 }

@@ -144,6 +144,7 @@ static void wants_of(struct wants *w, struct db *db, const struct request *req,
     for (int i = 0; i < w->n; i++) {
         struct slice name = req->argv[index[i]];
         bool only_reads = flags[i] ? flags[i] & KEY_RO : !(req->row->flags & ROW_WRITE);
+        if (req->row->flags & ROW_EDITS_ASIDE) only_reads = false;
         w->at[i] =
             (struct lane_want){hash_bytes(name.p, name.n), name, only_reads ? reads : writes};
         if (only_reads && db_is_past(db, key_of(name))) w->at[i].mode = writes;

@@ -46,8 +46,10 @@ enum row_flag {
     ROW_CONTAINER = 1 << 26,     /* has subcommands; set by the table in its copy (not shown) */
     ROW_RUNS_OTHERS = 1 << 27,   /* runs commands that may touch any key (not shown) */
     ROW_TELLS_OF_DISK = 1 << 29, /* refused when writes are, for the disk's sake (not shown) */
-    ROW_NOT_QUEUED = 1 << 28,    /* runs at once even after MULTI (not shown) */
-    ROW_MONITOR_MAY = 1 << 25,   /* open to a session that MONITOR feeds (not shown) */
+    ROW_EDITS_ASIDE = 1 << 30, /* changes what stands beside the values of keys that it only reads:
+                                * groups of streams (not shown) */
+    ROW_NOT_QUEUED = 1 << 28,  /* runs at once even after MULTI (not shown) */
+    ROW_MONITOR_MAY = 1 << 25, /* open to a session that MONITOR feeds (not shown) */
 };
 
 /* Commands that may change something that is told (core/effects). */

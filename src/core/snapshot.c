@@ -86,7 +86,8 @@ static void wait_for(struct core *core, struct lent *l, struct key k) {
 }
 
 /* Only who changes a value where it lies waits: what replaces it, or deletes it, need not. */
-static bool edits(uint16_t flags) {
+static bool edits(const struct row *row, uint16_t flags) {
+    if (row->flags & ROW_EDITS_ASIDE) return true;
     return flags & KEY_RW || !(flags & (KEY_RO | KEY_OW | KEY_RM));
 }
 
@@ -101,7 +102,7 @@ static void look_at(struct core *core, const struct session *s, const struct req
     int n = row_keys(req->row, req->argv, req->argc, index, flags, req->argc);
     for (int i = 0; i < n; i++) {
         struct slice name = req->argv[index[i]];
-        if (!edits(flags[i])) continue;
+        if (!edits(req->row, flags[i])) continue;
         struct key k = {name.p, name.n, index[i] == 1 ? req->key_hash : hash_bytes(name.p, name.n)};
         struct lent *l = cut_find_lent(core->ks->cut, s->db, k);
         if (l) wait_for(core, l, k);

@@ -186,6 +186,13 @@ bool db_is_past(struct db *db, struct key k) {
     return e && is_expired(db, e);
 }
 
+struct entry *db_own_cheaply(struct db *db, struct key k) {
+    struct table_place place;
+    struct entry *e = find(db, &k, &place);
+    bool cheap = e && (likely(!db->ks->cut) || cut_may_edit(db, k.hash, place, e));
+    return cheap ? e : NULL;
+}
+
 bool db_exists(struct db *db, struct key k) { return db_peek(db, k) != NULL; }
 
 /* ---- entries ------------------------------------------------------------------------ */

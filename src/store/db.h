@@ -139,6 +139,10 @@ bool db_is_past(struct db *db, struct key k);
  */
 struct entry *db_own(struct db *db, struct key k);
 
+/* The same for a change that can as well be made later: NULL, too, when it would cost the copy of a
+ * large value now. */
+struct entry *db_own_cheaply(struct db *db, struct key k);
+
 /* -- strings ------------------------------------------------------------------------- */
 
 #define DB_NO_TTL (-1)   /* the key will have no expiry */

@@ -408,7 +408,7 @@ static void runs_hooks_once_and_rolls_back(void) {
     expect(conf, "bind", "a b");
     expect(conf, "hz", "20");
     expect(conf, "timeout", "0");
-    expect(conf, "save", "");
+    expect(conf, "save", "3600 1 300 100 60 10000");
 
     /* A value refuses: nothing happened at all. */
     pairs[1] = slice_cstr("7003");
@@ -773,6 +773,8 @@ static void answers_as_redis(void) {
         if (!mine) printf("%s: not served\n", name);
         mem_free(mine);
     }
+    expect(conf, "save", "3600 1 300 100 60 10000");
+    CU_ASSERT_STRING_EQUAL(set(conf, "save", ""), ""); /* as the oracle is started */
     for (size_t i = 0; config_row_name(i); i++) {
         compare_default(conf, config_row_name(i));
         if (config_row_alias(i)) compare_default(conf, config_row_alias(i));
