@@ -65,6 +65,7 @@ static void take_settings(struct save *s) {
     int policy = conf->maxmemory_policy;
     s->clocks = (struct keyspace){
         .now_ms = ks->now_ms,
+        .wall_ms = ks->wall_ms,
         .lru_clock = ks->lru_clock,
         .lfu_decay_minutes = ks->lfu_decay_minutes,
     };
