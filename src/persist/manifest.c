@@ -113,7 +113,7 @@ static const char *parse(struct manifest *m, char *text, size_t n, int *line_num
 }
 
 int manifest_read(struct manifest *m, const char *path, char why[MANIFEST_WHY_BYTES]) {
-    char *text;
+    char *text = NULL;
     int line = 0;
     manifest_init(m);
     ssize_t n = file_read(path, FILE_BYTES_MAX, &text);
