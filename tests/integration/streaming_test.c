@@ -176,7 +176,9 @@ static void memory_is_bounded(void) {
         int fd = begin_stream(listings[i]);
         expect_ok(a, "SET other %d", i); /* and nobody waits */
         expect_int(a, ITEMS, "LLEN list");
-        outputs(&sum, &most);
+        do { /* the client's socket takes some parts before it is full */
+            outputs(&sum, &most);
+        } while (!most && info("lanes", "\nstreamed_replies") == 1);
         CU_ASSERT(most > 0 && most < OUTPUT_BYTES_MAX);
         CU_ASSERT((size_t)info("memory", "\nused_memory") < before + 2 * OUTPUT_BYTES_MAX);
         expect_rest(fd, want);
