@@ -34,6 +34,7 @@ struct offload_job {
     struct offload work;
     struct reply reply;
     uint64_t ticks;
+    int64_t now_ms; /* the keyspace's, when it was planned */
     int db;
     bool silent, planned;
     _Atomic bool unwanted; /* its client has left, and it changes nothing */
@@ -416,6 +417,7 @@ static void job_new(struct ctx *c) {
 static void plan(struct offload_job *job, const struct offload *work) {
     job->work = *work;
     job->work.state = mem_dup(work->state, work->state_bytes);
+    job->now_ms = job->core->ks->now_ms;
     job->planned = true;
 }
 
@@ -516,15 +518,26 @@ static void hand_over(struct offload_job *job) {
     go_on(job);
 }
 
+/* In the time that the command was planned in: what it found then has not ended for it. False: a
+ * snapshot is in its way. */
+static bool try_commit(struct offload_job *job) {
+    struct keyspace *ks = job->core->ks;
+    int64_t now_ms = ks->now_ms;
+    ks->now_ms = job->now_ms;
+    bool may = changes_nothing(job) || snapshot_may_commit(job->core, &ks->dbs[job->db], &job->req);
+    if (may && (job->s || !changes_nothing(job))) commit(job);
+    ks->now_ms = now_ms;
+    return may;
+}
+
 static void finish(struct offload_job *job) {
-    struct core *core = job->core;
-    if (!changes_nothing(job) && snapshot_lends(core, &core->ks->dbs[job->db], &job->req)) {
-        list_push_back(&core->offloads->late, &job->in_list);
+    struct offloads *o = job->core->offloads;
+    if (!try_commit(job)) {
+        list_push_back(&o->late, &job->in_list);
         return;
     }
-    core->offloads->counts.done++;
+    o->counts.done++;
     if (!job->more) learn(job->req.row, job->work.units, job->ticks);
-    if (job->s || !changes_nothing(job)) commit(job);
     job_end(job);
 }
 

@@ -77,8 +77,8 @@ void offload_collect(struct core *core);
 /* A slice of what is gathered on the loop: true if there was anything to do. */
 bool offload_gather(struct core *core);
 
-/* Commits what had to wait for a snapshot (snapshot_lends), if it has not to any more: at the end
- * of turns. */
+/* Commits what had to wait for a snapshot (snapshot_may_commit), if it has not to any more: at the
+ * end of turns. */
 void offload_finish_late(struct core *core);
 
 /* Starts what has been granted: to be called after a command when core->after_due says so. */

@@ -73,9 +73,10 @@ static void returned(void *ctx) {
     mem_free(w);
 }
 
-static void wait_for(struct core *core, struct lent *l, struct key k) {
+static bool wait_if_lent(struct core *core, struct db *db, struct key k) {
     const struct snapshot_writer *writer = core->snapshot;
-    if (lent_is_waited_for(l)) return;
+    struct lent *l = cut_find_lent(core->ks->cut, db, k);
+    if (!l || lent_is_waited_for(l)) return l;
     struct waited *w = mem_calloc(sizeof *w);
     w->core = core;
     w->ticket.what = "snapshot";
@@ -83,6 +84,19 @@ static void wait_for(struct core *core, struct lent *l, struct key k) {
     offload_join_lane(core, &w->ticket, k);
     lent_on_return(l, returned, w);
     writer->hurry(writer->ctx, lent_capture(l));
+    return true;
+}
+
+static bool hurry_if_lent(struct core *core, struct db *db, struct key k) {
+    struct lent *l = cut_find_lent(core->ks->cut, db, k);
+    if (l) core->snapshot->hurry(core->snapshot->ctx, lent_capture(l));
+    return l;
+}
+
+static bool own(struct core *core, struct db *db, struct key k) {
+    (void)core;
+    db_own(db, k);
+    return false;
 }
 
 /* Only who changes a value where it lies waits: what replaces it, or deletes it, need not. */
@@ -91,11 +105,9 @@ static bool edits(const struct row *row, uint16_t flags) {
     return flags & KEY_RW || !(flags & (KEY_RO | KEY_OW | KEY_RM));
 }
 
-typedef void lent_fn(struct core *core, struct lent *l, struct key k);
-
-/* Calls `found` for each value that the command edits and that is being written. True if there is
- * one. */
-static bool each_lent(struct core *core, struct db *db, const struct request *req, lent_fn *found) {
+/* Visits each key whose value the command edits; whether a visit said true. */
+static bool each_edited(struct core *core, struct db *db, const struct request *req,
+                        bool (*visit)(struct core *core, struct db *db, struct key k)) {
     int index_room[KEYS_INLINE], *index = index_room;
     uint16_t flag_room[KEYS_INLINE], *flags = flag_room;
     bool many = req->argc > KEYS_INLINE, some = false;
@@ -108,9 +120,7 @@ static bool each_lent(struct core *core, struct db *db, const struct request *re
         struct slice name = req->argv[index[i]];
         if (!edits(req->row, flags[i])) continue;
         struct key k = {name.p, name.n, index[i] == 1 ? req->key_hash : hash_bytes(name.p, name.n)};
-        struct lent *l = cut_find_lent(core->ks->cut, db, k);
-        if (l) found(core, l, k);
-        some = some || l;
+        if (visit(core, db, k)) some = true;
     }
     if (many) {
         mem_free(index);
@@ -119,20 +129,18 @@ static bool each_lent(struct core *core, struct db *db, const struct request *re
     return some;
 }
 
-static void hurry(struct core *core, struct lent *l, struct key k) {
-    (void)k;
-    core->snapshot->hurry(core->snapshot->ctx, lent_capture(l));
-}
-
-bool snapshot_lends(struct core *core, struct db *db, const struct request *req) {
-    return core->ks->cut && each_lent(core, db, req, hurry);
+bool snapshot_may_commit(struct core *core, struct db *db, const struct request *req) {
+    if (likely(!core->ks->cut)) return true;
+    if (each_edited(core, db, req, hurry_if_lent)) return false;
+    each_edited(core, db, req, own);
+    return true;
 }
 
 void snapshot_gate(struct core *core, const struct session *s, const struct request *req) {
-    each_lent(core, s->db, req, wait_for);
+    each_edited(core, s->db, req, wait_if_lent);
     if (!s->multi || !(req->row->flags & ROW_RUNS_OTHERS)) return;
     for (size_t i = 0; i < s->multi->count; i++) {
         if (s->multi->requests[i].row->flags & (ROW_WRITE | ROW_RUNS_OTHERS))
-            each_lent(core, s->db, &s->multi->requests[i], wait_for);
+            each_edited(core, s->db, &s->multi->requests[i], wait_if_lent);
     }
 }

@@ -39,9 +39,10 @@ void snapshot_end(struct core *core);
  */
 void snapshot_gate(struct core *core, const struct session *s, const struct request *req);
 
-/* Before a command that a worker has computed changes values where they lie: whether one of them is
- * being written, which is hurried then. */
-bool snapshot_lends(struct core *core, struct db *db, const struct request *req);
+/* Before the commit of a command that a worker has computed: false if a large value that it edits
+ * is being written, which is hurried then. If not, the values that it edits are captured and its
+ * own; a pointer to an entry stays good. */
+bool snapshot_may_commit(struct core *core, struct db *db, const struct request *req);
 
 /* Whether commands that write are to be held. */
 static inline bool snapshot_is_full(const struct core *core) { return core->snapshot_full; }

@@ -400,6 +400,46 @@ static void a_rewrite_takes_the_place_of_what_was(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+#define EDITORS 40
+
+/* Lists that are too small for their writers to wait for the base, and long enough for a worker to
+ * edit them, are edited while the base of that instant is written. */
+static void a_rewrite_meets_what_workers_do(void) {
+    struct server *s = server_start(always);
+    redisContext *c = client_open(s), *editors[EDITORS];
+    redisReply *r;
+    char line[40000];
+    int n = snprintf(line, sizeof line, "RPUSH l");
+    for (int k = 0; k < 6000; k++) n += snprintf(line + n, sizeof line - (size_t)n, " %d", k);
+    freeReplyObject(cmd(c, line));
+    for (int i = 0; i < EDITORS; i++) {
+        editors[i] = client_open(s);
+        freeReplyObject(cmd(c, "COPY l l%d", i));
+        for (int k = 0; k < 8; k++) freeReplyObject(cmd(c, "COPY l l%d-%d", i, k));
+    }
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < EDITORS; i++) {
+            redisAppendCommand(editors[i], "LINSERT l%d AFTER 5999 x%d", i, round);
+            redisAppendCommand(editors[i], "LPOP l%d 300", i);
+            redisAppendCommand(editors[i], "LREM l%d 1 %d", i, 5000 + round);
+            int done = 0;
+            while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(editors[i], &done), REDIS_OK);
+        }
+        freeReplyObject(cmd(c, "BGREWRITEAOF"));
+        for (int i = 0; i < 3 * EDITORS; i++) {
+            CU_ASSERT_EQUAL_FATAL(redisGetReply(editors[i / 3], (void **)&r), REDIS_OK);
+            freeReplyObject(r);
+        }
+        CU_ASSERT_TRUE(info_becomes(c, "aof_rewrite_in_progress:0"));
+        char *want = digest(c);
+        expect_ok(c, "DEBUG LOADAOF");
+        expect_digest(c, want);
+    }
+    for (int i = 0; i < EDITORS; i++) redisFree(editors[i]);
+    redisFree(c);
+    server_stop(s);
+}
+
 static void growth_is_reason_for_a_rewrite(void) {
     static const char *const args[] = {"--appendonly", "yes", "--auto-aof-rewrite-min-size", "10kb",
                                        NULL};
@@ -547,6 +587,7 @@ int main(void) {
         {"check_aof_tells_and_cuts", check_aof_tells_and_cuts},
         {"it_is_switched_on_and_off", it_is_switched_on_and_off},
         {"a_rewrite_takes_the_place_of_what_was", a_rewrite_takes_the_place_of_what_was},
+        {"a_rewrite_meets_what_workers_do", a_rewrite_meets_what_workers_do},
         {"growth_is_reason_for_a_rewrite", growth_is_reason_for_a_rewrite},
         {"each_second_has_its_mark", each_second_has_its_mark},
         {"one_connection_asks_for_more", one_connection_asks_for_more},

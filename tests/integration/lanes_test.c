@@ -410,6 +410,23 @@ static void keys_list_each_once(void) {
 }
 
 /* A client that leaves takes its command along, unless that changes something. */
+/* A key whose time comes while a worker has its command ends, whatever the command did to it. */
+static void time_comes_meanwhile(void) {
+    static const char *const commands[] = {"LREM l 1 39999", "LINSERT l AFTER 39998 x",
+                                           "LPOP l 20000"};
+    begin();
+    fill_with("RPUSH base", as_number);
+    for (int i = 0; i < 60; i++) {
+        expect_int(a, 1, "COPY base l REPLACE");
+        redisAppendCommand(a, "PEXPIRE l %d", 1 + i / 3 % 8);
+        redisAppendCommand(a, commands[i % 3]);
+        freeReplyObject(wait_for(a));
+        freeReplyObject(wait_for(a));
+        usleep(10000);
+        expect_int(b, 0, "EXISTS l");
+    }
+}
+
 static void clients_may_leave(void) {
     static const char *const commands[] = {
         "SUNIONSTORE d%d s1 s2",   "SUNION s1 s2 d%d", "KEYS *%d",
@@ -463,6 +480,7 @@ int main(void) {
         {"streams_are_read", streams_are_read},
         {"counts_are_merged", counts_are_merged},
         {"keys_list_each_once", keys_list_each_once},
+        {"time_comes_meanwhile", time_comes_meanwhile},
         {"clients_may_leave", clients_may_leave},
         {"lanes_tell_of_themselves", lanes_tell_of_themselves},
         {NULL, NULL},
