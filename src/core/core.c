@@ -146,8 +146,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
 }
 
 void core_free(struct core *core) {
+    offloads_free(core->offloads); /* what leaves its lanes there tells blocked */
     blocked_free(core->blocked);
-    offloads_free(core->offloads);
     watches_free(core->watches);
     keyspace_free(core->ks);
     blob_free_unused(blob_take_unused());
