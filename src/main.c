@@ -385,6 +385,7 @@ static bool load(struct server *sv) {
     loading_set_turn(sv->core, turn_beside, sv);
     bool ok = persist_load(sv->core, false, why);
     loading_set_turn(sv->core, NULL, NULL);
+    sv->core->persistence.changes_saved = sv->core->feed.changes; /* what is there is saved */
     if (ok || sv->core->shutdown_asked) return true;
     process_tell("the RDB file %s is not loaded, and the server does not start without it: %s",
                  sv->config->dbfilename, why);
