@@ -73,13 +73,12 @@ static void put_value(struct db *db, struct load_item *item) {
 /* One whose time has passed stays hidden in the table, until the log tells that it went. */
 static bool put_key(struct core *core, struct load_item *item, struct load_result *result) {
     struct db *db = &core->ks->dbs[item->db];
-    if (db_exists(db, item->key)) {
-        if (!result->replace)
-            return refuse(result, "it has a key that is there already", key_slice(item->key));
-        db_delete(db, item->key);
-    }
+    size_t before = db_size(db);
+    if (result->replace && db_delete(db, item->key)) before--;
     if (item->expire_ms != RDB_NO_EXPIRY && item->expire_ms < 0) item->expire_ms = 0;
     put_value(db, item);
+    if (db_size(db) == before)
+        return refuse(result, "it has a key that is there already", key_slice(item->key));
     result->keys++;
     bool over = item->expire_ms >= 0 && item->expire_ms < core->ks->now_ms;
     if (over || (item->idle_s < 0 && item->freq < 0)) return true;

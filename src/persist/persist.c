@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -169,7 +170,7 @@ bool persist_load(struct core *core, bool replace, char *why) {
     struct load_result result = {.replace = replace};
     int64_t begun_ms = core->now_ms;
     enum load_status status = load_rdb(core, core->config->dbfilename, 0, &result);
-    core_turn_begin(core);
+    core_set_now(core, clock_unix_us());
     core->persistence.load_keys = result.keys;
     core->persistence.load_expired = result.expired;
     if (status == LOAD_FAILED) memcpy(why, result.why, LOAD_WHY_BYTES);

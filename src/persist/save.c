@@ -16,20 +16,39 @@
 
 /* ---- captures ------------------------------------------------------------------------ */
 
+/* Under the lock. */
+static void put_in_queue(struct save *s) {
+    if (!s->outbox) return;
+    *s->queue_last = s->outbox;
+    s->queue_last = s->outbox_last;
+    s->outbox = NULL;
+    s->outbox_last = &s->outbox;
+    pthread_cond_signal(&s->more);
+}
+
+/* The lock, if it is free. The thread may lose its processor while it holds it, and the loop does
+ * not wait for that: it comes again in its next turn. */
+static bool lock_now(struct save *s) {
+    if (pthread_mutex_trylock(&s->lock) == 0) return true;
+    net_wake_send(s->wake);
+    return false;
+}
+
 static void give(void *ctx, struct capture *c) {
     struct save *s = ctx;
     c->next = NULL;
-    pthread_mutex_lock(&s->lock);
-    *s->queue_last = c;
-    s->queue_last = &c->next;
-    pthread_cond_signal(&s->more);
+    *s->outbox_last = c;
+    s->outbox_last = &c->next;
+    if (!lock_now(s)) return;
+    put_in_queue(s);
     pthread_mutex_unlock(&s->lock);
 }
 
 /* One of the queue is written next; the last one stays the last. */
 static void hurry(void *ctx, struct capture *c) {
     struct save *s = ctx;
-    pthread_mutex_lock(&s->lock);
+    if (!lock_now(s)) return;
+    put_in_queue(s);
     struct capture **link = &s->queue;
     while (*link && *link != c) link = &(*link)->next;
     if (*link && !c->last) {
@@ -124,6 +143,7 @@ static struct save *save_new(struct core *core, const struct save_job *job) {
     pthread_cond_init(&s->more, NULL);
     pthread_cond_init(&s->news, NULL);
     s->queue_last = &s->queue;
+    s->outbox_last = &s->outbox;
     return s;
 }
 
@@ -160,6 +180,7 @@ static void take_back(struct save *s, struct capture *c) {
 /* The thread has ended. */
 static void finish(struct core *core, struct save *s) {
     pthread_join(s->thread, NULL);
+    put_in_queue(s);
     for (struct capture *c = s->queue; c; c = c->next) capture_unref(c);
     take_back(s, s->queue);
     core->persistence.save_cow_bytes = cut_figures(core->ks->cut).copied_bytes;
@@ -171,8 +192,8 @@ static void finish(struct core *core, struct save *s) {
 
 void save_collect(struct core *core) {
     struct save *s = core->persist->save;
-    if (!s) return;
-    pthread_mutex_lock(&s->lock);
+    if (!s || !lock_now(s)) return;
+    put_in_queue(s);
     struct capture *read = s->read;
     bool finished = s->finished, give_up = s->err && !s->stop;
     s->read = NULL;
@@ -184,6 +205,7 @@ void save_collect(struct core *core) {
 
 static void wait_for_news(struct save *s) {
     pthread_mutex_lock(&s->lock);
+    put_in_queue(s);
     while (!s->read && !s->finished) pthread_cond_wait(&s->news, &s->lock);
     pthread_mutex_unlock(&s->lock);
 }

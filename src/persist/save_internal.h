@@ -22,6 +22,7 @@ struct save {
     char *path;
     struct net_wake *wake; /* of the loop, sent when something is read or finished */
     pthread_t thread;
+    struct capture *outbox, **outbox_last; /* the loop's: given, and not in the queue yet */
 
     pthread_mutex_t lock;
     pthread_cond_t more;                        /* for the thread */
