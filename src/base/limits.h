@@ -74,6 +74,16 @@
 #define OFFLOAD_US_MIN 100
 #endif
 
+/* Jobs that wait for a worker, by queue (core/core): as many commands as clients of the usual
+ * configuration; garbage stays with the loop meanwhile, and goes in larger pieces. */
+#define QUEUE_COMMANDS_MAX 10000
+#ifdef STRESS
+#define QUEUE_GARBAGE_MAX 1
+#else
+#define QUEUE_GARBAGE_MAX 64
+#endif
+#define QUEUE_ALLOCATOR_MAX 2
+
 /* Scripts that only EVAL brought and that are kept; clients see which are there, so that it is one
  * number always (script/eval). */
 #define SCRIPT_CACHED_MAX 500

@@ -320,10 +320,17 @@ static void job_submit(struct ctx *c, struct offload_job *job, const struct offl
     job->planned = true;
     job->reply.proto = c->r->proto;
     job->job.run = job_run;
-    c->s->state |= SESSION_BLOCKED;
-    c->core->after_due = true;
     o->counts.running++;
-    work_pool_submit(c->core->work, &job->job);
+    if (work_queue_submit(c->core->queues.commands, &job->job)) {
+        c->s->state |= SESSION_BLOCKED;
+        c->core->after_due = true;
+        return;
+    }
+    o->counts.running--;
+    job->planned = false;
+    drop(&job->work);
+    mem_free(job->work.state);
+    reply_errorf(c->r, "LANEFULL %d commands wait for a worker already", QUEUE_COMMANDS_MAX);
 }
 
 void offload_serve(struct core *core) {
@@ -403,12 +410,17 @@ void offload_collect(struct core *core) {
 
 void offload_leave(struct session *s) {
     park_end(s);
+    struct core *core = s->core;
     struct offload_job *job = s->job;
     if (!job) return;
     s->job = NULL;
     s->state &= ~(uint32_t)SESSION_BLOCKED;
     job->s = NULL;
-    if (!job->planned) job_free(job);
+    if (job->planned) {
+        if (!changes_nothing(job) || !work_job_cancel(&job->job)) return;
+        core->offloads->counts.running--;
+    }
+    job_free(job);
 }
 
 void offload_expire(struct core *core) {

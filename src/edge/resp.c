@@ -32,6 +32,7 @@ struct edge *edge_new(struct net_loop *loop, struct core *core) {
     list_init(&edge->ready);
     list_init(&edge->kicked);
     list_init(&edge->dead);
+    edge_add_tasks(edge);
     return edge;
 }
 
@@ -60,6 +61,7 @@ void edge_free(struct edge *edge) {
         conn_close(c);
     }
     edge_free_dead(edge);
+    work_task_drop(&edge->clients);
     mem_free(edge->batch);
     mem_free(edge->buf);
     mem_free(edge);
