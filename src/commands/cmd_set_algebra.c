@@ -11,6 +11,7 @@
  */
 #include <stdlib.h>
 
+#include "base/cancel.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "commands/cmd_generic_internal.h"
@@ -53,7 +54,10 @@ struct sink {
     const struct set_limits *limits; /* of a set to be made on the way */
 };
 
-static bool sink_is_full(const struct sink *to) { return to->limit && to->count >= to->limit; }
+/* Also when nobody waits for the outcome any more. */
+static bool sink_is_full(const struct sink *to) {
+    return cancel_asked() || (to->limit && to->count >= to->limit);
+}
 
 static void sink_take(void *ctx, struct slice member) {
     struct sink *to = ctx;

@@ -163,8 +163,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
 }
 
 void core_free(struct core *core) {
+    offloads_free(core->offloads); /* tells those that wait for keys that lanes are free */
     blocked_free(core->blocked);
-    offloads_free(core->offloads);
     watches_free(core->watches);
     keyspace_free(core->ks);
     blob_free_unused(blob_take_unused());

@@ -330,7 +330,8 @@ static void job_submit(struct ctx *c, struct offload_job *job, const struct offl
     job->planned = false;
     drop(&job->work);
     mem_free(job->work.state);
-    reply_errorf(c->r, "LANEFULL %d commands wait for a worker already", QUEUE_COMMANDS_MAX);
+    reply_errorf(c->r, "LANEFULL %zu commands wait for a worker already",
+                 work_queue_counts(c->core->queues.commands).capacity);
 }
 
 void offload_serve(struct core *core) {
