@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,7 +23,8 @@ struct begin {
 static void *enter(void *arg) {
     struct begin b = *(struct begin *)arg;
     mem_free(arg);
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), THREAD_NICE);
+    /* 0 is this thread, which began with the priority of the one that started it. */
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + THREAD_NICE);
     pthread_setname_np(pthread_self(), b.name);
     nap_enable();
     mem_thread_init();
