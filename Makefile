@@ -1,6 +1,6 @@
 # Clearlane. Needs GNU make and gcc; deps/install.sh brings the rest from Debian.
 #
-#   make            build/clearlane-server
+#   make            build/clearlane-server, build/check-rdb
 #   make run        build, then serve 127.0.0.1:6379 with redis-compat.conf
 #   make check      unit tests, layers, format, headers: under a minute
 #   make test       check, integration, short model and fuzz runs, and again with SAN=address,
@@ -88,6 +88,8 @@ SERVER := $(B)/clearlane-server
 DIRS := $(sort $(patsubst src/%/,%,$(dir $(wildcard src/*/*.c))))
 ARCHIVES := $(DIRS:%=$(B)/lib%.a)
 SUPPORT := $(B)/libsupport.a
+# utils/check_rdb.c is build/check-rdb.
+UTILS := $(foreach u,$(patsubst utils/%.c,%,$(wildcard utils/*.c)),$(B)/$(subst _,-,$u))
 objects = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $1))
 programs = $(patsubst tests/%.c,$(B)/%,$(wildcard $1))
 
@@ -104,9 +106,9 @@ BENCH_SHARED := $(filter-out $(BENCH_MAINS),$(wildcard tests/bench/*.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 FORMATTED := $(wildcard $(foreach d,src src/* tests/* tests/unit/* utils,$d/*.c $d/*.h))
 
-all: $(SERVER)
+all: $(SERVER) $(UTILS)
 
-executables: $(SERVER) $(UNIT) $(INTEGRATION) $(CRASH) $(MODEL)
+executables: $(SERVER) $(UTILS) $(UNIT) $(INTEGRATION) $(CRASH) $(MODEL)
 
 .PHONY: all executables run check test model fuzz crash bench format install clean
 
@@ -143,6 +145,13 @@ $(SERVER): $(B)/obj/src/main.o $(ARCHIVES)
 	printf '  LINK  %s\n' $@
 	$(CC) $(CFLAGS) $(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
+$(B)/obj/utils/%.o: utils/%.c Makefile | build/.deps
+	$(COMPILE) $(CFLAGS) $(OPTIMIZE)
+
+$(UTILS): $(B)/%: $$(B)/obj/utils/$$(subst -,_,$$*).o $(ARCHIVES)
+	printf '  LINK  %s\n' $@
+	$(CC) $(CFLAGS) $(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+
 LINK_TEST = mkdir -p $(@D) && printf '  LINK  %s\n' $@ && $(CC) $(TEST_LINK) -o $@ \
     -Wl,--start-group $(filter %.o %.a,$^) -Wl,--end-group
 
@@ -159,6 +168,12 @@ $(UNIT): $(B)/unit/%: $(B)/obj/tests/unit/%.o $$(LIBS_OF_$$(firstword $$(subst /
 
 $(INTEGRATION) $(CRASH): $(B)/%: $(B)/obj/tests/%.o $(SUPPORT)
 	$(LINK_TEST) -lhiredis -lcunit -lpthread -lm
+
+# A library for the server under test: no sanitizer in it, and none of ours.
+$(B)/crash/shim.so: tests/crash/shim.c
+	mkdir -p $(@D) && printf '  LINK  %s\n' $@
+	$(CC) -std=gnu17 -g -O1 $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
+$(CRASH): $(B)/crash/shim.so
 
 $(B)/model: $(call objects,tests/model/*.c) $(SUPPORT)
 	$(LINK_TEST) -lhiredis -lcunit -lpthread -lm
@@ -198,7 +213,7 @@ FUZZ_RUNS := $(FUZZ:$(B)/fuzz/%=run/fuzz/%)
 $(UNIT_RUNS): run/%: $(B)/%
 	$(RUN_SUITE) $(LABEL)$* $(SUITE_SECONDS) $<
 
-$(INTEGRATION_RUNS) $(CRASH_RUNS): run/%: $(B)/% $(SERVER)
+$(INTEGRATION_RUNS) $(CRASH_RUNS): run/%: $(B)/% $(SERVER) $(UTILS)
 	$(RUN_SUITE) $(LABEL)$* $(SUITE_SECONDS) $<
 
 run-model: $(MODEL) $(SERVER)
@@ -272,8 +287,10 @@ run: $(SERVER)
 format: | build/.deps-test
 	clang-format -i $(FORMATTED)
 
-install: $(SERVER)
+install: $(SERVER) $(UTILS)
 	install -D -m 755 $(SERVER) $(DESTDIR)$(PREFIX)/bin/clearlane-server
+	for u in $(UTILS); do \
+	    install -D -m 755 $$u $(DESTDIR)$(PREFIX)/bin/clearlane-$${u##*/} || exit 1; done
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/clearlane/LICENSE
 	test -e $(DESTDIR)$(SYSCONFDIR)/clearlane/clearlane.conf || install -D -m 644 \
 	    redis-compat.conf $(DESTDIR)$(SYSCONFDIR)/clearlane/clearlane.conf

@@ -20,6 +20,7 @@
 #include "core/config.h"
 #include "core/core.h"
 #include "core/exec.h"
+#include "core/loading.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
 #include "core/process.h"
@@ -30,6 +31,9 @@
 #include "net/signal.h"
 #include "net/timer.h"
 #include "net/wake.h"
+#include "persist/aof.h"
+#include "persist/load.h"
+#include "persist/persist.h"
 #include "script/scripts.h"
 #include "store/db.h"
 #include "work/pool.h"
@@ -48,9 +52,11 @@ struct server {
     int64_t alarm_ms;       /* when it goes off, 0: not set */
     struct work_pool *work;
     struct work_services *services;
-    struct work_service log, workers, memory, scripts, clients, supervisor; /* in their order */
-    struct work_task supervision, watchdog;
+    /* In the order of their starts. */
+    struct work_service log, workers, memory, scripts, persistence, clients, supervisor;
+    struct work_task supervision, watchdog, append_log, save_points;
     struct net_wake *computed; /* a worker has finished a command */
+    struct net_wake *logged;   /* the log's writer has news */
     struct core *core;
     struct edge *edge;
     struct process process;
@@ -256,6 +262,12 @@ static void on_computed(void *ctx) {
     offload_collect(sv->core);
 }
 
+static void on_logged(void *ctx) {
+    struct server *sv = ctx;
+    core_turn_begin(sv->core);
+    aof_collect(sv->core->aof);
+}
+
 static void count_turn(struct core_stats *stats, uint64_t start_ticks) {
     uint64_t us = clock_ticks_to_us(clock_ticks() - start_ticks);
     stats->loop_turns++;
@@ -362,11 +374,39 @@ static bool start_scripts(void *ctx, char why[WORK_WHY_BYTES]) {
     return true;
 }
 
+/* What clients that left had begun is to be in place before. */
 static bool stop_scripts(void *ctx, int ms_max) {
+    struct server *sv = ctx;
+    if (!work_pool_drain(sv->work, ms_max)) return false;
+    offload_collect(sv->core);
+    offload_finish_late(sv->core);
+    scripts_free(sv->core->scripts);
+    return true;
+}
+
+static void run_append_log(void *ctx) { aof_cron(((struct server *)ctx)->core->aof); }
+
+static void run_save_points(void *ctx) { persist_cron(((struct server *)ctx)->core); }
+
+static bool start_persistence(void *ctx, char why[WORK_WHY_BYTES]) {
+    (void)why;
+    struct server *sv = ctx;
+    sv->logged = net_wake_new(sv->loop, on_logged, sv);
+    sv->core->aof = aof_new(sv->core, wake_loop, sv->logged);
+    persist_new(sv->core, sv->loop);
+    sv->append_log = work_task_of("append-log", CORE_TASK_MS, run_append_log, sv);
+    sv->save_points = work_task_of("save-points", CORE_TASK_MS, run_save_points, sv);
+    work_task_add(sv->core->tasks, &sv->append_log);
+    work_task_add(sv->core->tasks, &sv->save_points);
+    return true;
+}
+
+static bool stop_persistence(void *ctx, int ms_max) {
     (void)ms_max;
     struct server *sv = ctx;
-    ongoing_drop(sv->core);
-    scripts_free(sv->core->scripts);
+    aof_free(sv->core->aof);
+    net_wake_free(sv->logged);
+    persist_free(sv->core);
     return true;
 }
 
@@ -382,11 +422,14 @@ static bool stop_clients(void *ctx, int ms_max) {
     int64_t most_ms = (int64_t)sv->config->shutdown_timeout_s * 1000;
     if (sv->core->shutdown_now) most_ms = 0;
     if (most_ms > ms_max) most_ms = ms_max;
+    aof_finish(sv->core->aof);
     int64_t until_ms = (int64_t)clock_mono_ms() + most_ms;
     while (edge_drain(sv->edge) && (int64_t)clock_mono_ms() < until_ms) {
         net_loop_turn(sv->loop, true);
     }
+    aof_finish(sv->core->aof);
     edge_free(sv->edge);
+    ongoing_drop(sv->core);
     return true;
 }
 
@@ -429,8 +472,13 @@ static void describe_services(struct server *sv) {
                                        .retry = {100, 60000, 20, 0},
                                        .stable_ms = 60000,
                                        .stop_ms_max = WORK_MS_MAX};
-    sv->scripts = (struct work_service){
-        .name = "scripts", .start = start_scripts, .stop = stop_scripts, .ctx = sv};
+    sv->scripts = (struct work_service){.name = "scripts",
+                                        .start = start_scripts,
+                                        .stop = stop_scripts,
+                                        .ctx = sv,
+                                        .stop_ms_max = WORK_MS_MAX};
+    sv->persistence = (struct work_service){
+        .name = "persistence", .start = start_persistence, .stop = stop_persistence, .ctx = sv};
     sv->clients = (struct work_service){.name = "clients",
                                         .start = start_clients,
                                         .stop = stop_clients,
@@ -463,7 +511,8 @@ static bool start(struct server *sv) {
     char why[CONFIG_WHY_BYTES];
     start_crash_log(sv);
     if (!fit_maxclients(conf) || !start_loop(sv) || !start_service(sv, &sv->workers)) return false;
-    if (!start_core(sv) || !start_service(sv, &sv->memory) || !start_service(sv, &sv->scripts))
+    if (!start_core(sv) || !start_service(sv, &sv->memory) || !start_service(sv, &sv->scripts) ||
+        !start_service(sv, &sv->persistence))
         return false;
     if (!start_service(sv, &sv->clients)) {
         process_tell("cannot listen: %s", sv->clients.error);
@@ -477,6 +526,32 @@ static bool start(struct server *sv) {
     net_timer_init(&sv->alarm, sv->loop, on_alarm, sv);
     on_tasks(sv); /* the first sample is that of an empty server */
     return true;
+}
+
+/* While data is loaded. */
+static void turn_beside(void *ctx) {
+    struct server *sv = ctx;
+    net_loop_turn(sv->loop, false);
+    core_turn_begin(sv->core);
+    edge_turn(sv->edge);
+}
+
+static bool load_rdb_file(struct server *sv) {
+    char why[LOAD_WHY_BYTES];
+    if (persist_load(sv->core, false, why) || sv->core->shutdown_asked) return true;
+    process_tell("the RDB file %s is not loaded, and the server does not start without it: %s",
+                 sv->config->dbfilename, why);
+    return false;
+}
+
+/* The append log is the data, if there is one. False: the data cannot be read, or the log not be
+ * written. */
+static bool load(struct server *sv) {
+    loading_set_turn(sv->core, turn_beside, sv);
+    bool ok = sv->config->appendonly ? aof_load(sv->core->aof) : load_rdb_file(sv);
+    loading_set_turn(sv->core, NULL, NULL);
+    if (ok && !sv->core->shutdown_asked) ok = aof_start(sv->core->aof);
+    return ok;
 }
 
 static void stop(struct server *sv) {
@@ -519,6 +594,7 @@ int main(int argc, char **argv) {
                CLEARLANE_VERSION, REDIS_VERSION, sv.config->port, (int)getpid());
     if (!start(&sv)) exit(1);
     sv.core->executable = executable;
+    if (!load(&sv)) exit(1);
     process_ready(&sv.process);
     if (process_supervisor(sv.config) != CONFIG_SUPERVISED_NO) start_service(&sv, &sv.supervisor);
     log_notice("Server initialized");

@@ -27,6 +27,11 @@ struct blob *blob_try(size_t cap) {
     return b ? blob_init(b) : NULL;
 }
 
+struct blob *blob_try_zeroed(size_t cap) {
+    struct blob *b = mem_try_zeroed(sizeof *b + cap);
+    return b ? blob_init(b) : NULL;
+}
+
 struct blob *blob_ref(struct blob *b) {
     atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
     return b;

@@ -24,6 +24,8 @@ struct blob {
  * it is the form to use when a peer chose the size. */
 struct blob *blob_new(size_t cap);
 struct blob *blob_try(size_t cap);
+/* blob_try with data of zeros, which takes no time if they are many. */
+struct blob *blob_try_zeroed(size_t cap);
 
 struct blob *blob_ref(struct blob *b);
 

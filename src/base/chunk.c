@@ -82,7 +82,7 @@ static size_t count_of(const _Atomic size_t *n) {
 
 /* Chunks to be kept ready: the more are in use, the faster they may go. */
 static size_t ready_wanted(void) {
-    size_t n = count_of(&taken_count) / 16;
+    size_t n = count_of(&taken_count) / 32;
     if (n == 0) return atomic_load_explicit(&expected, memory_order_relaxed);
     return n < READY_MAX ? n : READY_MAX;
 }

@@ -32,7 +32,8 @@
     X(BIT_VALUE, "ERR bit is not an integer or out of range")                                      \
     X(OOM, "OOM command not allowed when used memory > 'maxmemory'.")                              \
     X(NOAUTH, "NOAUTH Authentication required.")                                                   \
-    X(NO_MEMORY, "ERR not enough memory for this value")
+    X(NO_MEMORY, "ERR not enough memory for this value")                                           \
+    X(SAVING, "ERR Background save already in progress")
 
 enum err {
     ERR_NONE = 0,

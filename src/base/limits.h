@@ -20,12 +20,20 @@
 #define REPLY_CHUNK_BYTES 160
 #define REPLY_SHARE_BYTES 80
 #define REPLY_POOL_CHUNKS_MAX 2
+#define STREAM_PART_BYTES 400
+#define STREAM_AHEAD_BYTES 800
 #define EDGE_READ_BYTES 256
 #define EDGE_ROUND 2
+#define EDGE_HALF_CLOSE_MS 1000
 #define EDGE_BATCH 3
 #define EDGE_RUN_US 5
 #define EDGE_SEND_BYTES 4096
 #define EDGE_SEND_PIECES 2
+#define EDGE_WITHHELD_BYTES 1000
+#define CAPTURE_BYTES 300
+#define CAPTURE_LARGE_BYTES 2000
+#define CAPTURE_AHEAD_BYTES 5000
+#define CAPTURE_HELD_BYTES 20000
 #define SCRIPT_SLICE_US 20
 #define SCRIPT_HOOK_COUNT 50
 
@@ -52,14 +60,33 @@
 #define REPLY_SHARE_BYTES (16 * 1024)
 #define REPLY_POOL_CHUNKS_MAX 128
 
+/* A long reply comes in parts of this size, the next one being written when so much or less is
+ * still to be sent: the sum is what a client that reads slowly costs (core/offload). */
+#define STREAM_PART_BYTES (256 * 1024)
+#define STREAM_AHEAD_BYTES (256 * 1024)
+
 /* One connection's share of a turn: read at once, run without a break, sent; the pieces of one
  * send. Connections drained before their commands run, and commands looked up ahead (edge/resp). */
 #define EDGE_READ_BYTES (16 * 1024)
 #define EDGE_RUN_US 500
 #define EDGE_SEND_BYTES (1024 * 1024)
 #define EDGE_SEND_PIECES 64
+
+/* Of one connection whose replies wait for the disk so many are made before it is read again. */
+#define EDGE_WITHHELD_BYTES (1024 * 1024)
 #define EDGE_ROUND 64
+#define EDGE_HALF_CLOSE_MS 1000
 #define EDGE_BATCH 32
+
+/* Snapshots: entries captured at once; a value from which on a writer waits, rather than having it
+ * copied for itself (store/capture). */
+#define CAPTURE_BYTES (63 * 1024)
+#define CAPTURE_LARGE_BYTES (64 * 1024)
+
+/* What the walk lets be on its way to the writer; what changes may add to memory before those who
+ * write wait, at least (core/snapshot). */
+#define CAPTURE_AHEAD_BYTES (2 * 1024 * 1024)
+#define CAPTURE_HELD_BYTES (32 * 1024 * 1024)
 
 /* A script runs so long in a turn, looking at the clock every so many instructions (script/). */
 #define SCRIPT_SLICE_US 1000
@@ -67,15 +94,19 @@
 
 #endif
 
-/* Commands that would take longer are computed by a worker (core/offload). */
+/* Commands that would take longer are computed by a worker; what only the loop can find for one is
+ * gathered for so long in a turn (core/offload). */
 #ifdef STRESS
 #define OFFLOAD_US_MIN 0
+#define GATHER_US 5
 #else
 #define OFFLOAD_US_MIN 100
+#define GATHER_US 300
 #endif
 
 /* Jobs that wait for a worker, by queue (core/core): as many commands as clients of the usual
- * configuration; garbage stays with the loop meanwhile, and goes in larger pieces. */
+ * configuration, those that rest or wait for keys included; garbage stays with the loop meanwhile,
+ * and goes in larger pieces. */
 #define QUEUE_COMMANDS_MAX 10000
 #ifdef STRESS
 #define QUEUE_GARBAGE_MAX 1
@@ -83,6 +114,10 @@
 #define QUEUE_GARBAGE_MAX 64
 #endif
 #define QUEUE_ALLOCATOR_MAX 2
+#define QUEUE_FILES_MAX 2
+
+/* A long reply whose keys somebody waits for is written to its end, in parts of this size. */
+#define STREAM_WANTED_BYTES (16 * 1024 * 1024)
 
 /* Scripts that only EVAL brought and that are kept; clients see which are there, so that it is one
  * number always (script/eval). */

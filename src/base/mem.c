@@ -202,6 +202,8 @@ void *mem_alloc_lines(size_t n) {
     return p;
 }
 
+void *mem_try_zeroed(size_t n) { return count_taken(calloc(1, n)); }
+
 void *mem_calloc(size_t n) {
     void *p = count_taken(calloc(1, n));
     if (unlikely(!p)) no_memory(n);

@@ -22,6 +22,8 @@ void mem_free(void *p);
 
 /* NULL when there is no memory; otherwise as mem_alloc. The caller owns the block. */
 void *mem_try(size_t n);
+/* The same, all zeros: of a large block without touching it. */
+void *mem_try_zeroed(size_t n);
 void *mem_try_realloc(void *p, size_t n);
 
 /* A copy of n bytes, with a zero behind them. The caller frees it. */

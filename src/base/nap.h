@@ -1,16 +1,18 @@
-/* nap.h - short rests of a worker, so that a loop on the same processor goes on.
+/* nap.h - short rests of a worker, so that a loop on the same processor goes on, and its early end.
  *
  * A thread of low priority that never rests still keeps a processor for a whole tick of the
  * scheduler (4 ms) whenever its turn comes, and what else runs there waits. One that sleeps for an
  * instant every NAP_AFTER_US is overtaken at that moment: the longest wait of the loop falls from
  * 4 ms to 0.3 ms, for some percent of the worker's time.
  * Long work therefore calls nap_point every few microseconds of its own; elsewhere than on a worker
- * it does nothing.
+ * it does nothing. There it is told as well that nobody waits for the result any more: then the
+ * work may end at once, with a result that is not used but can be freed.
  * Threads: any; nap_enable is called by a worker, for itself.
  */
 #ifndef BASE_NAP_H
 #define BASE_NAP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,11 +24,19 @@ void nap_enable(void);
 /* The clock_ticks at which this thread rests next; UINT64_MAX where it never does. */
 extern _Thread_local uint64_t nap_at_ticks;
 
-void nap_take(void);
+/* True while it is set: nobody wants what this thread works on. NULL: somebody always does. */
+extern _Thread_local const _Atomic bool *nap_unwanted;
 
-static inline void nap_point(void) {
-    if (likely(nap_at_ticks == UINT64_MAX)) return;
-    nap_take();
+bool nap_take(void);
+
+/* Rests if it is time to. True: the work may end. */
+static inline bool nap_point(void) {
+    if (likely(nap_at_ticks == UINT64_MAX)) return false;
+    return nap_take();
 }
+
+/* The same for what is called for each of many small steps: looks once in NAP_STEPS of them. */
+#define NAP_STEPS 64
+static inline bool nap_step(uint64_t step) { return step % NAP_STEPS == 0 && nap_point(); }
 
 #endif

@@ -35,14 +35,16 @@ struct table_seg {
     int64_t base_ms; /* of minexp */
     uint16_t count;
     uint8_t depth, buckets;
-    uint16_t turn; /* of expiry: where it begins, so that none waits for the others always */
+    uint16_t turn;    /* of expiry: where it begins, so that none waits for the others always */
+    uint32_t walked;  /* the last walk that has taken it */
+    uint32_t passing; /* the walk that the marks `passed` belong to: those of others mean nothing */
 };
 
 /* An item on its way to another page. */
 struct moving {
     uint64_t hash;
     void *item;
-    bool ttl;
+    bool ttl, passed;
 };
 
 /* When an item is due, -1: never. */
@@ -71,6 +73,12 @@ static struct table_seg *seg_of(const struct table *t, uint64_t hash) {
     if (!t->top) return t->root_seg;
     uint64_t top = t->top[top_index(t, hash)];
     return top_leaf(top)->seg[(hash << top_depth(top)) >> (64 - TABLE_LEAF_BITS)];
+}
+
+/* The segment behind one in hash order, NULL behind the last. */
+static struct table_seg *seg_behind(const struct table *t, const struct table_seg *s) {
+    uint64_t hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+    return hash ? seg_of(t, hash) : NULL;
 }
 
 /* Writes a segment's slot wherever the directory names it. */
@@ -255,6 +263,37 @@ static void expiry_note(struct table *t, struct table_seg *s, struct table_place
     mark(at.bucket, at.slot, ms, ends);
 }
 
+/* ---- walks -------------------------------------------------------------------------- */
+
+/* Whether the walk under way has still to come to the segment. */
+static inline bool seg_is_ahead(const struct table *t, const struct table_seg *s) {
+    return t->walk && s->walked != t->walk;
+}
+
+static bool seg_passes(const struct table *t, const struct table_seg *s,
+                       const struct table_bucket *b, unsigned slot) {
+    return t->walk && s->passing == t->walk && b->passed >> slot & 1;
+}
+
+static void seg_pass(const struct table *t, struct table_seg *s, struct table_place at) {
+    if (s->passing != t->walk) {
+        for (unsigned i = 0; i < s->buckets; i++) s->page[i].passed = 0;
+        s->passing = t->walk;
+    }
+    at.bucket->passed |= (uint8_t)(1u << at.slot);
+}
+
+void table_walk_begin(struct table *t, uint32_t number) { t->walk = number; }
+void table_walk_end(struct table *t) { t->walk = 0; }
+
+bool table_walk_claim(struct table *t, uint64_t hash, struct table_place place) {
+    if (!t->walk) return false;
+    struct table_seg *s = seg_of(t, hash);
+    if (!seg_is_ahead(t, s) || seg_passes(t, s, place.bucket, place.slot)) return false;
+    seg_pass(t, s, place);
+    return true;
+}
+
 /* ---- segments ----------------------------------------------------------------------- */
 
 static struct table_bucket *page_new(struct table *t, unsigned buckets) {
@@ -300,6 +339,7 @@ static unsigned seg_collect(const struct table_seg *s, struct moving *out) {
             unsigned slot = (unsigned)__builtin_ctz(m);
             out[n].item = bucket_item(b, slot);
             out[n].ttl = b->ttl >> slot & 1;
+            out[n].passed = seg_passes(s->table, s, b, slot);
             __builtin_prefetch(out[n++].item);
         }
     }
@@ -316,6 +356,7 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
                      const struct moving *items, unsigned n) {
     struct table_bucket *old_page = s->page;
     uint8_t old_buckets = s->buckets;
+    uint32_t old_passing = s->passing;
     s->page = page_new(t, buckets);
     s->buckets = (uint8_t)buckets;
     uint64_t slot = seg_slot(s);
@@ -326,8 +367,10 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
             page_free(t, s->page, buckets);
             s->page = old_page;
             s->buckets = old_buckets;
+            s->passing = old_passing;
             return false;
         }
+        if (unlikely(items[i].passed)) seg_pass(t, s, at);
         if (!items[i].ttl) continue;
         bool ends;
         int64_t ms = due_of(t, items[i].item, &ends);
@@ -367,6 +410,7 @@ static void seg_split(struct table *t, struct table_seg *s) {
     if (t->wheel) s->base_ms = t->wheel->tick * WHEEL_TICK_MS;
     s->depth++;
     struct table_seg *right = seg_new(t, s->prefix | bit, s->depth);
+    right->walked = s->walked;
     seg_fill_full(t, s, half[0], low);
     seg_fill_full(t, right, half[1], n - low);
     dir_set(t, s);
@@ -426,6 +470,7 @@ static struct table_seg *seg_shrink_step(struct table *t, struct table_seg *s) {
     struct table_seg *buddy = seg_of(t, s->prefix ^ ((uint64_t)1 << (64 - s->depth)));
     if (buddy->depth != s->depth || buddy->count + s->count > BUCKETS_FULL * TABLE_SLOTS / 2)
         return NULL;
+    if (seg_is_ahead(t, buddy) != seg_is_ahead(t, s)) return NULL;
     return seg_merge(t, s, buddy);
 }
 
@@ -449,16 +494,15 @@ void table_init(struct table *t, const struct table_ops *ops, struct wheel *whee
     dir_set(t, s);
 }
 
-/* Each segment once, in hash order; `next` is read before the visit. */
-static void seg_each(const struct table *t, void (*visit)(void *ctx, struct table_seg *s),
-                     void *ctx) {
-    uint64_t hash = 0;
-    do {
-        struct table_seg *s = seg_of(t, hash);
-        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+/* Each segment once, in hash order; the next is found before the visit. All of them, or, if
+ * `while_wanted`, until nobody wants the outcome. */
+static void seg_each(const struct table *t, bool while_wanted,
+                     void (*visit)(void *ctx, struct table_seg *s), void *ctx) {
+    for (struct table_seg *s = seg_of(t, 0), *next; s; s = next) {
+        next = seg_behind(t, s);
         visit(ctx, s);
-        nap_point();
-    } while (hash);
+        if (nap_point() && while_wanted) break;
+    }
 }
 
 static void seg_undo(void *ctx, struct table_seg *s) {
@@ -468,7 +512,7 @@ static void seg_undo(void *ctx, struct table_seg *s) {
 }
 
 void table_fini(struct table *t) {
-    seg_each(t, seg_undo, t);
+    seg_each(t, false, seg_undo, t);
     if (t->top) {
         for (size_t i = 0; i < (size_t)1 << top_bits(t);) {
             size_t span = (size_t)1 << (top_bits(t) - top_depth(t->top[i]));
@@ -509,6 +553,7 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
             bool ends;
             int64_t ms = due_of(t, item, &ends);
             if (ms >= 0) expiry_note(t, s, at, ms, ends);
+            if (unlikely(t->walk) && seg_is_ahead(t, s)) seg_pass(t, s, at);
             return;
         }
         seg_grow(t, s);
@@ -531,6 +576,7 @@ static void slot_clear(struct table_seg *s, struct table_bucket *b, unsigned i, 
     b->foreign &= keep;
     b->ttl &= keep;
     b->stays &= keep;
+    b->passed &= keep;
     s->count--;
 }
 
@@ -638,32 +684,91 @@ struct each {
     void *ctx;
 };
 
-static void seg_visit(void *ctx, struct table_seg *s) {
-    struct each *e = ctx;
-    for (unsigned i = 0; i < s->buckets; i++) {
-        if (i + 2 < s->buckets) {
-            for (unsigned m = s->page[i + 2].occ; m; m &= m - 1) {
-                __builtin_prefetch(bucket_item(s->page + i + 2, (unsigned)__builtin_ctz(m)));
-            }
+static void bucket_visit(const struct table_seg *s, unsigned i, const struct each *e) {
+    if (i + 2 < s->buckets) {
+        for (unsigned m = s->page[i + 2].occ; m; m &= m - 1) {
+            __builtin_prefetch(bucket_item(s->page + i + 2, (unsigned)__builtin_ctz(m)));
         }
-        for (unsigned m = s->page[i].occ; m; m &= m - 1) {
-            e->visit(e->ctx, bucket_item(s->page + i, (unsigned)__builtin_ctz(m)));
-        }
+    }
+    for (unsigned m = s->page[i].occ; m; m &= m - 1) {
+        e->visit(e->ctx, bucket_item(s->page + i, (unsigned)__builtin_ctz(m)));
     }
 }
 
+static void seg_visit(void *ctx, struct table_seg *s) {
+    for (unsigned i = 0; i < s->buckets; i++) bucket_visit(s, i, ctx);
+}
+
+bool table_step(const struct table *t, struct table_walk *w, void (*visit)(void *ctx, void *item),
+                void *ctx) {
+    const struct table_seg *s = w->seg ? w->seg : seg_of(t, 0);
+    unsigned i = w->bucket;
+    bucket_visit(s, i, &(struct each){visit, ctx});
+    *w = (struct table_walk){s, i + 1};
+    if (i + 1 < s->buckets) return true;
+    *w = (struct table_walk){seg_behind(t, s), 0};
+    return !nap_point() && w->seg != NULL;
+}
+
 void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx) {
-    seg_each(t, seg_visit, &(struct each){visit, ctx});
+    seg_each(t, false, seg_visit, &(struct each){visit, ctx});
+}
+
+void table_each_wanted(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx) {
+    seg_each(t, true, seg_visit, &(struct each){visit, ctx});
+}
+
+struct rest {
+    const struct table *t;
+    uint64_t from;
+    struct each each;
+};
+
+static void visit_rest(void *ctx, void *item) {
+    const struct rest *r = ctx;
+    struct slice key = r->t->ops->key(item);
+    if (hash_bytes(key.p, key.n) >= r->from) r->each.visit(r->each.ctx, item);
+}
+
+uint64_t table_visit_from(const struct table *t, uint64_t from,
+                          void (*visit)(void *ctx, void *item), void *ctx) {
+    struct table_seg *s = seg_of(t, from);
+    struct rest rest = {t, from, {visit, ctx}};
+    /* Only what has become one segment since the last call begins before `from`. */
+    bool whole = s->prefix == from;
+    seg_visit(whole ? &rest.each : &(struct each){visit_rest, &rest}, s);
+    return s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+}
+
+/* The buckets' items that are fetched ahead: a bucket's worth of misses at once. */
+#define WALK_AHEAD 4
+
+static void bucket_fetch(const struct table_bucket *b) {
+    for (unsigned m = b->occ; m; m &= m - 1)
+        __builtin_prefetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
+}
+
+uint64_t table_walk_step(struct table *t, uint64_t from, void (*visit)(void *ctx, void *item),
+                         void *ctx) {
+    struct table_seg *s = seg_of(t, from);
+    uint64_t next = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+    if (!seg_is_ahead(t, s)) return next;
+    bool marked = s->passing == t->walk;
+    for (unsigned i = 0; i < s->buckets && i < WALK_AHEAD; i++) bucket_fetch(s->page + i);
+    for (unsigned i = 0; i < s->buckets; i++) {
+        const struct table_bucket *b = s->page + i;
+        if (i + WALK_AHEAD < s->buckets) bucket_fetch(b + WALK_AHEAD);
+        for (unsigned m = b->occ & (marked ? (unsigned)~b->passed : ~0u); m; m &= m - 1)
+            visit(ctx, bucket_item(b, (unsigned)__builtin_ctz(m)));
+    }
+    s->walked = t->walk;
+    return next;
 }
 
 unsigned table_load_permille(const struct table *t) {
     size_t slots = 0;
-    uint64_t hash = 0;
-    do {
-        const struct table_seg *s = seg_of(t, hash);
+    for (const struct table_seg *s = seg_of(t, 0); s; s = seg_behind(t, s))
         slots += s->buckets * TABLE_SLOTS;
-        hash = s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
-    } while (hash);
     return (unsigned)(t->count * 1000 / slots);
 }
 

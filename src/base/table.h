@@ -14,14 +14,15 @@
  * T3  `ttl` marks the items that have a time, `stays` those of them that have no end themselves
  *     (something inside has); `minexp` is a lower bound of the times. The segment's node
  *     is due at or before the earliest of them. Marks may lag behind an item that lost its time.
- * T4  No segment has more than TABLE_DEPTH_MAX leading bits, so that a bucket's first
- *     hash position fits into the 48 bits of a scan cursor.
- * Cost: a find is one directory walk (two loads, cached) and, mostly, one line of buckets.
- * A split handles about 450 items: some 15 us. Removals merge segments and leaves again; the
- * top array alone stays at its largest (8 bytes per 512 segments). A table that is given no wheel
- * makes its own (10 KiB) when it has more than one segment and an item with a time.
- * Threads: the owner's.
- * After: extendible hashing (Fagin et al. 1979); Dash (VLDB 2020) for segments with
+ * T4  While a walk is under way each item of its begin is given to it once: by table_walk_step, or
+ *     claimed before it is changed or taken out. `passed` marks what a segment that the walk has
+ * not come to yet does not give any more, or never had. T5  No segment has more than
+ * TABLE_DEPTH_MAX leading bits, so that a bucket's first hash position fits into the 48 bits of a
+ * scan cursor. Cost: a find is one directory walk (two loads, cached) and, mostly, one line of
+ * buckets. A split handles about 450 items: some 15 us. Removals merge segments and leaves again;
+ * the top array alone stays at its largest (8 bytes per 512 segments). A table that is given no
+ * wheel makes its own (10 KiB) when it has more than one segment and an item with a time. Threads:
+ * the owner's. After: extendible hashing (Fagin et al. 1979); Dash (VLDB 2020) for segments with
  * neighbours; F14 for the overflow count.
  */
 #ifndef BASE_TABLE_H
@@ -50,7 +51,7 @@ struct table_bucket {
     uint8_t ttl;     /* slots whose item has a time */
     uint16_t minexp; /* see table.c */
     uint8_t stays;   /* slots of ttl whose item has no end itself */
-    uint8_t reserved;
+    uint8_t passed;  /* slots that the walk under way passes over, see table_walk_begin */
 };
 _Static_assert(sizeof(struct table_bucket) == 64, "a bucket is a cache line");
 
@@ -80,6 +81,7 @@ struct table {
     const struct table_ops *ops;
     struct wheel *wheel; /* of this table alone; NULL: not needed (yet) */
     bool own_wheel;      /* made by the table, to be freed with it */
+    uint32_t walk;       /* the walk under way, 0: none */
 };
 
 /* Where an item was found; good until the table changes. */
@@ -229,8 +231,28 @@ uint64_t table_scan(const struct table *t, uint64_t cursor, void (*visit)(void *
  * those that end are few among many that stay, they may be missed. */
 void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void));
 
-/* Every item, in no order, while the table stays as it is. */
+/* Where a walk stands; all zero: at the beginning. Void after any change of the table. */
+struct table_walk {
+    const struct table_seg *seg;
+    unsigned bucket;
+};
+
+/* Visits the items of one bucket, in memory's order; false behind the last one, or when nobody
+ * wants any more what is made of them (base/nap). A visit may free its item. */
+bool table_step(const struct table *t, struct table_walk *w, void (*visit)(void *ctx, void *item),
+                void *ctx);
+
+/* Every item, in the order of a walk, while the table stays as it is. */
 void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx);
+
+/* The same, but it ends early when nobody wants any more what is made of them. */
+void table_each_wanted(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx);
+
+/* Visits the items of one segment, some hundreds, from the hash `from` on (0 begins); returns where
+ * to go on, 0 at the end. Others may write between two calls: an item that is there all the time is
+ * visited once. Faster than table_scan. */
+uint64_t table_visit_from(const struct table *t, uint64_t from,
+                          void (*visit)(void *ctx, void *item), void *ctx);
 
 /* What becomes of an item whose time has come: the item itself, if it stays, perhaps with a new
  * time (one that has still passed is asked about again in the next round); another one with the
@@ -246,6 +268,24 @@ bool table_expire(struct table *t, int64_t now_ms, table_due_fn *due, void *ctx)
  * INT64_MAX: never. */
 #define TABLE_LATE_MS WHEEL_TICK_MS
 int64_t table_next_ms(const struct table *t);
+
+/* ---- walks: the items of one instant, while the table goes on changing ---- */
+
+/* Begins a walk over what is in the table now. `number` is more than that of any walk before. */
+void table_walk_begin(struct table *t, uint32_t number);
+
+/* Ends it, whether it came to its end or not. Cost: none. */
+void table_walk_end(struct table *t);
+
+/* Gives the items of the segment that `from` lies in, but for those that it must not, and returns
+ * where the next segment begins; 0 ends (and begins). visit must not change the table. Cost: a
+ * segment, whose items are fetched ahead. */
+uint64_t table_walk_step(struct table *t, uint64_t from, void (*visit)(void *ctx, void *item),
+                         void *ctx);
+
+/* Whether the item at a place is still to be given; then it counts as given, and the caller sees to
+ * it. To be asked before an item is changed or taken out; new ones are never given. */
+bool table_walk_claim(struct table *t, uint64_t hash, struct table_place place);
 
 /* How full the table is: items per 1,000 slots, for DEBUG and tests. */
 unsigned table_load_permille(const struct table *t);

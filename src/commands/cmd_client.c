@@ -35,7 +35,7 @@ static const char *shown(const char *text) { return text ? text : ""; }
 static void client_flags(const struct session *s, char out[8]) {
     size_t n = 0;
     if (s->gates & GATE_MONITOR) out[n++] = 'O';
-    if (s->state & SESSION_BLOCKED) out[n++] = 'b';
+    if (s->state & SESSION_BLOCKED && !(s->state & SESSION_STREAMS)) out[n++] = 'b';
     if (s->state & SESSION_CLOSE_AFTER) out[n++] = 'c';
     if (s->state & SESSION_CLOSE_NOW) out[n++] = 'A';
     if (s->multi) out[n++] = 'x';
@@ -51,6 +51,13 @@ static size_t arguments_bytes(const struct ctx *c) {
     size_t n = 0;
     for (int i = 0; i < c->argc; i++) n += c->argv[i].n;
     return n;
+}
+
+/* The bytes of the command as clients send it, which for a running one are in its query buffer. */
+static uint32_t command_bytes(const struct ctx *c) {
+    size_t n = 3 + num_digits_u64((uint64_t)c->argc);
+    for (int i = 0; i < c->argc; i++) n += 5 + num_digits_u64(c->argv[i].n) + c->argv[i].n;
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 /* Adds the line of one session, without the line end. */
@@ -78,9 +85,9 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         (unsigned long long)s->id, s->addr, s->laddr, s->fd, shown(s->name),
         (long long)(c->core->now_ms - s->created_ms) / 1000,
         (long long)(c->core->now_ms - s->active_ms) / 1000, flags, s->db->id,
-        s->multi ? (int)s->multi->count : -1, s->query_bytes, s->query_free, argv_bytes,
-        multi_memory(s), buffer, buffer, listed ? 0 : pending, listed, listed ? held : 0, total,
-        pending ? "rw" : "r",
+        s->multi ? (int)s->multi->count : -1, s->query_bytes + (s == c->s ? command_bytes(c) : 0),
+        s->query_free, argv_bytes, multi_memory(s), buffer, buffer, listed ? 0 : pending, listed,
+        listed ? held : 0, total, pending ? "rw" : "r",
         s->last_row ? row_full_name(c->core->rows, s->last_row, name) : "NULL", CONNECTION_USER,
         s->reply.proto, shown(s->lib_name), shown(s->lib_ver));
     ASSERT(n > 0 && (size_t)n < out->room - out->n);
@@ -369,6 +376,18 @@ static void client_lane_timeout(struct ctx *c) {
     reply_ok(c->r);
 }
 
+static void client_durability(struct ctx *c) {
+    bool on = slice_is(c->argv[2], "fsync");
+    if (!on && !slice_is(c->argv[2], "none")) {
+        reply_err(c->r, ERR_SYNTAX);
+    } else if (on && !c->core->log.on) {
+        reply_error(c->r, "ERR CLIENT DURABILITY fsync cannot be used when appendonly is disabled");
+    } else {
+        session_set_durable(c->s, on);
+        reply_ok(c->r);
+    }
+}
+
 /* OFF and SKIP have no reply themselves. */
 static void client_reply(struct ctx *c) {
     uint32_t *gates = &c->s->gates;
@@ -410,6 +429,8 @@ static void client_help(struct ctx *c) {
         "    Tell the ID of the client that gets this one's invalidations.",
         "ID",
         "    Tell the ID of this connection.",
+        "DURABILITY (NONE|FSYNC)",
+        "    Whether replies wait until what they tell of is on disk, with any appendfsync.",
         "INFO",
         "    Tell about this connection, in the form of LIST.",
         "KILL <ip:port>",
@@ -564,6 +585,15 @@ static const struct row_arg pause_modes[] = {
     {.name = "all", .type = ARG_PURE_TOKEN, .token = "ALL"},
     {0},
 };
+static const struct row_arg durability_words[] = {
+    {.name = "none", .type = ARG_PURE_TOKEN, .token = "NONE"},
+    {.name = "fsync", .type = ARG_PURE_TOKEN, .token = "FSYNC"},
+    {0},
+};
+static const struct row_arg durability_args[] = {
+    {.name = "level", .type = ARG_ONEOF, .sub = durability_words},
+    {0},
+};
 static const struct row_arg lane_timeout_args[] = {
     {.name = "milliseconds", .type = ARG_INTEGER},
     {0},
@@ -653,6 +683,18 @@ static const struct row client_subs[] = {
         .complexity = "O(1)",
         .group = GROUP_CONNECTION,
         .args = capa_args,
+    },
+    {
+        .name = "durability",
+        .run = client_durability,
+        .arity = 3,
+        .flags = OWN,
+        .acl = ACL_CONNECTION,
+        .since = "7.2.4",
+        .summary = "Lets the connection's replies wait until what they tell of is on disk, or not.",
+        .complexity = "O(1)",
+        .group = GROUP_CONNECTION,
+        .args = durability_args,
     },
     {
         .name = "getname",

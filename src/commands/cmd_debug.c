@@ -16,6 +16,13 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "commands/cmd_server_internal.h"
+#include "commands/cmd_string_internal.h"
+#include "core/config.h"
+#include "core/dump.h"
+#include "persist/aof.h"
+#include "persist/load.h"
+#include "persist/persist.h"
+#include "script/scripts.h"
 
 #define POPULATE_NAME_BYTES 32 /* of ":" and a number */
 
@@ -130,15 +137,20 @@ static void debug_digest_value(struct ctx *c) {
     }
 }
 
-/* Bytes of a string in an RDB file without compression: a number of up to 32 bits in its
- * shortest width, else a length and the bytes. */
-static size_t serialized_bytes(const struct entry *e) {
-    char digits[ENTRY_DIGITS_MAX];
-    struct slice s = entry_bytes(e, digits);
-    int64_t v;
-    if (s.n <= 11 && num_parse_i64(s, &v) && v == (int32_t)v)
-        return v == (int8_t)v ? 2 : v == (int16_t)v ? 3 : 5;
-    return s.n + (s.n < 64 ? 1 : s.n < 16384 ? 2 : s.n <= UINT32_MAX ? 5 : 9);
+static int forget_bytes(void *ctx, struct slice bytes) {
+    (void)ctx, (void)bytes;
+    return 0;
+}
+
+/* Bytes of the value in an RDB file. Linear in its size. */
+static size_t serialized_bytes(const struct entry *e, const struct config *conf) {
+    struct rdb_writer w;
+    rdb_writer_init(&w, forget_bytes, NULL);
+    w.compress = conf->rdbcompression;
+    dump_put_body(&w, e, dump_rdb_type(e, conf->rdb_write_version));
+    size_t n = (size_t)w.flushed + w.len;
+    rdb_writer_fini(&w);
+    return n;
 }
 
 static void debug_object(struct ctx *c) {
@@ -150,7 +162,7 @@ static void debug_object(struct ctx *c) {
     }
     snprintf(text, sizeof text,
              "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
-             (const void *)e, entry_encoding_name(e), serialized_bytes(e),
+             (const void *)e, entry_encoding_name(e), serialized_bytes(e, c->core->config),
              e->lru[0] | (unsigned)e->lru[1] << 8 | (unsigned)e->lru[2] << 16,
              (long long)db_idle_seconds(c->db, e));
     reply_simple(c->r, text);
@@ -177,6 +189,7 @@ static void populate_one(struct ctx *c, const struct population *p, int64_t i, c
         v = slice_of(value, (size_t)p->value_bytes);
     }
     db_set_text(c->db, k, v, DB_NO_TTL);
+    if (effects_wanted(c)) string_tell_set(c, k, v, DB_NO_TTL);
 }
 
 static void debug_populate(struct ctx *c) {
@@ -190,13 +203,23 @@ static void debug_populate(struct ctx *c) {
     if (value && key) {
         memset(value, 0, (size_t)p.value_bytes);
         memcpy(key, p.prefix.p, p.prefix.n);
+        struct effects_frame told = effects_enter(c->core);
         for (int64_t i = 0; i < p.count; i++) populate_one(c, &p, i, key, value);
+        effects_leave(c->core, told, c->req, c->db->id);
         reply_ok(c->r);
     } else {
         reply_err(c->r, ERR_NO_MEMORY);
     }
     mem_free(value);
     mem_free(key);
+}
+
+static void debug_loadaof(struct ctx *c) {
+    if (!aof_reload(c->core->aof)) {
+        reply_error(c->r, "ERR Error trying to load the AOF files, check server logs.");
+        return;
+    }
+    reply_ok(c->r);
 }
 
 /* -- the server ---------------------------------------------------------------------- */
@@ -248,14 +271,80 @@ static void debug_htstats(struct ctx *c) {
     reply_verbatim(c->r, slice_of(text, (size_t)n), "txt");
 }
 
+/* Lists and tables here have no modes to switch: these check their arguments, for the sake of who
+ * drives a test through them. */
+static void debug_packed_threshold(struct ctx *c) {
+    uint64_t bytes;
+    if (!num_parse_bytes(c->argv[2], &bytes) || bytes > UINT32_MAX) {
+        reply_error(c->r, "ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+        return;
+    }
+    reply_ok(c->r);
+}
+
+static void debug_dict_resizing(struct ctx *c) {
+    int64_t on;
+    if (ctx_int(c, 2, &on)) reply_ok(c->r);
+}
+
+static void debug_disable_deny_scripts(struct ctx *c) {
+    int64_t on;
+    if (!ctx_int(c, 2, &on)) return;
+    c->core->scripts_may_all = on != 0;
+    reply_ok(c->r);
+}
+
+struct reload {
+    bool save, flush, merge;
+};
+
+static bool reload_options(struct ctx *c, struct reload *o) {
+    *o = (struct reload){true, true, false};
+    for (int i = 2; i < c->argc; i++) {
+        if (slice_is(c->argv[i], "nosave")) {
+            o->save = false;
+        } else if (slice_is(c->argv[i], "noflush")) {
+            o->flush = false;
+        } else if (slice_is(c->argv[i], "merge")) {
+            o->merge = true;
+        } else {
+            reply_error(c->r,
+                        "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void flush_everything(struct core *core) {
+    for (int i = 0; i < core->ks->db_count; i++) db_flush(&core->ks->dbs[i]);
+    if (core->scripts) functions_flush(core->scripts);
+}
+
 static void debug_reload(struct ctx *c) {
-    reply_error(c->r, "ERR DEBUG RELOAD needs a file to reload from, and this server saves none");
+    struct reload o;
+    char why[LOAD_WHY_BYTES];
+    if (!reload_options(c, &o)) return;
+    if (o.save && !persist_save_now(c->core)) {
+        reply_error(c->r, "ERR");
+        return;
+    }
+    if (o.flush) flush_everything(c->core);
+    if (persist_load(c->core, o.merge, why)) {
+        log_warning("DB reloaded by DEBUG RELOAD");
+        reply_ok(c->r);
+    } else {
+        log_warning("DEBUG RELOAD: the RDB file is not loaded: %s", why);
+        reply_error(c->r, "ERR Error trying to load the RDB dump");
+    }
 }
 
 static void debug_help(struct ctx *c) {
     static const char *const lines[] = {
         "ASSERT",
         "    Crash by a failed assertion.",
+        "DICT-RESIZING <0|1>",
+        "    Accepted; tables here always grow and shrink a piece at a time.",
         "DIGEST",
         "    Output a hex signature of all data.",
         "DIGEST-VALUE <key> [<key> ...]",
@@ -264,6 +353,8 @@ static void debug_help(struct ctx *c) {
         "    Reply an error with <string> as message.",
         "HTSTATS <dbid>",
         "    Return statistics of the table and the slab of a database.",
+        "LOADAOF",
+        "    Empty the databases and read the append log.",
         "LOG <message>",
         "    Write <message> to the server log.",
         "OBJECT <key>",
@@ -276,12 +367,17 @@ static void debug_help(struct ctx *c) {
         "PROTOCOL <type>",
         "    Reply with a test value of the type: string, integer, double, bignum, null,",
         "    array, set, map, attrib, push, verbatim, true, false.",
+        "QUICKLIST-PACKED-THRESHOLD <size>",
+        "    Accepted; lists here keep elements of any size in one kind of node.",
         "RELOAD [option ...]",
-        "    Refused: there is no file yet that data could be reloaded from.",
+        "    Save the RDB file and load it again. Options: MERGE (keys that are there",
+        "    already are replaced), NOFLUSH (keep the keys), NOSAVE (do not save first).",
         "SEGFAULT",
         "    Crash by writing to memory that is read-only.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    With 0, keys past their time leave only when they are looked up.",
+        "SET-DISABLE-DENY-SCRIPTS <0|1>",
+        "    With 1, scripts may call the commands that scripts may not call.",
         "SLEEP <seconds>",
         "    Stop the server for <seconds>. Decimals allowed.",
         NULL,
@@ -297,19 +393,23 @@ static const struct {
     void (*run)(struct ctx *c);
 } subcommands[] = {
     {"assert", 2, 2, debug_assert},
+    {"dict-resizing", 3, 3, debug_dict_resizing},
     {"digest", 2, 2, debug_digest},
     {"digest-value", 2, 0, debug_digest_value},
     {"error", 3, 3, debug_error},
     {"help", 2, 2, debug_help},
     {"htstats", 3, 4, debug_htstats},
+    {"loadaof", 2, 2, debug_loadaof},
     {"log", 3, 3, debug_log},
     {"object", 3, 4, debug_object},
     {"panic", 2, 2, debug_panic},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
+    {"quicklist-packed-threshold", 3, 3, debug_packed_threshold},
     {"reload", 2, 0, debug_reload},
     {"segfault", 2, 2, debug_segfault},
     {"set-active-expire", 3, 3, debug_set_active_expire},
+    {"set-disable-deny-scripts", 3, 3, debug_disable_deny_scripts},
     {"sleep", 3, 3, debug_sleep},
 };
 

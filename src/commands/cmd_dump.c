@@ -5,6 +5,7 @@
  * Threads: the loop.
  */
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/families.h"
@@ -107,12 +108,27 @@ static bool parse_expire(struct ctx *c, bool absolute, int64_t *expire_ms) {
     return false;
 }
 
+/* With the time at which the key ends. */
+static void tell_restore(struct ctx *c, int64_t expire_ms) {
+    effect_begin(c, (size_t)c->argc + 1);
+    for (int i = 0; i < c->argc; i++) {
+        if (i == 2) {
+            effect_int(c, expire_ms);
+        } else {
+            effect_bytes(c, c->argv[i]);
+        }
+    }
+    effect_word(c, "ABSTTL");
+}
+
 static void restore_value(struct ctx *c, struct key k, const struct restore *o, int64_t expire_ms,
                           struct dump_value *value) {
     bool removed = o->replace && db_delete(c->db, k);
-    if (expire_ms != DB_NO_TTL && expire_ms <= c->core->now_ms) { /* its time is over */
+    if (expire_ms != DB_NO_TTL && expire_ms <= c->db->ks->now_ms) { /* its time is over */
         dump_value_free(value);
-        if (removed) ctx_changed(c, k, FEED_GENERIC, "del");
+        if (!removed) return;
+        ctx_changed(c, k, FEED_GENERIC, "del");
+        if (effects_wanted(c)) effect_delete(c, key_slice(k));
         return;
     }
     dump_put_value(c->db, k, value, expire_ms);
@@ -120,26 +136,59 @@ static void restore_value(struct ctx *c, struct key k, const struct restore *o, 
     if (o->idle_s >= 0) db_set_idle(c->db, e, o->idle_s);
     if (o->frequency >= 0) db_set_lfu(c->db, e, (int)o->frequency);
     ctx_changed(c, k, FEED_GENERIC, "restore");
+    if (effects_wanted(c) && expire_ms != DB_NO_TTL && !o->absolute) tell_restore(c, expire_ms);
+}
+
+/* A payload that is read (core/offload). */
+struct restoring {
+    struct restore options;
+    int64_t expire_ms;
+    struct slice payload;        /* an argument */
+    const struct config *config; /* for a worker a copy: the loop changes the other */
+    bool config_is_copy;
+    struct dump_value value;
+    int err;
+};
+
+static void compute_restore(void *state, struct reply *r) {
+    struct restoring *x = state;
+    x->err = dump_read_payload(x->payload, x->config, &x->value);
+    if (x->err) reply_error(r, rdb_restore_text(x->err));
+}
+
+static void commit_restore(struct ctx *c, void *state) {
+    struct restoring *x = state;
+    if (x->err) return;
+    restore_value(c, ctx_key(c, 1), &x->options, x->expire_ms, &x->value);
+    reply_ok(c->r);
+}
+
+static void restoring_drop(void *state) {
+    struct restoring *x = state;
+    dump_value_free(&x->value);
+    if (x->config_is_copy) mem_free((void *)x->config);
 }
 
 static void restore_key(struct ctx *c) {
     struct key k = ctx_key(c, 1);
-    struct restore o;
-    struct dump_value value;
-    int64_t expire_ms;
-    if (!parse_options(c, &o)) return;
-    if (!o.replace && db_find(c->db, k)) {
+    struct restoring x = {.payload = c->argv[3], .config = c->core->config};
+    if (!parse_options(c, &x.options)) return;
+    if (!x.options.replace && db_find(c->db, k)) {
         reply_err(c->r, ERR_BUSY_KEY);
         return;
     }
-    if (!parse_expire(c, o.absolute, &expire_ms)) return;
-    int err = dump_read_payload(c->argv[3], c->core->config, &value);
-    if (err) {
-        reply_error(c->r, rdb_restore_text(err));
-        return;
-    }
-    restore_value(c, k, &o, expire_ms, &value);
-    reply_ok(c->r);
+    if (!parse_expire(c, x.options.absolute, &x.expire_ms)) return;
+    uint64_t units = x.payload.n / UNIT_BYTES;
+    x.config_is_copy = offload_would(c, units);
+    if (x.config_is_copy) x.config = (void *)mem_dup(x.config, sizeof *x.config);
+    offload(c, &(struct offload){
+                   .units = units,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_restore,
+                   .commit = commit_restore,
+                   .drop = restoring_drop,
+               });
 }
 
 /* -- rows ------------------------------------------------------------------------------ */

@@ -69,11 +69,13 @@ static void set_expire(struct ctx *c, int64_t base_ms, int64_t unit_ms) {
         reply_int(c->r, 0);
         return;
     }
-    if (when_ms <= c->core->now_ms) {
+    if (when_ms <= c->db->ks->now_ms) {
         generic_delete(c, 1);
+        if (effects_wanted(c)) effect_delete(c, key_slice(k));
     } else {
         db_set_expire(c->db, k, when_ms);
         ctx_changed(c, k, FEED_GENERIC, "expire");
+        if (effects_wanted(c)) effect_pexpireat(c, key_slice(k), when_ms);
     }
     reply_int(c->r, 1);
 }

@@ -45,6 +45,7 @@ static void function_flush(struct ctx *c) {
         reply_error(c->r, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
     } else {
         functions_flush(c->core->scripts);
+        ctx_changed(c, key_of(c->argv[1]), FEED_GENERIC, "function-flush");
         reply_ok(c->r);
     }
 }

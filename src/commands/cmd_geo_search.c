@@ -7,14 +7,16 @@
  *     may be the set itself.
  * S2  Without an order members come as Redis finds them. Equal distances keep that order, but when
  *     COUNT leaves members out, where Redis' order is by chance of its algorithm.
- * Threads: the loop. Cost: the members of up to nine cells, and an order's comparisons.
- * To add an option: a line in the functions under "options".
+ * Threads: the loop, but for compute_search and what it calls. Cost: the members of up to nine
+ * cells, and an order's comparisons. To add an option: a line in the functions under "options".
  * Specification: Redis 7.2's replies, errors and events; Valkey 9's BYPOLYGON.
  */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "base/part_sort.h"
 #include "commands/cmd_geo_internal.h"
+#include "core/offload.h"
 #include "types/geo_area.h"
 
 /* What a command takes beside the options of all. */
@@ -42,6 +44,9 @@ struct search {
     bool any;
     int store_at; /* the argument that is the destination, 0: none */
     bool store_distance;
+    struct zset_limits limits; /* of what is stored */
+    bool made;                 /* that, in write */
+    struct zset_write write;
 };
 
 static bool takes_area(const struct search *s) {
@@ -248,11 +253,13 @@ static void find(const struct search *s, struct findings *all) {
     struct zset_iter it;
     struct zset_item item;
     size_t limit = s->any ? (size_t)s->count : SIZE_MAX;
+    uint64_t steps = 0;
     make_area(s, &area);
     size_t n = geo_area_ranges(&area, ranges);
     for (size_t i = 0; i < n && all->n < limit; i++) {
         zset_iter_start(&it, s->set, zset_below(s->set, ranges[i].min, false), false);
         while (all->n < limit && zset_iter_next(&it, &item) && item.score < ranges[i].max) {
+            if (nap_step(++steps)) return;
             struct found f = {.score = item.score};
             if (geo_area_holds(&area, item.score, &f.at, &f.distance_m)) add_found(all, &f, &item);
         }
@@ -291,19 +298,18 @@ static size_t put_in_order(const struct search *s, struct findings *all) {
 
 /* -- what becomes of it -------------------------------------------------------------- */
 
-static void reply_found(struct ctx *c, const struct search *s, const struct found *f) {
+static void reply_found(struct reply *r, const struct search *s, const struct found *f) {
     char digits[LP_INT_TEXT_BYTES];
     size_t parts = 1u + s->with_distance + s->with_hash + s->with_point;
-    if (parts > 1) reply_array(c->r, parts);
-    reply_bulk(c->r, lp_text(&f->member, digits));
-    if (s->with_distance) geo_reply_distance(c->r, f->distance_m / s->unit_m);
-    if (s->with_hash) reply_int(c->r, (int64_t)geo_score_bits(f->score));
-    if (s->with_point) geo_reply_point(c->r, f->at);
+    if (parts > 1) reply_array(r, parts);
+    reply_bulk(r, lp_text(&f->member, digits));
+    if (s->with_distance) geo_reply_distance(r, f->distance_m / s->unit_m);
+    if (s->with_hash) reply_int(r, (int64_t)geo_score_bits(f->score));
+    if (s->with_point) geo_reply_point(r, f->at);
 }
 
-static void store_found(struct ctx *c, const struct search *s, const struct found *v, size_t n) {
+static void keep_found(struct search *s, const struct found *v, size_t n) {
     struct zset_value *z = zset_value_new();
-    struct zset_write w;
     size_t longest = 0;
     bool added;
     for (size_t i = 0; i < n; i++) {
@@ -312,24 +318,68 @@ static void store_found(struct ctx *c, const struct search *s, const struct foun
         double score = s->store_distance ? v[i].distance_m / s->unit_m : v[i].score;
         zset_value_gather(z, member, score, &added);
         if (member.n > longest) longest = member.n;
+        nap_step(i);
     }
-    zset_write_new(&w, zset_limits(c));
-    w.key = ctx_key(c, s->store_at);
-    zset_edit_take(&w.edit, z, longest);
-    zset_write_store(c, &w, takes_area(s) ? "geosearchstore" : "georadiusstore");
+    zset_write_new(&s->write, s->limits);
+    zset_edit_take(&s->write.edit, z, longest);
+    s->made = true;
 }
 
-static void run_search(struct ctx *c, const struct search *s) {
+static void compute_search(void *state, struct reply *r) {
+    struct search *s = state;
     struct findings all = {0};
     if (s->exists) find(s, &all);
     size_t n = put_in_order(s, &all);
     if (s->store_at) {
-        store_found(c, s, all.v, n);
+        keep_found(s, all.v, n);
     } else {
-        reply_array(c->r, n);
-        for (size_t i = 0; i < n; i++) reply_found(c, s, &all.v[i]);
+        reply_array(r, n);
+        for (size_t i = 0; i < n && !nap_step(i); i++) reply_found(r, s, &all.v[i]);
     }
     mem_free(all.v);
+}
+
+static void commit_search(struct ctx *c, void *state) {
+    struct search *s = state;
+    s->made = false;
+    s->write.key = ctx_key(c, s->store_at);
+    zset_write_store(c, &s->write, takes_area(s) ? "geosearchstore" : "georadiusstore");
+}
+
+static void search_drop(void *state) {
+    struct search *s = state;
+    mem_free(s->vertices);
+    if (s->made) zset_edit_drop(&s->write.edit);
+}
+
+/* In a smaller set the members of some cells are not counted. */
+#define COUNTED_MIN 1000
+
+/* Members of the cells that the area touches. */
+static uint64_t units_of(const struct search *s) {
+    struct geo_area area;
+    struct geo_range ranges[GEO_RANGES_MAX];
+    uint64_t units = 0;
+    if (!s->exists) return 0;
+    if (zset_count(s->set) < COUNTED_MIN) return zset_count(s->set);
+    make_area(s, &area);
+    size_t n = geo_area_ranges(&area, ranges);
+    for (size_t i = 0; i < n; i++)
+        units +=
+            zset_below(s->set, ranges[i].max, false) - zset_below(s->set, ranges[i].min, false);
+    return units;
+}
+
+static void run_search(struct ctx *c, struct search *s) {
+    s->limits = zset_limits(c);
+    offload(c, &(struct offload){
+                   .units = units_of(s),
+                   .state = s,
+                   .state_bytes = sizeof *s,
+                   .compute = compute_search,
+                   .commit = s->store_at ? commit_search : NULL,
+                   .drop = search_drop,
+               });
 }
 
 /* -- commands ------------------------------------------------------------------------ */
@@ -362,14 +412,16 @@ static void radius_by_member(struct ctx *c, enum search_kind kind) {
 void geo_radius_by_member(struct ctx *c) { radius_by_member(c, SEARCH_RADIUS_TO); }
 void geo_radius_by_member_ro(struct ctx *c) { radius_by_member(c, SEARCH_RADIUS); }
 
-void geo_search(struct ctx *c) {
-    struct search s = {.kind = SEARCH_AREA};
-    if (open_search(c, &s, 1) && parse_options(c, &s, 2)) run_search(c, &s);
-    mem_free(s.vertices);
+static void search_area(struct ctx *c, struct search *s, int key) {
+    if (open_search(c, s, key) && parse_options(c, s, key + 1)) {
+        run_search(c, s);
+    } else {
+        search_drop(s);
+    }
 }
 
+void geo_search(struct ctx *c) { search_area(c, &(struct search){.kind = SEARCH_AREA}, 1); }
+
 void geo_search_store(struct ctx *c) {
-    struct search s = {.kind = SEARCH_AREA_TO, .store_at = 1};
-    if (open_search(c, &s, 2) && parse_options(c, &s, 3)) run_search(c, &s);
-    mem_free(s.vertices);
+    search_area(c, &(struct search){.kind = SEARCH_AREA_TO, .store_at = 1}, 2);
 }

@@ -42,23 +42,28 @@ static void reply_value(void *ctx, const struct hash_pair *p) { hash_reply_text(
 /* A listing on its way (core/offload). */
 struct listing {
     struct hash_view v;
+    struct table_walk walk;
     void (*visit)(void *ctx, const struct hash_pair *p);
 };
 
-static void compute_map(void *state, struct reply *r) {
-    const struct listing *l = state;
-    reply_map(r, hash_view_count(l->v));
-    hash_view_each(l->v, l->visit, r);
+static void begin_map(void *state, struct reply *r) {
+    reply_map(r, hash_view_count(((const struct listing *)state)->v));
 }
 
-static void compute_list(void *state, struct reply *r) {
-    const struct listing *l = state;
-    reply_array(r, hash_view_count(l->v));
-    hash_view_each(l->v, l->visit, r);
+static void begin_list(void *state, struct reply *r) {
+    reply_array(r, hash_view_count(((const struct listing *)state)->v));
+}
+
+static bool list_more(void *state, struct reply *r) {
+    struct listing *l = state;
+    while (hash_view_step(l->v, &l->walk, l->visit, r)) {
+        if (reply_is_full(r)) return true;
+    }
+    return false;
 }
 
 static void list(struct ctx *c, void (*visit)(void *ctx, const struct hash_pair *p),
-                 void (*compute)(void *state, struct reply *r)) {
+                 void (*begin)(void *state, struct reply *r)) {
     const struct entry *e;
     struct listing l = {.visit = visit};
     if (!hash_read(c, &e, &l.v)) return;
@@ -66,13 +71,14 @@ static void list(struct ctx *c, void (*visit)(void *ctx, const struct hash_pair 
                    .units = hash_view_count(l.v),
                    .state = &l,
                    .state_bytes = sizeof l,
-                   .compute = compute,
+                   .compute = begin,
+                   .more = list_more,
                });
 }
 
-static void get_all(struct ctx *c) { list(c, reply_pair, compute_map); }
-static void list_fields(struct ctx *c) { list(c, reply_name, compute_list); }
-static void list_values(struct ctx *c) { list(c, reply_value, compute_list); }
+static void get_all(struct ctx *c) { list(c, reply_pair, begin_map); }
+static void list_fields(struct ctx *c) { list(c, reply_name, begin_list); }
+static void list_values(struct ctx *c) { list(c, reply_value, begin_list); }
 
 static void length(struct ctx *c) {
     const struct entry *e;

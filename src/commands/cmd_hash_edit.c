@@ -109,6 +109,7 @@ bool hash_edit_drop_past(struct hash_edit *ed, struct slice field) {
     int64_t time_ms;
     if (likely(!ed->may_past) || hash_view_time(v, field, &time_ms)) return false;
     if (!remove_field(ed, field)) return false;
+    effects_field_left(ed->c->core, ed->c->db->id, key_slice(ed->k), field);
     ed->past++;
     ed->changed = true;
     return true;
@@ -187,6 +188,7 @@ static void tell(const struct hash_edit *ed, enum feed_class class, const char *
 }
 
 void hash_edit_finish(struct hash_edit *ed, const char *event, const char *event_2) {
+    uint64_t changes = ed->c->core->feed.changes;
     bool empty = ed->large ? !hash_value_count(ed->large) : lp_is_empty(ed->packed.p);
     if (ed->changed && !empty) store(ed);
     if (ed->made) hash_value_free(ed->large);
@@ -196,6 +198,7 @@ void hash_edit_finish(struct hash_edit *ed, const char *event, const char *event
     if (unlikely(ed->past)) {
         ed->c->core->ks->expired_fields += ed->past;
         tell(ed, FEED_HASH, "hexpired");
+        if (!event && !event_2) effects_not_own(ed->c->core, changes);
     }
     tell(ed, FEED_HASH, event);
     tell(ed, FEED_HASH, event_2);
@@ -206,8 +209,8 @@ void hash_let_leave(struct ctx *c, struct hash_view v, struct hash_texts fields)
     struct hash_edit ed;
     if (likely(!hash_view_may_hide(v)) || c->core->ks->expire_paused) return;
     struct key k = ctx_key(c, 1);
-    struct entry *e = db_peek(c->db, k);
-    if (!hash_edit_begin(&ed, c, k, e, (struct hash_plan){.times = 0})) return;
+    struct entry *e = db_own_cheaply(c->db, k);
+    if (!e || !hash_edit_begin(&ed, c, k, e, (struct hash_plan){.times = 0})) return;
     for (size_t i = 0; i < fields.n; i += fields.step) hash_edit_drop_past(&ed, fields.v[i]);
     hash_edit_finish(&ed, NULL, NULL);
 }

@@ -52,7 +52,7 @@ static inline struct hash_view hash_edit_view(const struct hash_edit *ed) {
     return (struct hash_view){.packed = ed->large ? NULL : ed->packed.p,
                               .large = ed->large,
                               .triples = ed->triples,
-                              .now_ms = ed->c->core->now_ms};
+                              .now_ms = ed->c->db->ks->now_ms};
 }
 
 /* Sets a field of the plan, which will have time_ms, HASH_NO_TIME or HASH_KEEP_TIME; true if it is

@@ -8,6 +8,7 @@
  * XX of HSETEX.
  */
 #include "base/err.h"
+#include "base/mem.h"
 #include "commands/cmd_hash_edit.h"
 #include "commands/families.h"
 
@@ -74,6 +75,53 @@ bool hash_parse_fields(struct ctx *c, int at, const char *not_positive, struct h
     return parse_fields(c, at, not_positive, fields, &behind) && nothing_behind(c, behind);
 }
 
+/* -- effects ------------------------------------------------------------------------- */
+
+/* Fields that a command has changed, to be told; v is NULL while nobody listens. */
+struct touched {
+    struct slice *v;
+    size_t n;
+};
+
+static struct touched touched_begin(const struct ctx *c, struct hash_texts fields) {
+    struct touched t = {NULL, 0};
+    if (effects_wanted(c)) t.v = mem_alloc(fields.n * sizeof *t.v);
+    return t;
+}
+
+static void touched_add(struct touched *t, struct slice field) {
+    if (unlikely(t->v != NULL)) t->v[t->n++] = field;
+}
+
+void hash_tell_time(struct ctx *c, struct key k, const struct slice *fields, size_t n,
+                    int64_t time_ms) {
+    bool timed = time_ms != HASH_NO_TIME;
+    effect_begin(c, n + (timed ? 5 : 4));
+    effect_word(c, timed ? "HPEXPIREAT" : "HPERSIST");
+    effect_bytes(c, key_slice(k));
+    if (timed) effect_int(c, time_ms);
+    effect_word(c, "FIELDS");
+    effect_int(c, (int64_t)n);
+    for (size_t i = 0; i < n; i++) effect_bytes(c, fields[i]);
+}
+
+void hash_tell_deleted(struct ctx *c, struct key k, struct hash_texts fields) {
+    effect_begin(c, 2 + fields.n / fields.step);
+    effect_word(c, "HDEL");
+    effect_bytes(c, key_slice(k));
+    for (size_t i = 0; i < fields.n; i += fields.step) effect_bytes(c, fields.v[i]);
+}
+
+/* What became of the fields that were touched: gone, or with the time. */
+static void touched_end(struct ctx *c, struct key k, struct touched *t, bool gone,
+                        int64_t time_ms) {
+    if (likely(!t->v)) return;
+    effect_none(c);
+    if (t->n && gone) hash_tell_deleted(c, k, (struct hash_texts){t->v, t->n, 1});
+    if (t->n && !gone) hash_tell_time(c, k, t->v, t->n, time_ms);
+    mem_free(t->v);
+}
+
 /* -- HEXPIRE and the like ------------------------------------------------------------ */
 
 enum condition { IF_ANY, IF_NX, IF_XX, IF_GT, IF_LT };
@@ -127,7 +175,7 @@ static int set_time(struct hash_edit *ed, const struct expire *x, struct slice f
         return NO_FIELD;
     }
     if (!condition_holds(x->condition, time_ms, x->when_ms)) return NOT_MET;
-    if (x->when_ms <= ed->c->core->now_ms) {
+    if (x->when_ms <= ed->c->db->ks->now_ms) {
         hash_edit_delete(ed, field);
         ed->c->core->ks->expired_fields++;
         return DELETED;
@@ -153,15 +201,18 @@ static void expire(struct ctx *c, int64_t base_ms, int64_t unit_ms) {
         return;
     }
     if (!hash_edit_begin(&ed, c, k, e, (struct hash_plan){.times = x.fields.n})) return;
+    struct touched touched = touched_begin(c, x.fields);
     reply_array(c->r, x.fields.n);
     for (size_t i = 0; i < x.fields.n; i++) {
         hash_prefetch(ed.large, x.fields, i);
         int v = set_time(&ed, &x, x.fields.v[i]);
+        if (v == DELETED || v == DONE) touched_add(&touched, x.fields.v[i]);
         deleted |= v == DELETED;
         set |= v == DONE;
         reply_int(c->r, v);
     }
     hash_edit_finish(&ed, deleted ? "hdel" : NULL, set ? "hexpire" : NULL);
+    touched_end(c, k, &touched, deleted, x.when_ms);
 }
 
 static void expire_seconds(struct ctx *c) { expire(c, c->core->now_ms, 1000); }
@@ -191,12 +242,16 @@ static void persist(struct ctx *c) {
         return;
     }
     if (!hash_edit_begin(&ed, c, k, e, (struct hash_plan){.times = 0})) return;
+    struct touched touched = touched_begin(c, fields);
     reply_array(c->r, fields.n);
     for (size_t i = 0; i < fields.n; i++) {
         hash_prefetch(ed.large, fields, i);
-        reply_int(c->r, take_time(&ed, fields.v[i]));
+        int v = take_time(&ed, fields.v[i]);
+        if (v == DONE) touched_add(&touched, fields.v[i]);
+        reply_int(c->r, v);
     }
     hash_edit_finish(&ed, "hpersist", NULL);
+    touched_end(c, k, &touched, false, HASH_NO_TIME);
 }
 
 /* The times of fields counted from base_ms, in units of unit_ms, rounded up. */
@@ -271,7 +326,7 @@ static int parse_term(struct ctx *c, int i, const char *other, enum term other_t
 }
 
 static bool in_past(const struct ctx *c, const struct options *o) {
-    return o->term == TERM_TIME && o->when_ms <= c->core->now_ms;
+    return o->term == TERM_TIME && o->when_ms <= c->db->ks->now_ms;
 }
 
 /* -- HGETEX -------------------------------------------------------------------------- */
@@ -304,11 +359,11 @@ static void get_values(struct ctx *c, const struct entry *e, struct hash_texts f
     if (!all) hash_let_leave(c, v, fields);
 }
 
-/* What HGETEX does to a field that is there; true if its time changed. */
-static bool change_term(struct hash_edit *ed, const struct options *o, struct slice field) {
-    if (o->term == TERM_PERSIST) return take_time(ed, field) == DONE;
+/* What HGETEX does to a field that is there. */
+static int change_term(struct hash_edit *ed, const struct options *o, struct slice field) {
+    if (o->term == TERM_PERSIST) return take_time(ed, field);
     struct expire x = {.when_ms = o->when_ms, .condition = IF_ANY};
-    return set_time(ed, &x, field) == DONE;
+    return set_time(ed, &x, field);
 }
 
 static void get_ex(struct ctx *c) {
@@ -324,18 +379,22 @@ static void get_ex(struct ctx *c) {
     }
     size_t times = o.term == TERM_TIME ? o.fields.n : 0;
     if (!hash_edit_begin(&ed, c, k, e, (struct hash_plan){.times = times})) return;
+    struct touched touched = touched_begin(c, o.fields);
     reply_array(c->r, o.fields.n);
     for (size_t i = 0; i < o.fields.n; i++) {
         hash_prefetch(ed.large, o.fields, i);
         if (hash_reply_field(c->r, hash_edit_view(&ed), o.fields.v[i])) {
+            int v = change_term(&ed, &o, o.fields.v[i]);
             there = true;
-            changed |= change_term(&ed, &o, o.fields.v[i]);
+            changed |= v == DONE;
+            if (v == DONE || v == DELETED) touched_add(&touched, o.fields.v[i]);
         } else {
             hash_edit_drop_past(&ed, o.fields.v[i]);
         }
     }
     const char *event = in_past(c, &o) ? "hdel" : o.term == TERM_TIME ? "hexpire" : "hpersist";
     hash_edit_finish(&ed, changed || (there && in_past(c, &o)) ? event : NULL, NULL);
+    touched_end(c, k, &touched, in_past(c, &o), o.term == TERM_TIME ? o.when_ms : HASH_NO_TIME);
 }
 
 /* -- HSETEX -------------------------------------------------------------------------- */
@@ -424,6 +483,29 @@ static void set_past(struct hash_edit *ed, struct hash_texts pairs) {
     ed->changed = true;
 }
 
+/* As HSET and the times, which an older server knows, but for KEEPTTL. */
+static void tell_set_ex(struct ctx *c, struct key k, const struct options *o) {
+    bool keep = o->term == TERM_KEEP;
+    const struct hash_texts *pairs = &o->fields;
+    if (in_past(c, o)) {
+        hash_tell_deleted(c, k, *pairs);
+        return;
+    }
+    effect_begin(c, pairs->n + (keep ? 5 : 2));
+    effect_word(c, keep ? "HSETEX" : "HSET");
+    effect_bytes(c, key_slice(k));
+    if (keep) {
+        effect_word(c, "KEEPTTL");
+        effect_word(c, "FIELDS");
+        effect_int(c, (int64_t)pairs->n / 2);
+    }
+    for (size_t i = 0; i < pairs->n; i++) effect_bytes(c, pairs->v[i]);
+    if (o->term != TERM_TIME) return;
+    struct touched touched = touched_begin(c, *pairs);
+    for (size_t i = 0; i < pairs->n; i += 2) touched_add(&touched, pairs->v[i]);
+    touched_end(c, k, &touched, false, o->when_ms);
+}
+
 static void set_ex(struct ctx *c) {
     struct hash_edit ed;
     struct entry *e;
@@ -445,6 +527,7 @@ static void set_ex(struct ctx *c) {
     }
     if (past) set_past(&ed, o.fields);
     hash_edit_finish(&ed, "hset", past ? "hdel" : timed ? "hexpire" : NULL);
+    if (effects_due(c)) tell_set_ex(c, k, &o);
     reply_int(c->r, 1);
 }
 

@@ -17,8 +17,8 @@
 
 /* What a key of the type, or NULL, holds now; good until the key is written. */
 static inline struct hash_view hash_look(const struct ctx *c, const struct entry *e) {
-    if (!e) return (struct hash_view){.now_ms = c->core->now_ms};
-    return hash_view_of(e, c->core->now_ms);
+    if (!e) return (struct hash_view){.now_ms = c->db->ks->now_ms};
+    return hash_view_of(e, c->db->ks->now_ms);
 }
 
 /* The hash of argument 1 for a command that reads; false: it is of another type, as replied. */
@@ -85,6 +85,12 @@ void hash_let_leave(struct ctx *c, struct hash_view v, struct hash_texts fields)
 /* Reads FIELDS, a number and as many fields from argument `at` on, nothing behind them; false: an
  * error was replied, `not_positive` for a number that is none. */
 bool hash_parse_fields(struct ctx *c, int at, const char *not_positive, struct hash_texts *fields);
+
+/* Tells as an effect that fields have a time, or have none (HASH_NO_TIME); that they have gone,
+ * some of which may not have been there. */
+void hash_tell_time(struct ctx *c, struct key k, const struct slice *fields, size_t n,
+                    int64_t time_ms);
+void hash_tell_deleted(struct ctx *c, struct key k, struct hash_texts fields);
 
 #define HASH_NUMFIELDS_ERROR "ERR Number of fields must be a positive integer"
 

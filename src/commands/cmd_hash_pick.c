@@ -13,9 +13,11 @@
 #include "base/glob.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "base/num.h"
 #include "base/random.h"
 #include "commands/cmd_hash_internal.h"
+#include "core/offload.h"
 
 #define SCAN_COUNT_DEFAULT 10
 #define CURSOR_BYTES_MAX 32
@@ -132,7 +134,7 @@ struct pick {
     struct hash_view v;
     size_t have;  /* pairs that are shown */
     size_t count; /* pairs to give */
-    bool values;
+    bool values, repeated;
 };
 
 static void pick_begin(const struct pick *p) {
@@ -202,10 +204,12 @@ static bool hides(const struct pick *p) { return p->have < hash_view_kept(p->v);
 static void pick_repeated(struct pick *p) {
     pick_begin(p);
     if (p->v.large && !hides(p)) {
-        for (size_t i = 0; i < p->count; i++) pick_member(p, hash_value_random(p->v.large));
+        for (size_t i = 0; i < p->count && !nap_step(i); i++)
+            pick_member(p, hash_value_random(p->v.large));
     } else if (p->v.large) {
         struct members all = list_members(p);
-        for (size_t i = 0; i < p->count; i++) pick_member(p, all.list[random_below(all.n)]);
+        for (size_t i = 0; i < p->count && all.n && !nap_step(i); i++)
+            pick_member(p, all.list[random_below(all.n)]);
         mem_free(all.list);
     } else {
         uint32_t *places = pair_places(p);
@@ -227,7 +231,7 @@ static void pick_some_packed(struct pick *p) {
 /* Many of a large hash: all are listed, and shuffled as far as they are wanted. */
 static void pick_many(struct pick *p) {
     struct members all = list_members(p);
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->count && all.n == p->have; i++) {
         size_t at = i + random_below(p->have - i);
         pick_member(p, all.list[at]);
         all.list[at] = all.list[i];
@@ -251,7 +255,7 @@ static void pick_few(struct pick *p) {
     size_t mask = 15;
     while (mask < 2 * p->count) mask = 2 * mask + 1;
     const struct hash_member **slots = mem_calloc((mask + 1) * sizeof *slots);
-    for (size_t n = 0; n < p->count;) {
+    for (size_t n = 0; n < p->count && !nap_step(n);) {
         const struct hash_member *m = hash_value_random(p->v.large);
         if (!chosen_add(slots, mask, m)) continue;
         pick_member(p, m);
@@ -271,6 +275,17 @@ static void pick_distinct(struct pick *p) {
         pick_many(p);
     } else {
         pick_few(p);
+    }
+}
+
+/* Picks on their way (core/offload). */
+static void compute_picks(void *state, struct reply *r) {
+    struct pick *p = state;
+    p->r = r;
+    if (p->repeated) {
+        pick_repeated(p);
+    } else {
+        pick_distinct(p);
     }
 }
 
@@ -328,11 +343,16 @@ void hash_randfield(struct ctx *c) {
     if (!parse_pick(c, &count) || !pick_read(c, &p)) return;
     if (p.have == 0 || count == 0) {
         reply_array(c->r, 0);
-    } else if (count > 0) {
-        p.count = (size_t)count;
-        pick_distinct(&p);
-    } else {
-        p.count = -count < REPEATED_MAX ? (size_t)-count : REPEATED_MAX;
-        pick_repeated(&p);
+        return;
     }
+    p.repeated = count < 0;
+    p.count = (size_t)(count < 0 ? -count : count);
+    if (count < -REPEATED_MAX) p.count = REPEATED_MAX;
+    bool walks = (!p.repeated && p.count > p.have / 4) || hides(&p);
+    offload(c, &(struct offload){
+                   .units = walks ? p.have : p.count,
+                   .state = &p,
+                   .state_bytes = sizeof p,
+                   .compute = compute_picks,
+               });
 }

@@ -61,10 +61,19 @@ void hash_setnx(struct ctx *c) {
     }
 }
 
+static void tell_replaced(struct ctx *c, struct key k, struct hash_texts texts) {
+    effect_delete(c, key_slice(k));
+    effect_begin(c, 2 + texts.n);
+    effect_word(c, "HSET");
+    effect_bytes(c, key_slice(k));
+    for (size_t i = 0; i < texts.n; i++) effect_bytes(c, texts.v[i]);
+}
+
 bool hash_replace(struct ctx *c, struct key k, const struct slice *pairs, size_t n) {
     struct hash_texts texts = {pairs, 2 * n, 2};
     if (set_pairs(c, k, NULL, texts, HASH_NO_TIME, "hset") < 0) return false;
     db_set_expire(c->db, k, DB_NO_TTL);
+    if (effects_wanted(c)) tell_replaced(c, k, texts);
     return true;
 }
 
@@ -75,6 +84,18 @@ static bool set_number(struct ctx *c, struct key k, struct entry *e, struct slic
                        const char *event) {
     struct slice pair[] = {c->argv[2], text};
     return set_pairs(c, k, e, (struct hash_texts){pair, 2, 2}, HASH_KEEP_TIME, event) >= 0;
+}
+
+/* A float as it came out, whose time HSET takes: it is set again. */
+static void tell_float(struct ctx *c, struct key k, struct slice text) {
+    int64_t time_ms = HASH_NO_TIME;
+    effect_begin(c, 4);
+    effect_word(c, "HSET");
+    effect_bytes(c, key_slice(k));
+    effect_bytes(c, c->argv[2]);
+    effect_bytes(c, text);
+    hash_view_time(hash_look(c, db_peek(c->db, k)), c->argv[2], &time_ms);
+    if (time_ms != HASH_NO_TIME) hash_tell_time(c, k, &c->argv[2], 1, time_ms);
 }
 
 void hash_incrby(struct ctx *c) {
@@ -128,7 +149,9 @@ void hash_incrbyfloat(struct ctx *c) {
         return;
     }
     struct slice s = slice_of(text, num_format_ld_human(text, v));
-    if (set_number(c, k, e, s, "hincrbyfloat")) reply_bulk(c->r, s);
+    if (!set_number(c, k, e, s, "hincrbyfloat")) return;
+    if (effects_wanted(c)) tell_float(c, k, s);
+    reply_bulk(c->r, s);
 }
 
 /* -- removal ------------------------------------------------------------------------- */
@@ -166,4 +189,5 @@ void hash_getdel(struct ctx *c) {
         }
     }
     if (e) hash_edit_finish(&ed, deleted ? "hdel" : NULL, NULL);
+    if (effects_due(c)) hash_tell_deleted(c, k, fields);
 }

@@ -11,24 +11,35 @@
  * To add a command: its handler and its row at the bottom.
  * Threads: the loop.
  */
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "base/random.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_string_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 #include "types/hll.h"
 
 #define SELF_TEST_ITEMS 100000 /* some milliseconds */
 
 #define CACHE_INVALID_AT 15 /* the byte of the header whose highest bit says so */
 
-/* Whether e (NULL too) may be used; replies the error otherwise. */
-static bool is_hll(struct ctx *c, const struct entry *e) {
+#define UNITS_OF_VALUE 16 /* of work, for one that is united with others */
+
+/* Why e may not be used; 0 if it may (NULL too). */
+static int hll_err(const struct entry *e) {
     char digits[ENTRY_DIGITS_MAX];
-    if (!ctx_is_type(c, e, TYPE_STRING)) return false;
-    if (!e || hll_is(entry_bytes(e, digits))) return true;
-    reply_err(c->r, ERR_NOT_HLL);
-    return false;
+    if (!e) return 0;
+    if (entry_type(e) != TYPE_STRING) return ERR_WRONGTYPE;
+    return hll_is(entry_bytes(e, digits)) ? 0 : ERR_NOT_HLL;
+}
+
+/* Replies the error. */
+static bool is_hll(struct ctx *c, const struct entry *e) {
+    int err = hll_err(e);
+    if (err) reply_err(c->r, err);
+    return !err;
 }
 
 /* The bytes of an existing key for writing. NULL, replied, without memory. */
@@ -114,25 +125,91 @@ static void hll_pfadd(struct ctx *c) {
     }
 }
 
-/* Adds the values of the keys from argument 1 on to u; false, replied, if one is none. */
-static bool unite_arguments(struct ctx *c, struct hll_union *u) {
+/* Some values that are united (core/offload). */
+struct merging {
+    const struct entry **e; /* NULL: no key */
+    size_t n;
+    int err; /* of the value behind those; 0: there is none */
+    bool corrupt;
+    size_t sparse_bytes_max;
+    struct hll result; /* of PFMERGE, if `made` */
+    bool made;
+};
+
+/* False, with the error replied that the first bad one of them is. */
+static bool unite(struct merging *x, struct hll_union *u, struct reply *r) {
     char digits[ENTRY_DIGITS_MAX];
     hll_union_init(u);
-    for (int i = 1; i < c->argc; i++) {
-        const struct entry *e = db_read(c->db, ctx_key(c, i));
-        if (!is_hll(c, e)) return false;
-        if (e && !hll_union_add(u, entry_bytes(e, digits))) {
-            reply_err(c->r, ERR_CORRUPT_HLL);
-            return false;
-        }
+    for (size_t i = 0; i < x->n && !nap_point(); i++) {
+        if (!x->e[i] || hll_union_add(u, entry_bytes(x->e[i], digits))) continue;
+        reply_err(r, ERR_CORRUPT_HLL);
+        return false;
     }
-    return true;
+    if (x->err) reply_err(r, x->err);
+    return !x->err;
 }
 
-/* Of one key: the count is kept in the value, until the next change of it. */
+static void compute_count(void *state, struct reply *r) {
+    struct hll_union u;
+    if (unite(state, &u, r)) reply_int(r, (int64_t)hll_union_count(&u));
+}
+
+/* The first value is the destination's. */
+static void compute_merge(void *state, struct reply *r) {
+    struct merging *x = state;
+    char digits[ENTRY_DIGITS_MAX];
+    struct hll_union u;
+    if (!unite(x, &u, r)) return;
+    if (x->e[0]) {
+        hll_init_copy(&x->result, entry_bytes(x->e[0], digits));
+    } else {
+        hll_init(&x->result);
+    }
+    x->made = true;
+    x->corrupt = !hll_put_union(&x->result, &u, x->sparse_bytes_max);
+    if (x->corrupt) reply_err(r, ERR_CORRUPT_HLL);
+}
+
+static void commit_merge(struct ctx *c, void *state) {
+    const struct merging *x = state;
+    struct key k = ctx_key(c, 1);
+    if (!x->made || x->corrupt || !store(c, k, &x->result)) return;
+    ctx_changed(c, k, FEED_STRING, "pfadd");
+    reply_ok(c->r);
+}
+
+static void merging_drop(void *state) {
+    struct merging *x = state;
+    if (x->made) hll_fini(&x->result);
+    mem_free(x->e);
+}
+
+/* The values of the keys from argument 1 on, up to the first that is none. */
+static void merge(struct ctx *c, void (*compute)(void *state, struct reply *r),
+                  void (*commit)(struct ctx *c, void *state)) {
+    struct merging x = {.e = mem_alloc((size_t)c->argc * sizeof *x.e),
+                        .sparse_bytes_max = (size_t)c->core->config->hll_sparse_bytes};
+    for (int i = 1; i < c->argc && !x.err; i++) {
+        const struct entry *e = db_read(c->db, ctx_key(c, i));
+        x.err = hll_err(e);
+        if (!x.err) x.e[x.n++] = e;
+    }
+    offload(c, &(struct offload){
+                   .units = x.n * UNITS_OF_VALUE,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute,
+                   .commit = commit,
+                   .drop = merging_drop,
+               });
+}
+
+/* Of one key: the count is kept in the value, until the next change of it; but not while somebody
+ * else reads the value (core/offload). */
 static void count_one(struct ctx *c) {
     struct key k = ctx_key(c, 1);
     const struct entry *e = db_read(c->db, k);
+    char digits[ENTRY_DIGITS_MAX];
     uint64_t count;
     size_t n;
     if (!is_hll(c, e)) return;
@@ -140,47 +217,33 @@ static void count_one(struct ctx *c) {
         reply_int(c->r, 0);
         return;
     }
-    uint8_t *p = edit_bytes(c, k, &n);
-    if (!p) return;
-    if (!hll_cached_count(slice_of(p, n), &count)) {
-        if (!hll_count(slice_of(p, n), &count)) {
+    bool keeps = !offload_reads(c->core, k.hash);
+    struct slice value = entry_bytes(e, digits);
+    uint8_t *p = keeps ? edit_bytes(c, k, &n) : NULL;
+    if (keeps && !p) return;
+    if (keeps) value = slice_of(p, n);
+    if (!hll_cached_count(value, &count)) {
+        if (!hll_count(value, &count)) {
             reply_err(c->r, ERR_CORRUPT_HLL);
             return;
         }
-        hll_store_count(p, count);
+        if (keeps) {
+            hll_store_count(p, count);
+            effect_always(c);
+        }
     }
     reply_int(c->r, (int64_t)count);
 }
 
 static void hll_pfcount(struct ctx *c) {
-    struct hll_union u;
     if (c->argc == 2) {
         count_one(c);
-    } else if (unite_arguments(c, &u)) {
-        reply_int(c->r, (int64_t)hll_union_count(&u));
+    } else {
+        merge(c, compute_count, NULL);
     }
 }
 
-static void hll_pfmerge(struct ctx *c) {
-    char digits[ENTRY_DIGITS_MAX];
-    struct hll_union u;
-    struct hll h;
-    struct key k = ctx_key(c, 1);
-    if (!unite_arguments(c, &u)) return;
-    const struct entry *e = db_find(c->db, k);
-    if (e) {
-        hll_init_copy(&h, entry_bytes(e, digits));
-    } else {
-        hll_init(&h);
-    }
-    if (!hll_put_union(&h, &u, (size_t)c->core->config->hll_sparse_bytes)) {
-        reply_err(c->r, ERR_CORRUPT_HLL);
-    } else if (store(c, k, &h)) {
-        ctx_changed(c, k, FEED_STRING, "pfadd");
-        reply_ok(c->r);
-    }
-    hll_fini(&h);
-}
+static void hll_pfmerge(struct ctx *c) { merge(c, compute_merge, commit_merge); }
 
 /* -- looking inside -------------------------------------------------------------------- */
 

@@ -46,11 +46,12 @@ static void lane_stats(struct ctx *c) {
         const char *name;
         int64_t value;
     } fields[] = {
-        {"lanes", (int64_t)lanes.lanes},     {"tickets", (int64_t)lanes.tickets},
-        {"waiting", (int64_t)lanes.waiting}, {"computing", (int64_t)jobs.running},
-        {"computed", (int64_t)jobs.done},    {"joined", (int64_t)lanes.joined},
-        {"waited", (int64_t)lanes.waited},   {"refused", (int64_t)lanes.refused},
-        {"wait_ms", lanes.wait_ms},          {"wait_ms_max", lanes.wait_ms_max},
+        {"lanes", (int64_t)lanes.lanes},      {"tickets", (int64_t)lanes.tickets},
+        {"waiting", (int64_t)lanes.waiting},  {"computing", (int64_t)jobs.running},
+        {"streaming", (int64_t)jobs.streams}, {"computed", (int64_t)jobs.done},
+        {"joined", (int64_t)lanes.joined},    {"waited", (int64_t)lanes.waited},
+        {"refused", (int64_t)lanes.refused},  {"wait_ms", lanes.wait_ms},
+        {"wait_ms_max", lanes.wait_ms_max},
     };
     const size_t n = sizeof fields / sizeof *fields;
     reply_map(c->r, n);

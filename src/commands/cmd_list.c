@@ -4,6 +4,7 @@
  * To add a command: a handler, a row at the end of this file.
  * Specification: Redis 7.2's replies, errors and events. The blocking forms are not here.
  */
+#include "base/nap.h"
 #include "base/num.h"
 #include "commands/cmd_list_internal.h"
 #include "commands/families.h"
@@ -33,20 +34,26 @@ static uint64_t reply_run(struct reply *r, struct list_cursor *cursor, uint64_t 
     return count;
 }
 
+uint64_t list_reply_some(struct reply *r, struct list_cursor *cursor, uint64_t count) {
+    struct list_element element;
+    while (count && !reply_is_full(r)) {
+        if (cursor->at != LP_NONE && !cursor->backward) {
+            count -= reply_run(r, cursor, count);
+            if (nap_point()) break;
+        } else if (list_cursor_next(cursor, &element)) {
+            list_reply(r, &element);
+            if (nap_step(count--)) break;
+        }
+    }
+    return count;
+}
+
 void list_reply_range(struct reply *r, const struct entry *e, uint64_t index, uint64_t count,
                       bool backward) {
-    struct list_element element;
     reply_array(r, count);
     if (!count) return;
     struct list_cursor cursor = list_cursor(e, index, backward);
-    while (count) {
-        if (cursor.at != LP_NONE && !backward) {
-            count -= reply_run(r, &cursor, count);
-        } else if (list_cursor_next(&cursor, &element)) {
-            list_reply(r, &element);
-            count--;
-        }
-    }
+    list_reply_some(r, &cursor, count);
 }
 
 /* An index that counts from the end if negative; false if there is no such element. */
@@ -104,6 +111,46 @@ static void list_rpush(struct ctx *c) { push(c, true, false); }
 static void list_lpushx(struct ctx *c) { push(c, false, true); }
 static void list_rpushx(struct ctx *c) { push(c, true, true); }
 
+/* Elements on their way out (core/offload): a worker replies them. */
+struct popping {
+    const struct entry *e;
+    uint64_t length, count;
+    int key; /* argument */
+    bool named, last;
+    struct slice name;
+};
+
+static void compute_popping(void *state, struct reply *r) {
+    const struct popping *x = state;
+    if (x->named) {
+        reply_array(r, 2);
+        reply_bulk(r, x->name);
+    }
+    list_reply_range(r, x->e, x->last ? x->length - 1 : 0, x->count, x->last);
+}
+
+static void commit_popping(struct ctx *c, void *state) {
+    const struct popping *x = state;
+    if (!x->count) return;
+    list_take(c, ctx_key(c, x->key), x->e, x->last ? x->length - x->count : 0, x->count,
+              list_pop_event(x->last));
+    if (effects_wanted(c)) list_tell_pop(c, ctx_key(c, x->key), x->last, x->count);
+}
+
+void list_pop_some(struct ctx *c, int key, bool named, const struct entry *e, uint64_t max,
+                   bool last) {
+    struct popping x = {.e = e, .length = list_length(e), .key = key, .named = named, .last = last};
+    x.count = max < x.length ? max : x.length;
+    x.name = c->argv[key];
+    offload(c, &(struct offload){
+                   .units = x.count,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_popping,
+                   .commit = commit_popping,
+               });
+}
+
 static void pop(struct ctx *c, bool last) {
     bool counted = c->argc > 2;
     int64_t max = 1;
@@ -123,17 +170,16 @@ static void pop(struct ctx *c, bool last) {
         return;
     }
     if (!ctx_is_type(c, e, TYPE_LIST)) return;
-    uint64_t length = list_length(e), count = (uint64_t)max < length ? (uint64_t)max : length;
     if (counted) {
-        list_reply_range(c->r, e, last ? length - 1 : 0, count, last);
-        if (!count) return;
-    } else {
-        struct list_element element;
-        struct list_cursor cursor = list_cursor(e, last ? length - 1 : 0, last);
-        list_cursor_next(&cursor, &element);
-        list_reply(c->r, &element);
+        list_pop_some(c, 1, false, e, (uint64_t)max, last);
+        return;
     }
-    list_take(c, k, e, last ? length - count : 0, count, last ? "rpop" : "lpop");
+    uint64_t length = list_length(e);
+    struct list_element element;
+    struct list_cursor cursor = list_cursor(e, last ? length - 1 : 0, last);
+    list_cursor_next(&cursor, &element);
+    list_reply(c->r, &element);
+    list_take(c, k, e, last ? length - 1 : 0, 1, list_pop_event(last));
 }
 
 static void list_lpop(struct ctx *c) { pop(c, false); }
@@ -170,11 +216,19 @@ static void list_lindex(struct ctx *c) {
 struct run {
     const struct entry *e;
     uint64_t from, count;
+    struct list_cursor cursor; /* of the next element, `count` being left */
 };
 
-static void compute_run(void *state, struct reply *r) {
-    const struct run *x = state;
-    list_reply_range(r, x->e, x->from, x->count, false);
+static void begin_run(void *state, struct reply *r) {
+    struct run *x = state;
+    reply_array(r, x->count);
+    x->cursor = list_cursor(x->e, x->from, false);
+}
+
+static bool more_of_run(void *state, struct reply *r) {
+    struct run *x = state;
+    x->count = list_reply_some(r, &x->cursor, x->count);
+    return x->count;
 }
 
 static void list_lrange(struct ctx *c) {
@@ -191,7 +245,8 @@ static void list_lrange(struct ctx *c) {
                    .units = x.count,
                    .state = &x,
                    .state_bytes = sizeof x,
-                   .compute = compute_run,
+                   .compute = begin_run,
+                   .more = more_of_run,
                });
 }
 
@@ -200,6 +255,8 @@ struct lpos {
     int64_t matches; /* to be found; 0: all */
     int64_t max;     /* elements to be looked at; 0: all */
     bool counted;
+    struct slice wanted;   /* an argument */
+    const struct entry *e; /* NULL: no list */
 };
 
 static bool lpos_rank(struct ctx *c, int i, int64_t *rank) {
@@ -239,31 +296,45 @@ static bool lpos_options(struct ctx *c, struct lpos *o) {
 }
 
 /* Replies the indexes, one after the other; returns how many there are. */
-static size_t lpos_find(struct ctx *c, const struct lpos *o, const struct entry *e) {
+static size_t lpos_find(struct reply *r, const struct lpos *o) {
+    const struct entry *e = o->e;
     bool backward = o->rank < 0;
     int64_t rank = backward ? -o->rank : o->rank, seen = 0, found = 0;
     uint64_t length = list_length(e);
     struct list_element element;
     struct list_cursor cursor = list_cursor(e, backward ? length - 1 : 0, backward);
     for (; (!o->max || seen < o->max) && list_cursor_next(&cursor, &element); seen++) {
-        if (!list_element_is(&element, c->argv[2]) || ++found < rank) continue;
-        reply_int(c->r, backward ? (int64_t)length - 1 - seen : seen);
+        if (nap_step((uint64_t)seen)) break;
+        if (!list_element_is(&element, o->wanted) || ++found < rank) continue;
+        reply_int(r, backward ? (int64_t)length - 1 - seen : seen);
         if (o->matches && found - rank + 1 >= o->matches) break;
     }
     return found >= rank ? (size_t)(found - rank + 1) : 0;
 }
 
-static void list_lpos(struct ctx *c) {
-    struct lpos o = {.rank = 1, .matches = 1};
-    if (!lpos_options(c, &o)) return;
-    const struct entry *e = db_read(c->db, ctx_key(c, 1));
-    if (!ctx_is_type(c, e, TYPE_LIST)) return;
-    if (!o.counted) {
-        if (!e || !lpos_find(c, &o, e)) reply_null(c->r);
+static void compute_lpos(void *state, struct reply *r) {
+    const struct lpos *o = state;
+    if (!o->counted) {
+        if (!o->e || !lpos_find(r, o)) reply_null(r);
         return;
     }
-    struct reply_mark mark = reply_begin(c->r);
-    reply_end_array(c->r, mark, e ? lpos_find(c, &o, e) : 0);
+    struct reply_mark mark = reply_begin(r);
+    reply_end_array(r, mark, o->e ? lpos_find(r, o) : 0);
+}
+
+static void list_lpos(struct ctx *c) {
+    struct lpos o = {.rank = 1, .matches = 1, .wanted = c->argv[2]};
+    if (!lpos_options(c, &o)) return;
+    o.e = db_read(c->db, ctx_key(c, 1));
+    if (!ctx_is_type(c, o.e, TYPE_LIST)) return;
+    uint64_t units = o.e ? list_length(o.e) : 0;
+    if (o.max && (uint64_t)o.max < units) units = (uint64_t)o.max;
+    offload(c, &(struct offload){
+                   .units = units,
+                   .state = &o,
+                   .state_bytes = sizeof o,
+                   .compute = compute_lpos,
+               });
 }
 
 /* -- the middle ---------------------------------------------------------------------- */
@@ -295,8 +366,41 @@ static uint64_t index_of(const struct entry *e, struct slice s) {
     struct list_element element;
     struct list_cursor cursor = list_cursor(e, 0, false);
     uint64_t i = 0;
-    while (list_cursor_next(&cursor, &element) && !list_element_is(&element, s)) i++;
+    while (list_cursor_next(&cursor, &element) && !list_element_is(&element, s)) {
+        i++;
+        nap_step(i);
+    }
     return i;
+}
+
+/* An insertion, whose place is looked for. */
+struct insertion {
+    const struct entry *e;
+    struct slice pivot; /* an argument */
+    bool after;
+    uint64_t at; /* of the pivot; the length: there is none */
+};
+
+static void compute_insertion(void *state, struct reply *r) {
+    struct insertion *x = state;
+    (void)r;
+    x->at = index_of(x->e, x->pivot);
+}
+
+static void commit_insertion(struct ctx *c, void *state) {
+    const struct insertion *x = state;
+    struct key k = ctx_key(c, 1);
+    uint64_t length = list_length(x->e);
+    if (x->at == length) {
+        reply_int(c->r, -1);
+        return;
+    }
+    struct list_edit ed;
+    list_edit_open(&ed, c, k, x->e);
+    list_edit_grow(&ed, c->argv[4].n, 1);
+    list_edit_insert(&ed, x->at + x->after, list_arg(c, 4));
+    list_edit_close(&ed, false, "linsert");
+    reply_int(c->r, (int64_t)length + 1);
 }
 
 static void list_linsert(struct ctx *c) {
@@ -312,17 +416,14 @@ static void list_linsert(struct ctx *c) {
         return;
     }
     if (!ctx_is_type(c, e, TYPE_LIST)) return;
-    uint64_t at = index_of(e, c->argv[3]), length = list_length(e);
-    if (at == length) {
-        reply_int(c->r, -1);
-        return;
-    }
-    struct list_edit ed;
-    list_edit_open(&ed, c, k, e);
-    list_edit_grow(&ed, c->argv[4].n, 1);
-    list_edit_insert(&ed, at + after, list_arg(c, 4));
-    list_edit_close(&ed, false, "linsert");
-    reply_int(c->r, (int64_t)length + 1);
+    struct insertion x = {.e = e, .pivot = c->argv[3], .after = after};
+    offload(c, &(struct offload){
+                   .units = list_length(e),
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_insertion,
+                   .commit = commit_insertion,
+               });
 }
 
 /* LREM of a long list, for which a worker makes the list that is left. */

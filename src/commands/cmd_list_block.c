@@ -34,6 +34,7 @@ static void pop_or_wait(struct ctx *c, bool last) {
         reply_bulk(c->r, c->argv[i]);
         list_reply(c->r, &element);
         list_take(c, k, e, at, 1, last ? "rpop" : "lpop");
+        if (effects_wanted(c)) list_tell_pop(c, k, last, 0);
         return;
     }
     wait_for(c, 1, c->argc - 2, until_ms);
@@ -42,10 +43,23 @@ static void pop_or_wait(struct ctx *c, bool last) {
 static void list_blpop(struct ctx *c) { pop_or_wait(c, false); }
 static void list_brpop(struct ctx *c) { pop_or_wait(c, true); }
 
+/* The command without waiting: without its first letter and without its timeout. */
+static void tell_move(struct ctx *c, int timeout_at) {
+    effect_begin(c, (size_t)c->argc - 1);
+    effect_word(c, c->req->row->name + 1);
+    for (int i = 1; i < c->argc; i++) {
+        if (i != timeout_at) effect_bytes(c, c->argv[i]);
+    }
+}
+
 static void move_or_wait(struct ctx *c, bool from_last, bool to_last) {
     int64_t until_ms;
     if (!blocked_parse_seconds(c, c->argc - 1, &until_ms)) return;
-    if (!list_move_one(c, from_last, to_last)) wait_for(c, 1, 1, until_ms);
+    if (!list_move_one(c, from_last, to_last)) {
+        wait_for(c, 1, 1, until_ms);
+    } else if (effects_due(c)) {
+        tell_move(c, c->argc - 1);
+    }
 }
 
 static void list_blmove(struct ctx *c) {
@@ -61,7 +75,11 @@ static void list_blmovem(struct ctx *c) {
     int64_t until_ms;
     struct list_move m;
     if (!list_movem_parse(c, 6, &m) || !blocked_parse_seconds(c, 5, &until_ms)) return;
-    if (!list_move(c, &m)) wait_for(c, 1, 1, until_ms);
+    if (!list_move(c, &m)) {
+        wait_for(c, 1, 1, until_ms);
+    } else if (effects_due(c)) {
+        tell_move(c, 5);
+    }
 }
 
 static void list_blmpop(struct ctx *c) {

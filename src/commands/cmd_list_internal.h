@@ -41,6 +41,9 @@ static inline void list_reply(struct reply *r, const struct list_element *e) {
 void list_reply_range(struct reply *r, const struct entry *e, uint64_t index, uint64_t count,
                       bool backward);
 
+/* The elements alone, from a cursor on, until reply_is_full(r); returns how many are left. */
+uint64_t list_reply_some(struct reply *r, struct list_cursor *cursor, uint64_t count);
+
 /* -- changing (cmd_list_edit.c) ------------------------------------------------------ */
 
 #define LIST_EDIT_BYTES 9216 /* of a small list that is edited without an allocation */
@@ -91,6 +94,15 @@ static inline struct list_item list_arg(struct ctx *c, int i) {
     return (struct list_item){c->argv[i], b};
 }
 
+/* -- popping (cmd_list.c) -------------------------------------------------------------- */
+
+static inline const char *list_pop_event(bool last) { return last ? "rpop" : "lpop"; }
+
+/* Takes up to max elements off the list e of argument `key`, and replies them as an array, in one
+ * more with the key's name if `named`. The last thing that a handler does. */
+void list_pop_some(struct ctx *c, int key, bool named, const struct entry *e, uint64_t max,
+                   bool last);
+
 /* -- moving and popping (cmd_list_move.c) ---------------------------------------------- */
 
 /* From where to where, how many and how. */
@@ -120,6 +132,9 @@ struct list_mpop {
 
 /* Reads them from the argument `at`, the number of keys, on; replies an error and returns false. */
 bool list_mpop_parse(struct ctx *c, int at, struct list_mpop *m);
+
+/* Tells as an effect that so many elements were popped; 0: one, by a command without a count. */
+void list_tell_pop(struct ctx *c, struct key k, bool last, uint64_t count);
 
 /* False, nothing replied, if there is no such list. */
 bool list_mpop_take(struct ctx *c, const struct list_mpop *m);

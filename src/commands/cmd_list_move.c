@@ -87,7 +87,6 @@ static void batch_free(struct batch *b) {
     if (b->items != &b->one) mem_free(b->items);
 }
 
-static const char *pop_event(bool last) { return last ? "rpop" : "lpop"; }
 static const char *push_event(bool last) { return last ? "rpush" : "lpush"; }
 
 static void move_batch(struct ctx *c, const struct list_move *m, const struct entry *e,
@@ -105,9 +104,9 @@ static void move_batch(struct ctx *c, const struct list_move *m, const struct en
     batch_push(b, &ed, m->to_last);
     list_edit_close(&ed, same, push_event(m->to_last));
     if (same) {
-        ctx_changed(c, from, FEED_LIST, pop_event(m->from_last));
+        ctx_changed(c, from, FEED_LIST, list_pop_event(m->from_last));
     } else {
-        list_take(c, from, db_find(c->db, from), index, count, pop_event(m->from_last));
+        list_take(c, from, db_find(c->db, from), index, count, list_pop_event(m->from_last));
     }
 }
 
@@ -200,17 +199,19 @@ bool list_mpop_parse(struct ctx *c, int at, struct list_mpop *m) {
     return mpop_options(c, at + 1 + (int)keys, &m->last, &m->max);
 }
 
+void list_tell_pop(struct ctx *c, struct key k, bool last, uint64_t count) {
+    effect_begin(c, count ? 3 : 2);
+    effect_word(c, last ? "RPOP" : "LPOP");
+    effect_bytes(c, key_slice(k));
+    if (count) effect_int(c, (int64_t)count);
+}
+
 bool list_mpop_take(struct ctx *c, const struct list_mpop *m) {
     for (int i = m->first_key; i < m->first_key + m->key_count; i++) {
-        struct key k = ctx_key(c, i);
-        const struct entry *e = db_find(c->db, k);
+        const struct entry *e = db_find(c->db, ctx_key(c, i));
         if (!ctx_is_type(c, e, TYPE_LIST)) return true;
         if (!e) continue;
-        uint64_t length = list_length(e), count = m->max < length ? m->max : length;
-        reply_array(c->r, 2);
-        reply_bulk(c->r, c->argv[i]);
-        list_reply_range(c->r, e, m->last ? length - 1 : 0, count, m->last);
-        list_take(c, k, e, m->last ? length - count : 0, count, pop_event(m->last));
+        list_pop_some(c, i, true, e, m->max, m->last);
         return true;
     }
     return false;

@@ -5,20 +5,24 @@
  * To add an option of SCAN: scan_options.h, keep_entry.
  * Threads: the loop.
  */
+#include "base/clock.h"
 #include "base/glob.h"
 #include "base/mem.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/families.h"
 #include "commands/scan_options.h"
-
-#define KEYS_STEP 4096
+#include "core/offload.h"
 
 /* -- KEYS ---------------------------------------------------------------------------- */
 
+/* The walk through a large database is gathered over several turns (core/offload), as SCAN's is:
+ * keys that are there during all of them are listed once. */
 struct listing {
     struct reply *r;
     struct slice pattern;
-    bool all;
+    bool all, begun;
+    uint64_t from;
+    struct reply_mark mark;
     size_t count;
 };
 
@@ -29,14 +33,27 @@ static void list_entry(void *ctx, const struct entry *e) {
     l->count++;
 }
 
-static void keys(struct ctx *c) {
-    struct listing l = {.r = c->r, .pattern = c->argv[1], .all = scan_pattern_is_all(c->argv[1])};
-    struct reply_mark mark = reply_begin(c->r);
-    uint64_t cursor = 0;
+static bool gather_keys(struct ctx *c, void *state, uint64_t until) {
+    struct listing *l = state;
+    l->r = c->r;
+    if (!l->begun) l->mark = reply_begin(c->r);
+    l->begun = true;
     do {
-        cursor = db_scan(c->db, cursor, KEYS_STEP, list_entry, &l);
-    } while (cursor);
-    reply_end_array(c->r, mark, l.count);
+        l->from = db_walk(c->db, l->from, list_entry, l);
+    } while (l->from && clock_ticks() < until);
+    if (l->from) return false;
+    reply_end_array(c->r, l->mark, l->count);
+    return true;
+}
+
+static void keys(struct ctx *c) {
+    struct listing l = {.pattern = c->argv[1], .all = scan_pattern_is_all(c->argv[1])};
+    offload(c, &(struct offload){
+                   .units = db_size(c->db),
+                   .state = &l,
+                   .state_bytes = sizeof l,
+                   .gather = gather_keys,
+               });
 }
 
 static void random_key(struct ctx *c) {

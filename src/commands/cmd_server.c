@@ -14,6 +14,7 @@
 #include "core/config.h"
 #include "core/info.h"
 #include "core/watch.h"
+#include "persist/persist.h"
 
 static void server_info(struct ctx *c) {
     size_t bytes;
@@ -42,13 +43,16 @@ static void flush(struct ctx *c, struct db *db, const char *event) {
 
 static void server_flushdb(struct ctx *c) {
     if (!flush_mode_ok(c)) return;
+    effect_always(c);
     flush(c, c->db, "flushdb");
     reply_ok(c->r);
 }
 
 static void server_flushall(struct ctx *c) {
     if (!flush_mode_ok(c)) return;
+    effect_always(c);
     for (int i = 0; i < c->core->ks->db_count; i++) flush(c, &c->core->ks->dbs[i], "flushall");
+    persist_flushed(c->core, !exec_may_wait(c));
     reply_ok(c->r);
 }
 
@@ -86,8 +90,6 @@ static void server_time(struct ctx *c) {
     reply_bulk_int(c->r, us / 1000000);
     reply_bulk_int(c->r, us % 1000000);
 }
-
-static void server_lastsave(struct ctx *c) { reply_int(c->r, c->core->started_ms / 1000); }
 
 static void server_role(struct ctx *c) {
     reply_array(c->r, 3);
@@ -144,8 +146,7 @@ static void server_shutdown(struct ctx *c) {
         log_warning("User requested shutdown...");
         c->s->state |= SESSION_CLOSE_AFTER;
     } else {
-        reply_error(c->r, "ERR SHUTDOWN SAVE is refused: this server does not save data. Use "
-                          "SHUTDOWN NOSAVE to end it without its data.");
+        reply_error(c->r, "ERR Errors trying to SHUTDOWN. Check logs.");
     }
 }
 
@@ -390,7 +391,8 @@ const struct row server_rows[] = {
         .name = "debug",
         .run = server_debug,
         .arity = -2,
-        .flags = ROW_ADMIN | ROW_NOSCRIPT | ROW_LOADING | ROW_STALE | ROW_PROTECTED,
+        .flags =
+            ROW_ADMIN | ROW_NOSCRIPT | ROW_LOADING | ROW_STALE | ROW_PROTECTED | ROW_RUNS_OTHERS,
         .since = "1.0.0",
         .summary = "Looks inside the server and forces rare states, for tests.",
         .complexity = "Depends on subcommand.",
@@ -437,18 +439,6 @@ const struct row server_rows[] = {
         .args = args_info,
         .history = history_info,
         .tips = tips_info,
-    },
-    {
-        .name = "lastsave",
-        .run = server_lastsave,
-        .arity = 1,
-        .flags = ROW_LOADING | ROW_STALE | ROW_FAST,
-        .acl = ACL_ADMIN | ACL_DANGEROUS,
-        .since = "1.0.0",
-        .summary = "Returns the Unix time of the last save, or of the start.",
-        .complexity = "O(1)",
-        .group = GROUP_SERVER,
-        .tips = tips_varying,
     },
     {
         .name = "latency",

@@ -6,6 +6,8 @@
  * To add a command: its handler and its row at the bottom.
  */
 #include "base/err.h"
+#include "base/mem.h"
+#include "base/nap.h"
 #include "base/random.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_set_internal.h"
@@ -159,24 +161,47 @@ static void count_members(struct ctx *c) {
     if (look(c, &s)) reply_int(c->r, (int64_t)set_count(s));
 }
 
-static void compute_members(void *state, struct reply *r) {
-    const struct set_view *s = state;
-    reply_set(r, set_count(*s));
-    set_each(*s, set_reply_member, r);
+/* A listing on its way (core/offload). */
+struct listing {
+    struct set_view set;
+    struct table_walk walk;
+};
+
+static void begin_members(void *state, struct reply *r) {
+    reply_set(r, set_count(((const struct listing *)state)->set));
+}
+
+static bool more_members(void *state, struct reply *r) {
+    struct listing *l = state;
+    while (set_step(l->set, &l->walk, set_reply_member, r)) {
+        if (reply_is_full(r)) return true;
+    }
+    return false;
 }
 
 static void list_members(struct ctx *c) {
-    struct set_view s;
-    if (!look(c, &s)) return;
+    struct listing l = {.walk = {NULL, 0}};
+    if (!look(c, &l.set)) return;
     offload(c, &(struct offload){
-                   .units = set_count(s),
-                   .state = &s,
-                   .state_bytes = sizeof s,
-                   .compute = compute_members,
+                   .units = set_count(l.set),
+                   .state = &l,
+                   .state_bytes = sizeof l,
+                   .compute = begin_members,
+                   .more = more_members,
                });
 }
 
 /* ---- by chance ---------------------------------------------------------------------- */
+
+/* Members told at once to have been popped. */
+#define TOLD_TOGETHER_MAX 1024
+
+/* So many members follow. */
+static void tell_popped(struct ctx *c, size_t n) {
+    effect_begin(c, 2 + n);
+    effect_word(c, "SREM");
+    effect_bytes(c, c->argv[1]);
+}
 
 static void pop_one(struct ctx *c) {
     char room[SET_ROOM_BYTES], digits[SET_DIGITS_MAX];
@@ -191,21 +216,139 @@ static void pop_one(struct ctx *c) {
     set_open(c, e, &edit, room);
     struct slice member = set_random(set_edit_view(&edit), digits);
     reply_bulk(c->r, member);
+    if (effects_wanted(c)) tell_popped(c, 1);
+    if (effects_wanted(c)) effect_bytes(c, member);
     set_edit_remove(&edit, member);
     put_less(c, k, &edit, "spop");
 }
 
-static void pop_some(struct ctx *c, const struct entry *e, size_t count) {
-    char room[SET_ROOM_BYTES], digits[SET_DIGITS_MAX];
-    struct set_edit edit;
-    set_open(c, e, &edit, room);
-    reply_set(c->r, count);
-    while (count--) {
-        struct slice member = set_random(set_edit_view(&edit), digits);
-        reply_bulk(c->r, member);
-        set_edit_remove(&edit, member);
+/* Members that were popped, to be told: before each its length in 4 bytes. */
+struct popped {
+    char *p;
+    size_t bytes, room, count;
+};
+
+static void popped_add(struct popped *t, struct slice member) {
+    uint32_t n = (uint32_t)member.n;
+    if (t->bytes + sizeof n + n > t->room) {
+        t->room = 2 * (t->bytes + sizeof n + n);
+        t->p = mem_realloc(t->p, t->room);
     }
+    memcpy(t->p + t->bytes, &n, sizeof n);
+    memcpy(t->p + t->bytes + sizeof n, member.p, n);
+    t->bytes += sizeof n + n;
+    t->count++;
+}
+
+static void popped_tell(struct ctx *c, const struct popped *t) {
+    const char *p = t->p;
+    for (size_t i = 0; i < t->count; i++) {
+        uint32_t n;
+        size_t left = t->count - i;
+        if (i % TOLD_TOGETHER_MAX == 0)
+            tell_popped(c, left < TOLD_TOGETHER_MAX ? left : TOLD_TOGETHER_MAX);
+        memcpy(&n, p, sizeof n);
+        effect_bytes(c, slice_of(p + sizeof n, n));
+        p += sizeof n + n;
+    }
+}
+
+/* SPOP of some or all members on its way (core/offload). A large set is copied if a worker takes
+ * them, and the copy keeps what is left. */
+struct popping {
+    struct set_view s;
+    struct set_limits limits;
+    size_t count;           /* to pop */
+    bool all;               /* or all of them */
+    bool tells;             /* which were popped */
+    struct set_value *left; /* of a copy */
+    struct popped popped;
+};
+
+static void pop_from(struct set_edit *edit, size_t count, struct reply *r, struct popped *popped) {
+    char digits[SET_DIGITS_MAX];
+    reply_set(r, count);
+    while (count--) {
+        struct slice member = set_random(set_edit_view(edit), digits);
+        reply_bulk(r, member);
+        if (popped) popped_add(popped, member);
+        set_edit_remove(edit, member);
+        nap_step(count);
+    }
+}
+
+static void compute_popping(void *state, struct reply *r) {
+    struct popping *x = state;
+    struct set_edit edit;
+    if (x->all) {
+        reply_set(r, set_count(x->s));
+        set_each(x->s, set_reply_member, r);
+        return;
+    }
+    x->left = set_value_copy(x->s.value);
+    set_edit_open(&edit, &x->limits, (struct set_view){.form = SET_VALUE, .value = x->left}, NULL,
+                  0);
+    pop_from(&edit, x->count, r, x->tells ? &x->popped : NULL);
+    set_edit_drop(&edit);
+}
+
+static void commit_popping(struct ctx *c, void *state) {
+    struct popping *x = state;
+    struct key k = ctx_key(c, 1);
+    if (x->all) {
+        db_delete(c->db, k);
+    } else {
+        db_put_object(c->db, k, TYPE_SET, x->left);
+        x->left = NULL;
+    }
+    ctx_changed(c, k, FEED_SET, "spop");
+    if (x->all) ctx_changed(c, k, FEED_GENERIC, "del");
+    if (x->all && effects_wanted(c)) effect_delete(c, key_slice(k));
+    if (!x->all && effects_wanted(c)) popped_tell(c, &x->popped);
+}
+
+static void popping_drop(void *state) {
+    struct popping *x = state;
+    if (x->left) set_value_free(x->left);
+    mem_free(x->popped.p);
+}
+
+/* Members that may be copied for one that goes, and how many times the least that is offloaded has
+ * to go in any case: the copy takes longer than the rest. */
+#define LEFT_FOR_ONE_MAX 16
+#define GONE_ALWAYS 20
+
+static bool is_long(const struct ctx *c, const struct popping *x) {
+    size_t left = set_count(x->s) - x->count;
+    if (x->s.form != SET_VALUE || !offload_would(c, x->count)) return false;
+    return x->all || x->count >= left / LEFT_FOR_ONE_MAX ||
+           offload_would(c, x->count / GONE_ALWAYS);
+}
+
+static void pop_some(struct ctx *c, const struct entry *e, size_t count) {
+    char room[SET_ROOM_BYTES];
+    struct set_edit edit;
+    struct popping x = {.s = set_view_of(e), .limits = set_limits_of(c), .count = count};
+    x.all = count >= set_count(x.s);
+    if (x.all) x.count = set_count(x.s);
+    bool goes = x.all || is_long(c, &x);
+    x.tells = goes || effects_wanted(c); /* when it is over, somebody may listen */
+    if (goes) {
+        offload(c, &(struct offload){
+                       .units = set_count(x.s),
+                       .state = &x,
+                       .state_bytes = sizeof x,
+                       .compute = compute_popping,
+                       .commit = commit_popping,
+                       .drop = popping_drop,
+                   });
+        return;
+    }
+    set_open(c, e, &edit, room);
+    pop_from(&edit, count, c->r, x.tells ? &x.popped : NULL);
     put_less(c, ctx_key(c, 1), &edit, "spop");
+    if (x.tells) popped_tell(c, &x.popped);
+    mem_free(x.popped.p);
 }
 
 static void pop_members(struct ctx *c) {
@@ -222,18 +365,11 @@ static void pop_members(struct ctx *c) {
     struct key k = ctx_key(c, 1);
     const struct entry *e = db_find(c->db, k);
     if (!ctx_is_type(c, e, TYPE_SET)) return;
-    struct set_view s = set_view_or_empty(e);
-    size_t members = set_count(s);
-    if (count && (size_t)count < members) {
+    if (e && count) {
         pop_some(c, e, (size_t)count);
-        return;
+    } else {
+        reply_set(c->r, 0);
     }
-    reply_set(c->r, count ? members : 0);
-    if (!count || !e) return;
-    set_each(s, set_reply_member, c->r);
-    db_delete(c->db, k);
-    ctx_changed(c, k, FEED_SET, "spop");
-    ctx_changed(c, k, FEED_GENERIC, "del");
 }
 
 /* Each member of a walk is taken with the chance wanted / left, which makes all samples of that
@@ -250,39 +386,60 @@ static void sample_member(void *ctx, struct slice member) {
     reply_bulk(x->r, member);
 }
 
-/* `count` different members of a set that has many more. */
-static void sample_few(struct ctx *c, struct set_view s, size_t count) {
+/* Picks on their way (core/offload). */
+struct picking {
+    struct set_view s;
+    struct set_limits limits;
+    size_t count;
+    bool repeated;
+};
+
+/* Different members of a set that has many more. */
+static void sample_few(struct reply *r, const struct picking *x) {
     char room[SET_ROOM_BYTES], digits[SET_DIGITS_MAX];
     struct set_edit taken;
-    set_open(c, NULL, &taken, room);
-    for (size_t n = 0; n < count;) {
-        struct slice member = set_random(s, digits);
+    set_edit_new(&taken, &x->limits, room, sizeof room);
+    for (size_t n = 0; n < x->count && !nap_step(n);) {
+        struct slice member = set_random(x->s, digits);
         if (!set_edit_add(&taken, member)) continue;
-        reply_bulk(c->r, member);
+        reply_bulk(r, member);
         n++;
     }
     set_edit_drop(&taken);
 }
 
-static void sample_distinct(struct ctx *c, struct set_view s, size_t count) {
-    size_t members = set_count(s);
-    if (count > members) count = members;
-    reply_array(c->r, count);
-    if (s.form == SET_VALUE && count < members / 8) {
-        sample_few(c, s, count);
+static void compute_picking(void *state, struct reply *r) {
+    const struct picking *x = state;
+    char digits[SET_DIGITS_MAX];
+    size_t members = set_count(x->s);
+    reply_array(r, x->count);
+    if (x->repeated) {
+        for (size_t i = 0; i < x->count && !nap_step(i); i++)
+            reply_bulk(r, set_random(x->s, digits));
+    } else if (x->s.form == SET_VALUE && x->count < members / 8) {
+        sample_few(r, x);
     } else {
-        set_each(s, sample_member, &(struct sample){c->r, count, members});
+        set_each(x->s, sample_member, &(struct sample){r, x->count, members});
     }
 }
 
-static void sample_repeated(struct ctx *c, struct set_view s, int64_t count) {
-    char digits[SET_DIGITS_MAX];
-    if (count > SAMPLE_REPEATED_MAX) {
+/* Below zero: so many, repetitions allowed. */
+static void sample(struct ctx *c, struct set_view s, int64_t count) {
+    size_t members = set_count(s);
+    struct picking x = {.s = s, .limits = set_limits_of(c), .repeated = members && count < 0};
+    if (x.repeated && -count > SAMPLE_REPEATED_MAX) {
         reply_err(c->r, ERR_OUT_OF_RANGE);
         return;
     }
-    reply_array(c->r, (size_t)count);
-    while (count--) reply_bulk(c->r, set_random(s, digits));
+    if (members) x.count = (size_t)(count < 0 ? -count : count);
+    if (!x.repeated && x.count > members) x.count = members;
+    bool walks = !x.repeated && x.count >= members / 8;
+    offload(c, &(struct offload){
+                   .units = walks ? members : x.count,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_picking,
+               });
 }
 
 static void pick_members(struct ctx *c) {
@@ -307,10 +464,8 @@ static void pick_members(struct ctx *c) {
         } else {
             reply_bulk(c->r, set_random(s, digits));
         }
-    } else if (empty || count >= 0) {
-        sample_distinct(c, s, empty ? 0 : (size_t)count);
     } else {
-        sample_repeated(c, s, -count);
+        sample(c, s, count);
     }
 }
 

@@ -11,7 +11,6 @@
  */
 #include <stdlib.h>
 
-#include "base/cancel.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "commands/cmd_generic_internal.h"
@@ -54,10 +53,7 @@ struct sink {
     const struct set_limits *limits; /* of a set to be made on the way */
 };
 
-/* Also when nobody waits for the outcome any more. */
-static bool sink_is_full(const struct sink *to) {
-    return cancel_asked() || (to->limit && to->count >= to->limit);
-}
+static bool sink_is_full(const struct sink *to) { return to->limit && to->count >= to->limit; }
 
 static void sink_take(void *ctx, struct slice member) {
     struct sink *to = ctx;
@@ -157,6 +153,7 @@ struct algebra {
     struct set_limits limits;
     const char *event; /* of a command that stores */
     size_t limit, count;
+    bool made; /* what is to be stored, in edit */
     struct set_edit edit;
     char room[SET_ROOM_BYTES];
 };
@@ -168,13 +165,18 @@ static uint64_t members_of(const struct sources *from) {
     return n;
 }
 
-static void algebra_drop(void *state) { sources_close(&((struct algebra *)state)->from); }
+static void algebra_drop(void *state) {
+    struct algebra *x = state;
+    sources_close(&x->from);
+    if (x->made) set_edit_drop(&x->edit);
+}
 
 /* The sets are `keys` arguments from `first`. */
 static void algebra(struct ctx *c, struct algebra *x, int first, size_t keys,
                     void (*compute)(void *state, struct reply *r),
                     void (*commit)(struct ctx *c, void *state)) {
     if (!sources_open(c, first, keys, &x->from)) return;
+    x->made = false;
     x->limits = set_limits_of(c);
     offload(c, &(struct offload){
                    .units = members_of(&x->from),
@@ -204,6 +206,7 @@ static void compute_set(void *state, struct reply *r) {
     (void)r;
     struct algebra *x = state;
     set_edit_new(&x->edit, &x->limits, x->room, sizeof x->room);
+    x->made = true;
     struct sink to = {.edit = &x->edit, .limits = &x->limits};
     x->run(&x->from, &to);
     x->count = to.count;
@@ -213,6 +216,7 @@ static void commit_set(struct ctx *c, void *state) {
     struct algebra *x = state;
     struct key k = ctx_key(c, 1);
     bool had = db_delete(c->db, k);
+    x->made = false;
     if (x->count) {
         set_put(c, k, &x->edit);
         ctx_changed(c, k, FEED_SET, x->event);

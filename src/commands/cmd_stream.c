@@ -8,6 +8,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 
 /* -- options of XADD and XTRIM --------------------------------------------------------- */
 
@@ -183,8 +184,42 @@ static bool is_known(struct ctx *c, struct key k, struct stream *s, const struct
     }
     stream_idmp_note_duplicate(m);
     ctx_changed_aside(c, k, FEED_UNTOLD, "xadd");
+    effect_none(c);
     stream_reply_id(c->r, id);
     return true;
+}
+
+/* How much was trimmed, whatever it hung on: entries went from the first on. */
+static void tell_trim(struct ctx *c, const struct stream *s, const struct stream_trim *trim) {
+    if (trim->refs != STREAM_REFS_KEEP)
+        effect_word(c, trim->refs == STREAM_REFS_DROP ? "DELREF" : "ACKED");
+    effect_word(c, "MAXLEN");
+    effect_word(c, "=");
+    effect_int(c, (int64_t)stream_state(s)->length);
+}
+
+static size_t trim_words(const struct stream_trim *trim) {
+    return trim->refs == STREAM_REFS_KEEP ? 3 : 4;
+}
+
+/* The entry with its ID, and which one of its producer it was. */
+static void tell_added(struct ctx *c, const struct stream *s, const struct edit *o, bool trimmed,
+                       struct slice iid) {
+    char text[STREAM_ID_TEXT_BYTES];
+    struct slice id = stream_id_text(o->id, text);
+    effect_begin(c, 2 + (trimmed ? trim_words(&o->trim) : 0) + (size_t)(c->argc - o->id_at));
+    effect_word(c, "XADD");
+    effect_bytes(c, c->argv[1]);
+    if (trimmed) tell_trim(c, s, &o->trim);
+    effect_bytes(c, id);
+    for (int i = o->id_at + 1; i < c->argc; i++) effect_bytes(c, c->argv[i]);
+    if (!o->producer_at) return;
+    effect_begin(c, 5);
+    effect_word(c, "XIDMPRECORD");
+    effect_bytes(c, c->argv[1]);
+    effect_bytes(c, c->argv[o->producer_at]);
+    effect_bytes(c, iid);
+    effect_bytes(c, id);
 }
 
 /* Adds the entry to s, which is the key's, or is new and becomes it. */
@@ -211,7 +246,9 @@ static void add(struct ctx *c, struct key k, struct stream *s, bool is_new, stru
     }
     stream_reply_id(c->r, o->id);
     ctx_changed(c, k, FEED_STREAM, "xadd");
-    if (o->trims && stream_trim(s, &o->trim)) ctx_changed_calmly(c, k, FEED_STREAM, "xtrim");
+    bool trimmed = o->trims && stream_trim(s, &o->trim);
+    if (trimmed) ctx_changed_calmly(c, k, FEED_STREAM, "xtrim");
+    if (effects_wanted(c)) tell_added(c, s, o, trimmed, iid);
 }
 
 static void stream_xadd(struct ctx *c) {
@@ -243,6 +280,12 @@ static void stream_xtrim(struct ctx *c) {
     if (!parse(c, false, &o) || !stream_key_find(c, 1, &s)) return;
     uint64_t deleted = s ? stream_trim(s, &o.trim) : 0;
     if (deleted) ctx_changed_calmly(c, ctx_key(c, 1), FEED_STREAM, "xtrim");
+    if (deleted && effects_wanted(c)) {
+        effect_begin(c, 2 + trim_words(&o.trim));
+        effect_word(c, "XTRIM");
+        effect_bytes(c, c->argv[1]);
+        tell_trim(c, s, &o.trim);
+    }
     reply_int(c->r, (int64_t)deleted);
 }
 
@@ -329,6 +372,9 @@ static void stream_xlen(struct ctx *c) {
     if (stream_key_read(c, 1, &s)) reply_int(c->r, s ? (int64_t)stream_state(s)->length : 0);
 }
 
+static void begin_range(void *state, struct reply *r) { stream_listing_begin(state, r); }
+static bool more_of_range(void *state, struct reply *r) { return stream_listing_more(state, r); }
+
 /* XREVRANGE has the ends the other way round. */
 static void range(struct ctx *c, bool backward) {
     struct stream_id from, to;
@@ -349,7 +395,15 @@ static void range(struct ctx *c, bool backward) {
     } else if (max <= 0) {
         reply_null_array(c->r);
     } else {
-        stream_reply_range(c->r, s, from, to, (uint64_t)max, backward);
+        struct stream_listing l = {.left = (uint64_t)max};
+        stream_iter_start(&l.next, s, from, to, backward);
+        offload(c, &(struct offload){
+                       .units = stream_entries_about(s, from, to, l.left),
+                       .state = &l,
+                       .state_bytes = sizeof l,
+                       .compute = begin_range,
+                       .more = more_of_range,
+                   });
     }
 }
 

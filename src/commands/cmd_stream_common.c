@@ -3,6 +3,7 @@
  * Threads: the loop. Specification: Redis 7.2.
  */
 #include "base/mem.h"
+#include "base/nap.h"
 #include "commands/cmd_stream_internal.h"
 
 /* -- keys ------------------------------------------------------------------------------ */
@@ -14,8 +15,15 @@ static bool stream_of(struct ctx *c, const struct entry *e, struct stream **s) {
     return true;
 }
 
+/* The key of a command that may change its value beside (groups, consumers), though it counts as a
+ * reader. */
+static const struct entry *read_key(struct ctx *c, struct key k) {
+    const struct entry *e = db_read(c->db, k);
+    return e && c->row->flags & ROW_WRITE ? db_own(c->db, k) : e;
+}
+
 bool stream_key_read(struct ctx *c, int i, struct stream **s) {
-    return stream_of(c, db_read(c->db, ctx_key(c, i)), s);
+    return stream_of(c, read_key(c, ctx_key(c, i)), s);
 }
 
 bool stream_key_find(struct ctx *c, int i, struct stream **s) {
@@ -37,7 +45,7 @@ struct stream_idmp *stream_idmp_of(struct ctx *c, struct stream *s) {
 
 bool stream_at_look(struct ctx *c, int key, struct stream_at *at) {
     *at = (struct stream_at){.key = ctx_key(c, key)};
-    if (!stream_of(c, db_read(c->db, at->key), &at->s)) return false;
+    if (!stream_of(c, read_key(c, at->key), &at->s)) return false;
     if (at->s) at->g = stream_group_find(at->s, c->argv[key + 1]);
     return true;
 }
@@ -51,11 +59,65 @@ bool stream_at_find(struct ctx *c, int key, struct stream_at *at) {
     return false;
 }
 
+/* -- effects --------------------------------------------------------------------------- */
+
+static void tell_id(struct ctx *c, struct stream_id id) {
+    char text[STREAM_ID_TEXT_BYTES];
+    effect_bytes(c, stream_id_text(id, text));
+}
+
+void stream_tell_nack(struct ctx *c, struct stream_at at, const struct stream_nack *nack) {
+    effect_begin(c, 14);
+    effect_word(c, "XCLAIM");
+    effect_bytes(c, key_slice(at.key));
+    effect_bytes(c, at.g->name);
+    effect_bytes(c, nack->consumer->name);
+    effect_int(c, 0);
+    tell_id(c, nack->id);
+    effect_word(c, "TIME");
+    effect_int(c, nack->delivered_ms);
+    effect_word(c, "RETRYCOUNT");
+    effect_int(c, (int64_t)nack->deliveries);
+    effect_word(c, "FORCE");
+    effect_word(c, "JUSTID");
+    effect_word(c, "LASTID");
+    tell_id(c, at.g->last);
+}
+
+void stream_tell_group(struct ctx *c, struct stream_at at) {
+    effect_begin(c, 7);
+    effect_word(c, "XGROUP");
+    effect_word(c, "SETID");
+    effect_bytes(c, key_slice(at.key));
+    effect_bytes(c, at.g->name);
+    tell_id(c, at.g->last);
+    effect_word(c, "ENTRIESREAD");
+    effect_int(c, at.g->entries_read);
+}
+
+void stream_tell_acked(struct ctx *c, struct stream_at at, const struct stream_id *ids, size_t n) {
+    effect_begin(c, 3 + n);
+    effect_word(c, "XACK");
+    effect_bytes(c, key_slice(at.key));
+    effect_bytes(c, at.g->name);
+    for (size_t i = 0; i < n; i++) tell_id(c, ids[i]);
+}
+
+static void tell_consumer(struct ctx *c, struct stream_at at, struct slice name) {
+    effect_begin(c, 5);
+    effect_word(c, "XGROUP");
+    effect_word(c, "CREATECONSUMER");
+    effect_bytes(c, key_slice(at.key));
+    effect_bytes(c, at.g->name);
+    effect_bytes(c, name);
+}
+
 struct stream_consumer *stream_consumer_get(struct ctx *c, struct stream_at at, struct slice name) {
     struct stream_consumer *consumer = stream_consumer_find(at.g, name);
     if (!consumer) {
         consumer = stream_consumer_add(at.g, name, c->core->now_ms);
         ctx_changed_aside(c, at.key, FEED_STREAM, "xgroup-createconsumer");
+        if (effects_wanted(c)) tell_consumer(c, at, name);
     }
     stream_consumer_seen(consumer, c->core->now_ms);
     return consumer;
@@ -175,16 +237,30 @@ void stream_reply_entry(struct reply *r, const struct stream_entry *e) {
     stream_reply_fields(r, *e);
 }
 
+void stream_listing_begin(struct stream_listing *l, struct reply *r) { l->mark = reply_begin(r); }
+
+bool stream_listing_more(struct stream_listing *l, struct reply *r) {
+    struct stream_entry e;
+    bool more = true;
+    while (more && !reply_is_full(r) && !nap_step(l->done)) {
+        more = l->left && stream_iter_next(&l->next, &e);
+        if (!more) break;
+        stream_reply_entry(r, &e);
+        l->done++;
+        l->left--;
+    }
+    if (!l->counted) {
+        uint64_t rest = more ? stream_iter_count(l->next, l->left) : 0;
+        reply_end_array(r, l->mark, l->done + rest);
+        l->counted = true;
+    }
+    return more;
+}
+
 void stream_reply_range(struct reply *r, const struct stream *s, struct stream_id from,
                         struct stream_id to, uint64_t max, bool backward) {
-    struct stream_iter it;
-    struct stream_entry e;
-    uint64_t count = 0;
-    struct reply_mark mark = reply_begin(r);
-    stream_iter_start(&it, s, from, to, backward);
-    while ((!max || count < max) && stream_iter_next(&it, &e)) {
-        stream_reply_entry(r, &e);
-        count++;
-    }
-    reply_end_array(r, mark, count);
+    struct stream_listing l = {.left = max ? max : UINT64_MAX};
+    stream_iter_start(&l.next, s, from, to, backward);
+    stream_listing_begin(&l, r);
+    stream_listing_more(&l, r);
 }

@@ -4,9 +4,11 @@
  * they are about: idempotent production (8.6) for a stream that has it, entries that were given
  * back (8.8) for a group that has some. Threads: the loop.
  */
+#include "base/nap.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 
 static void field_int(struct reply *r, const char *name, int64_t v) {
     reply_bulk_cstr(r, name);
@@ -113,7 +115,7 @@ static void reply_pel(struct reply *r, const struct stream_pel *pel, uint64_t ma
     uint64_t count = stream_pel_count(pel);
     if (max && max < count) count = max;
     reply_array(r, count);
-    while (count--) {
+    for (; count && !nap_step(count); count--) {
         const struct stream_nack *nack = stream_pel_next(&it);
         reply_array(r, of_group ? 4 : 3);
         stream_reply_id(r, nack->id);
@@ -174,40 +176,72 @@ static void reply_edge(struct reply *r, const char *name, const struct stream *s
 
 #define IDMP_FIELDS 6
 
-static void reply_idmp(struct ctx *c, const struct stream_idmp *m) {
+static void reply_idmp(struct reply *r, const struct stream_idmp *m, int64_t now_ms) {
     struct stream_idmp_limits limits = stream_idmp_limits(m);
-    struct stream_idmp_counts counts = stream_idmp_counts(m, c->core->now_ms);
-    field_int(c->r, "idmp-duration", (int64_t)limits.duration_s);
-    field_int(c->r, "idmp-maxsize", (int64_t)limits.entries_max);
-    field_int(c->r, "pids-tracked", (int64_t)counts.producers);
-    field_int(c->r, "iids-tracked", (int64_t)counts.iids);
-    field_int(c->r, "iids-added", (int64_t)counts.added);
-    field_int(c->r, "iids-duplicates", (int64_t)counts.duplicates);
+    struct stream_idmp_counts counts = stream_idmp_counts(m, now_ms);
+    field_int(r, "idmp-duration", (int64_t)limits.duration_s);
+    field_int(r, "idmp-maxsize", (int64_t)limits.entries_max);
+    field_int(r, "pids-tracked", (int64_t)counts.producers);
+    field_int(r, "iids-tracked", (int64_t)counts.iids);
+    field_int(r, "iids-added", (int64_t)counts.added);
+    field_int(r, "iids-duplicates", (int64_t)counts.duplicates);
+}
+
+/* What is told of a stream as a whole (core/offload). */
+struct telling {
+    const struct stream *s;
+    bool full;
+    uint64_t max; /* full: of entries and of what is pending, 0: all */
+    int64_t now_ms;
+};
+
+static void compute_telling(void *state, struct reply *r) {
+    const struct telling *x = state;
+    const struct stream *s = x->s;
+    const struct stream_state *about = stream_state(s);
+    const struct stream_idmp *idmp = stream_idmp(s);
+    reply_map(r, (x->full ? 9 : 10) + (idmp ? IDMP_FIELDS : 0));
+    field_int(r, "length", (int64_t)about->length);
+    field_int(r, "radix-tree-keys", (int64_t)stream_node_count(s));
+    field_int(r, "radix-tree-nodes", (int64_t)stream_radix_nodes(s));
+    field_id(r, "last-generated-id", about->last);
+    field_id(r, "max-deleted-entry-id", about->deleted_max);
+    field_int(r, "entries-added", (int64_t)about->added);
+    field_id(r, "recorded-first-entry-id", about->first);
+    if (idmp) reply_idmp(r, idmp, x->now_ms);
+    if (x->full) {
+        reply_full(r, s, x->max);
+        return;
+    }
+    field_int(r, "groups", (int64_t)stream_group_count(s));
+    reply_edge(r, "first-entry", s, false);
+    reply_edge(r, "last-entry", s, true);
+}
+
+/* Nodes are looked at; of entries, groups and consumers, those that FULL shows. */
+static uint64_t telling_units(const struct telling *x) {
+    const struct stream *s = x->s;
+    uint64_t units = stream_node_count(s), most = x->max ? x->max : UINT64_MAX;
+    if (!x->full) return units;
+    uint64_t length = stream_state(s)->length;
+    units += length < most ? length : most;
+    for (uint64_t i = 0; i < stream_group_count(s); i++) {
+        const struct stream_group *g = stream_group_at(s, i);
+        uint64_t pending = stream_pel_count(&g->pel);
+        units += 2 * (pending < most ? pending : most) + stream_consumer_count(g);
+    }
+    return units;
 }
 
 static void info_stream_whole(struct ctx *c) {
-    bool full;
-    uint64_t max;
-    const struct stream *s = info_stream(c);
-    if (!s || !parse_full(c, &full, &max)) return;
-    const struct stream_state *state = stream_state(s);
-    const struct stream_idmp *idmp = stream_idmp(s);
-    reply_map(c->r, (full ? 9 : 10) + (idmp ? IDMP_FIELDS : 0));
-    field_int(c->r, "length", (int64_t)state->length);
-    field_int(c->r, "radix-tree-keys", (int64_t)stream_node_count(s));
-    field_int(c->r, "radix-tree-nodes", (int64_t)stream_radix_nodes(s));
-    field_id(c->r, "last-generated-id", state->last);
-    field_id(c->r, "max-deleted-entry-id", state->deleted_max);
-    field_int(c->r, "entries-added", (int64_t)state->added);
-    field_id(c->r, "recorded-first-entry-id", state->first);
-    if (idmp) reply_idmp(c, idmp);
-    if (full) {
-        reply_full(c->r, s, max);
-        return;
-    }
-    field_int(c->r, "groups", (int64_t)stream_group_count(s));
-    reply_edge(c->r, "first-entry", s, false);
-    reply_edge(c->r, "last-entry", s, true);
+    struct telling x = {.s = info_stream(c), .now_ms = c->core->now_ms};
+    if (!x.s || !parse_full(c, &x.full, &x.max)) return;
+    offload(c, &(struct offload){
+                   .units = telling_units(&x),
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_telling,
+               });
 }
 
 static void info_help(struct ctx *c) {

@@ -95,7 +95,24 @@ void stream_reply_entry(struct reply *r, const struct stream_entry *e);
 void stream_reply_range(struct reply *r, const struct stream *s, struct stream_id from,
                         struct stream_id to, uint64_t max, bool backward);
 
+/* The same of what an iterator gives, in parts: begins, and goes on until reply_is_full(r); false
+ * at the end. The length is known when the first part is, at which the rest is counted. */
+struct stream_listing {
+    struct stream_iter next;
+    uint64_t done, left; /* left at most */
+    struct reply_mark mark;
+    bool counted;
+};
+void stream_listing_begin(struct stream_listing *l, struct reply *r);
+bool stream_listing_more(struct stream_listing *l, struct reply *r);
+
 /* -- pending entries ------------------------------------------------------------------- */
+
+/* Tells as an effect whose pending entry a nack is, and since when; and up to where a group has
+ * read; and that a consumer was made. */
+void stream_tell_nack(struct ctx *c, struct stream_at at, const struct stream_nack *nack);
+void stream_tell_group(struct ctx *c, struct stream_at at);
+void stream_tell_acked(struct ctx *c, struct stream_at at, const struct stream_id *ids, size_t n);
 
 /* One delivery more, as far as they can be counted. */
 static inline void stream_nack_count(struct stream_nack *nack) {

@@ -6,9 +6,11 @@
  * consumer, and is shown as Redis 8.8 shows it.
  */
 #include "base/mem.h"
+#include "base/nap.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 
 /* -- XACK ------------------------------------------------------------------------------ */
 
@@ -39,6 +41,8 @@ struct pending {
     int64_t idle_ms_min, max;
     struct stream_id from, to;
     int consumer_at; /* 0: of all */
+    const struct stream_pel *pel;
+    int64_t now_ms;
 };
 
 static bool parse_pending(struct ctx *c, struct pending *o) {
@@ -86,31 +90,31 @@ static void show_summary(struct ctx *c, const struct stream_group *g) {
     reply_end_array(c->r, mark, consumers);
 }
 
-static int64_t idle_of(const struct ctx *c, const struct stream_nack *nack) {
-    return c->core->now_ms - nack->delivered_ms;
-}
-
 /* Whether an entry is too young to be shown or claimed; one of nobody never is. */
-static bool is_young(const struct ctx *c, const struct stream_nack *nack, int64_t idle_ms_min) {
-    return nack->consumer && idle_ms_min && idle_of(c, nack) < idle_ms_min;
+static bool is_young(int64_t now_ms, const struct stream_nack *nack, int64_t idle_ms_min) {
+    return nack->consumer && idle_ms_min && now_ms - nack->delivered_ms < idle_ms_min;
 }
 
-static void show_pending(struct ctx *c, const struct stream_pel *pel, const struct pending *o) {
-    struct stream_pel_iter it = stream_pel_from(pel, o->from);
+static void show_pending(void *state, struct reply *r) {
+    const struct pending *o = state;
+    struct stream_pel_iter it = stream_pel_from(o->pel, o->from);
     const struct stream_nack *nack;
+    uint64_t steps = 0;
     int64_t count = 0;
-    struct reply_mark mark = reply_begin(c->r);
-    while (count < o->max && (nack = stream_pel_next(&it)) && stream_id_cmp(nack->id, o->to) <= 0) {
-        if (is_young(c, nack, o->idle_ms_min)) continue;
-        int64_t idle_ms = idle_of(c, nack) < 0 ? 0 : idle_of(c, nack);
-        reply_array(c->r, 4);
-        stream_reply_id(c->r, nack->id);
-        reply_bulk(c->r, nack->consumer ? nack->consumer->name : slice_cstr(""));
-        reply_int(c->r, nack->consumer ? idle_ms : -1);
-        reply_int(c->r, (int64_t)nack->deliveries);
+    struct reply_mark mark = reply_begin(r);
+    while (count < o->max && !nap_step(steps++) && (nack = stream_pel_next(&it)) &&
+           stream_id_cmp(nack->id, o->to) <= 0) {
+        if (is_young(o->now_ms, nack, o->idle_ms_min)) continue;
+        int64_t idle_ms = o->now_ms - nack->delivered_ms;
+        if (idle_ms < 0) idle_ms = 0;
+        reply_array(r, 4);
+        stream_reply_id(r, nack->id);
+        reply_bulk(r, nack->consumer ? nack->consumer->name : slice_cstr(""));
+        reply_int(r, nack->consumer ? idle_ms : -1);
+        reply_int(r, (int64_t)nack->deliveries);
         count++;
     }
-    reply_end_array(c->r, mark, (size_t)count);
+    reply_end_array(r, mark, (size_t)count);
 }
 
 static void stream_xpending(struct ctx *c) {
@@ -123,16 +127,24 @@ static void stream_xpending(struct ctx *c) {
         show_summary(c, at.g);
         return;
     }
-    const struct stream_pel *pel = &at.g->pel;
+    o.now_ms = c->core->now_ms;
+    o.pel = &at.g->pel;
     if (o.consumer_at) {
         const struct stream_consumer *consumer = stream_consumer_find(at.g, c->argv[o.consumer_at]);
         if (!consumer) {
             reply_array(c->r, 0);
             return;
         }
-        pel = &consumer->pel;
+        o.pel = &consumer->pel;
     }
-    show_pending(c, pel, &o);
+    uint64_t count = stream_pel_count(o.pel); /* young ones are looked at as well */
+    bool some = !o.idle_ms_min && o.max >= 0 && (uint64_t)o.max < count;
+    offload(c, &(struct offload){
+                   .units = some ? (uint64_t)o.max : count,
+                   .state = &o,
+                   .state_bytes = sizeof o,
+                   .compute = show_pending,
+               });
 }
 
 /* -- claiming -------------------------------------------------------------------------- */
@@ -157,6 +169,7 @@ static void claim(struct ctx *c, const struct claiming *o, struct stream_at at,
         stream_nack_count(nack);
     }
     stream_consumer_active(consumer, c->core->now_ms);
+    if (effects_wanted(c)) stream_tell_nack(c, at, nack);
     if (o->just_id) {
         stream_reply_id(c->r, e->id);
     } else {
@@ -226,11 +239,13 @@ static struct stream_nack *claimable(struct ctx *c, const struct claiming *o, st
                                      struct stream_id id, struct stream_entry *e, bool *changed) {
     struct stream_nack *nack = stream_nack_find(at.g, id);
     if (!stream_find(at.s, id, e)) {
-        if (nack) stream_nack_remove(at.g, nack);
-        if (nack) *changed = true;
+        if (!nack) return NULL;
+        stream_nack_remove(at.g, nack);
+        if (effects_wanted(c)) stream_tell_acked(c, at, &id, 1);
+        *changed = true;
         return NULL;
     }
-    if (nack) return is_young(c, nack, o->idle_ms_min) ? NULL : nack;
+    if (nack) return is_young(c->core->now_ms, nack, o->idle_ms_min) ? NULL : nack;
     return o->force ? stream_nack_add(at.g, NULL, id, c->core->now_ms, 1) : NULL;
 }
 
@@ -240,8 +255,10 @@ static void stream_xclaim(struct ctx *c) {
     uint64_t count = 0;
     bool changed = false;
     if (!stream_at_find(c, 1, &at) || !parse_claim(c, &o)) return;
+    effect_none(c);
     if (stream_id_cmp(o.last, at.g->last) > 0) {
         stream_group_set(at.g, o.last, at.g->entries_read);
+        if (effects_wanted(c)) stream_tell_group(c, at);
         changed = true;
     }
     struct stream_consumer *consumer = stream_consumer_get(c, at, c->argv[3]);
@@ -322,7 +339,7 @@ static struct stream_id claim_from(struct ctx *c, struct autoclaim *o, struct st
             stream_nack_remove(at.g, nack);
             note_deleted(o, id);
             left--;
-        } else if (!is_young(c, nack, o->how.idle_ms_min)) {
+        } else if (!is_young(c->core->now_ms, nack, o->how.idle_ms_min)) {
             claim(c, &o->how, at, consumer, nack, &e);
             o->claimed++;
             left--;
@@ -336,15 +353,17 @@ static void stream_xautoclaim(struct ctx *c) {
     struct autoclaim o;
     struct stream_at at;
     if (!parse_autoclaim(c, &o) || !stream_at_find(c, 1, &at)) return;
+    effect_none(c);
     struct stream_consumer *consumer = stream_consumer_get(c, at, c->argv[3]);
     char text[STREAM_ID_TEXT_BYTES];
     reply_array(c->r, 3);
     struct reply_mark next = reply_begin(c->r), entries = reply_begin(c->r);
     struct slice next_id = stream_id_text(claim_from(c, &o, at, consumer), text);
-    reply_end_bulk(c->r, next, next_id);
     reply_end_array(c->r, entries, o.claimed);
+    reply_end_bulk(c->r, next, next_id);
     reply_array(c->r, o.deleted_count);
     for (size_t i = 0; i < o.deleted_count; i++) stream_reply_id(c->r, o.deleted[i]);
+    if (o.deleted_count && effects_wanted(c)) stream_tell_acked(c, at, o.deleted, o.deleted_count);
     mem_free(o.deleted);
     if (o.claimed || o.deleted_count) ctx_changed_aside(c, at.key, FEED_UNTOLD, "xautoclaim");
 }

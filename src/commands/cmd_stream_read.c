@@ -7,10 +7,12 @@
  * Threads: the loop.
  * Specification: Redis 7.2; the ID + as 7.4 has it, CLAIM as 8.4.
  */
+#include "base/assert.h"
 #include "base/mem.h"
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
 #include "core/blocked.h"
+#include "core/offload.h"
 
 #define STREAMS_FEW 8
 
@@ -193,17 +195,17 @@ struct served {
     size_t count;
 };
 
-static void begin_stream(struct ctx *c, struct served *served, struct key k) {
-    if (served->count++ == 0) served->mark = reply_begin(c->r);
-    if (c->r->proto == 2) reply_array(c->r, 2);
-    reply_bulk(c->r, key_slice(k));
+static void begin_stream(struct reply *r, struct served *served, struct slice key) {
+    if (served->count++ == 0) served->mark = reply_begin(r);
+    if (r->proto == 2) reply_array(r, 2);
+    reply_bulk(r, key);
 }
 
-static void end_streams(struct ctx *c, const struct served *served) {
-    if (c->r->proto == 2) {
-        reply_end_array(c->r, served->mark, served->count);
+static void end_streams(struct reply *r, const struct served *served) {
+    if (r->proto == 2) {
+        reply_end_array(r, served->mark, served->count);
     } else {
-        reply_end_map(c->r, served->mark, served->count);
+        reply_end_map(r, served->mark, served->count);
     }
 }
 
@@ -257,6 +259,7 @@ static uint64_t claim(struct ctx *c, const struct reading *o, struct stream_at a
         reply_entry(c, o, &e, idle_ms(c, nack), nack->deliveries);
         stream_nack_assign(at.g, nack, consumer, c->core->now_ms);
         stream_nack_count(nack);
+        if (effects_wanted(c)) stream_tell_nack(c, at, nack);
         if (++count == o->max) break;
     }
     if (count) stream_consumer_active(consumer, c->core->now_ms);
@@ -271,25 +274,31 @@ static void deliver(struct ctx *c, struct stream_at at, struct stream_consumer *
         stream_nack_assign(at.g, nack, consumer, c->core->now_ms);
         stream_nack_set_deliveries(nack, 1);
     } else {
-        stream_nack_add(at.g, consumer, id, c->core->now_ms, 1);
+        nack = stream_nack_add(at.g, consumer, id, c->core->now_ms, 1);
     }
+    if (effects_wanted(c)) stream_tell_nack(c, at, nack);
     stream_consumer_active(consumer, c->core->now_ms);
 }
 
 /* Replies the entries behind an ID, `count` of those that were asked for having been replied
- * already; for a group they are delivered. Returns the count. */
+ * already; they are delivered. Returns the count. */
 static uint64_t reply_new(struct ctx *c, const struct reading *o, struct stream_at at,
                           struct stream_consumer *consumer, struct stream_id id, uint64_t count) {
     struct stream_iter it;
     struct stream_entry e;
+    bool advanced = false;
     if (!stream_id_next(&id)) return count;
     stream_iter_start(&it, at.s, id, STREAM_ID_MAX, false);
     while ((!o->max || count < o->max) && stream_iter_next(&it, &e)) {
-        if (at.g && stream_id_cmp(e.id, at.g->last) > 0) stream_group_advance(at.s, at.g, e.id);
+        if (stream_id_cmp(e.id, at.g->last) > 0) {
+            stream_group_advance(at.s, at.g, e.id);
+            advanced = true;
+        }
         reply_entry(c, o, &e, 0, 0);
-        if (at.g && !o->no_ack) deliver(c, at, consumer, e.id);
+        if (!o->no_ack) deliver(c, at, consumer, e.id);
         count++;
     }
+    if (advanced && effects_wanted(c)) stream_tell_group(c, at);
     return count;
 }
 
@@ -308,6 +317,7 @@ static void reply_history(struct ctx *c, const struct reading *o, struct stream_
             stream_reply_entry(c->r, &e);
             stream_nack_assign(at.g, nack, consumer, c->core->now_ms);
             stream_nack_count(nack);
+            if (effects_wanted(c)) stream_tell_nack(c, at, nack);
         } else {
             reply_array(c->r, 2);
             stream_reply_id(c->r, nack->id);
@@ -320,20 +330,13 @@ static void reply_history(struct ctx *c, const struct reading *o, struct stream_
     reply_end_array(c->r, mark, count);
 }
 
-static void serve(struct ctx *c, const struct reading *o, const struct source *from,
-                  struct served *served) {
-    if (!has_behind(from->at.s, from->behind)) return;
-    begin_stream(c, served, from->at.key);
-    struct reply_mark mark = reply_begin(c->r);
-    reply_end_array(c->r, mark, reply_new(c, o, from->at, NULL, from->behind, 0));
-}
-
 static void serve_group(struct ctx *c, const struct reading *o, const struct source *from,
                         struct served *served) {
     struct stream_at at = from->at;
+    effect_none(c);
     struct stream_consumer *consumer = stream_consumer_get(c, at, c->argv[o->consumer_at]);
     if (!wants_new(from)) {
-        begin_stream(c, served, at.key);
+        begin_stream(c->r, served, key_slice(at.key));
         reply_history(c, o, at, consumer, from->behind);
         ctx_changed_aside(c, at.key, FEED_UNTOLD, "xreadgroup");
         return;
@@ -342,7 +345,7 @@ static void serve_group(struct ctx *c, const struct reading *o, const struct sou
     bool claims = oldest && idle_ms(c, oldest) >= o->idle_ms_min;
     bool has_new = has_behind(at.s, at.g->last);
     if (!claims && !has_new) return;
-    begin_stream(c, served, at.key);
+    begin_stream(c->r, served, key_slice(at.key));
     struct reply_mark mark = reply_begin(c->r);
     uint64_t count = claims ? claim(c, o, at, consumer) : 0;
     if (has_new) count = reply_new(c, o, at, consumer, at.g->last, count);
@@ -388,19 +391,68 @@ static void wait_for_news(struct ctx *c, const struct reading *o, const struct s
 
 /* -- handlers -------------------------------------------------------------------------- */
 
-static void read_sources(struct ctx *c, const struct reading *o, struct source *from) {
+/* XREAD of streams that have something, on its way (core/offload). */
+struct run {
+    struct slice key; /* an argument */
+    const struct stream *s;
+    struct stream_id behind;
+};
+
+struct runs {
+    struct run *run;
+    size_t count;
+    uint64_t max;
+};
+
+static void compute_runs(void *state, struct reply *r) {
+    const struct runs *x = state;
     struct served served = {.count = 0};
-    if (!find_sources(c, o, from)) return;
-    for (int i = 0; i < o->key_count; i++) {
-        if (o->of_group) {
-            serve_group(c, o, &from[i], &served);
-        } else if (from[i].at.s) {
-            serve(c, o, &from[i], &served);
-        }
+    for (size_t i = 0; i < x->count; i++) {
+        struct stream_id from = x->run[i].behind;
+        bool more = stream_id_next(&from);
+        ASSERT(more); /* there is an entry behind it */
+        begin_stream(r, &served, x->run[i].key);
+        stream_reply_range(r, x->run[i].s, from, STREAM_ID_MAX, x->max, false);
     }
-    if (served.count) {
-        end_streams(c, &served);
-    } else if (o->waits) {
+    end_streams(r, &served);
+}
+
+static void runs_drop(void *state) { mem_free(((struct runs *)state)->run); }
+
+/* False, nothing replied, if no stream has anything. */
+static bool read_runs(struct ctx *c, const struct reading *o, const struct source *from) {
+    struct runs x = {.max = o->max};
+    uint64_t units = 0, max = o->max ? o->max : UINT64_MAX;
+    for (int i = 0; i < o->key_count; i++) {
+        const struct stream *s = from[i].at.s;
+        if (!s || !has_behind(s, from[i].behind)) continue;
+        if (!x.run) x.run = mem_alloc((size_t)o->key_count * sizeof *x.run);
+        x.run[x.count++] = (struct run){c->argv[o->first_key + i], s, from[i].behind};
+        units += stream_entries_about(s, from[i].behind, STREAM_ID_MAX, max);
+    }
+    if (!x.count) return false;
+    offload(c, &(struct offload){
+                   .units = units,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_runs,
+                   .drop = runs_drop,
+               });
+    return true;
+}
+
+/* The same of a group's. */
+static bool read_group(struct ctx *c, const struct reading *o, const struct source *from) {
+    struct served served = {.count = 0};
+    for (int i = 0; i < o->key_count; i++) serve_group(c, o, &from[i], &served);
+    if (served.count) end_streams(c->r, &served);
+    return served.count;
+}
+
+static void read_sources(struct ctx *c, const struct reading *o, struct source *from) {
+    if (!find_sources(c, o, from)) return;
+    if (o->of_group ? read_group(c, o, from) : read_runs(c, o, from)) return;
+    if (o->waits) {
         wait_for_news(c, o, from);
     } else {
         reply_null_array(c->r);
@@ -484,7 +536,7 @@ const struct row stream_read_rows[] = {
         .name = "xreadgroup",
         .run = stream_xreadgroup,
         .arity = -7,
-        .flags = ROW_WRITE | ROW_BLOCKING | ROW_MOVABLEKEYS,
+        .flags = ROW_WRITE | ROW_BLOCKING | ROW_MOVABLEKEYS | ROW_EDITS_ASIDE,
         .acl = ACL_STREAM,
         .keys = {KEYS_BEHIND_STREAMS(4)},
         .since = "5.0.0",

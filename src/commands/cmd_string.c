@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "commands/cmd_string_internal.h"
 #include "commands/families.h"
+#include "core/offload.h"
 #include "types/lcs.h"
 
 /* -- reading ------------------------------------------------------------------------- */
@@ -210,10 +211,11 @@ static void string_decrby(struct ctx *c) {
 struct lcs_options {
     bool length, index, with_lengths;
     int64_t range_bytes_min;
+    const struct entry *a, *b; /* NULL: no key */
+    size_t table_bytes_max;
 };
 
 static bool lcs_options_parse(struct ctx *c, struct lcs_options *o) {
-    *o = (struct lcs_options){0};
     for (int i = 3; i < c->argc; i++) {
         if (slice_is(c->argv[i], "LEN")) {
             o->length = true;
@@ -257,34 +259,46 @@ static void lcs_reply_index(struct reply *r, const struct lcs_result *found, boo
     reply_int(r, (int64_t)found->length);
 }
 
-static void string_lcs(struct ctx *c) {
+#define LCS_UNIT_PAIRS 512 /* of bytes that are compared in a unit of work */
+
+static void compute_lcs(void *state, struct reply *r) {
+    const struct lcs_options *o = state;
     char digits_a[ENTRY_DIGITS_MAX], digits_b[ENTRY_DIGITS_MAX];
-    struct lcs_options o;
+    struct slice a = string_bytes(o->a, digits_a), b = string_bytes(o->b, digits_b);
+    struct lcs_result found = {0};
+    int err = o->length ? lcs_length(a, b, o->table_bytes_max, &found.length)
+                        : lcs_find(a, b, (size_t)o->range_bytes_min, o->table_bytes_max, &found);
+    if (err) {
+        reply_error(r, lcs_err_text(err));
+    } else if (o->length) {
+        reply_int(r, (int64_t)found.length);
+    } else {
+        if (o->index) {
+            lcs_reply_index(r, &found, o->with_lengths);
+        } else {
+            reply_bulk(r, slice_of(found.text, found.length));
+        }
+        lcs_result_fini(&found);
+    }
+}
+
+static void string_lcs(struct ctx *c) {
+    struct lcs_options o = {.table_bytes_max = (size_t)c->core->config->proto_max_bulk_bytes};
     db_read(c->db, ctx_key(c, 1)); /* a key past its time goes now, not below */
-    const struct entry *eb = db_read(c->db, ctx_key(c, 2));
-    const struct entry *ea = db_peek(c->db, ctx_key(c, 1));
-    if ((ea && entry_type(ea) != TYPE_STRING) || (eb && entry_type(eb) != TYPE_STRING)) {
+    o.b = db_read(c->db, ctx_key(c, 2));
+    o.a = db_peek(c->db, ctx_key(c, 1));
+    if ((o.a && entry_type(o.a) != TYPE_STRING) || (o.b && entry_type(o.b) != TYPE_STRING)) {
         reply_error(c->r, "ERR The specified keys must contain string values");
         return;
     }
     if (!lcs_options_parse(c, &o)) return;
-    struct slice a = string_bytes(ea, digits_a), b = string_bytes(eb, digits_b);
-    size_t table_bytes_max = (size_t)c->core->config->proto_max_bulk_bytes;
-    struct lcs_result found = {0};
-    int err = o.length ? lcs_length(a, b, table_bytes_max, &found.length)
-                       : lcs_find(a, b, (size_t)o.range_bytes_min, table_bytes_max, &found);
-    if (err) {
-        reply_error(c->r, lcs_err_text(err));
-    } else if (o.length) {
-        reply_int(c->r, (int64_t)found.length);
-    } else {
-        if (o.index) {
-            lcs_reply_index(c->r, &found, o.with_lengths);
-        } else {
-            reply_bulk(c->r, slice_of(found.text, found.length));
-        }
-        lcs_result_fini(&found);
-    }
+    uint64_t a = o.a ? entry_strlen(o.a) : 0, b = o.b ? entry_strlen(o.b) : 0;
+    offload(c, &(struct offload){
+                   .units = (uint64_t)((unsigned __int128)a * b / LCS_UNIT_PAIRS),
+                   .state = &o,
+                   .state_bytes = sizeof o,
+                   .compute = compute_lcs,
+               });
 }
 
 /* -- rows: arguments ----------------------------------------------------------------- */

@@ -40,6 +40,7 @@ void string_incrbyfloat(struct ctx *c) {
     struct slice s = slice_of(text, num_format_ld_human(text, v));
     db_set_text(c->db, k, s, DB_KEEP_TTL);
     ctx_changed(c, k, FEED_STRING, "incrbyfloat");
+    if (effects_wanted(c)) string_tell_set(c, k, s, DB_KEEP_TTL);
     reply_bulk(c->r, s);
 }
 
@@ -168,16 +169,18 @@ static int64_t increx_expire(const struct string_options *o, const struct entry 
 
 static void increx_write(struct ctx *c, struct key k, const struct increx *x, const union number *v,
                          int64_t expire_ms, bool had_ttl) {
-    if (expire_ms >= 0 && expire_ms <= c->core->now_ms) {
+    if (expire_ms >= 0 && expire_ms <= c->db->ks->now_ms) {
         string_end(c, k);
         return;
     }
+    char text[NUM_FLOAT_BYTES_MAX];
+    size_t n = x->by_float ? num_format_ld_human(text, v->f) : num_format_i64(text, v->i);
     if (x->by_float) {
-        char text[NUM_FLOAT_BYTES_MAX];
-        db_set_text(c->db, k, slice_of(text, num_format_ld_human(text, v->f)), expire_ms);
+        db_set_text(c->db, k, slice_of(text, n), expire_ms);
     } else {
         db_set_int(c->db, k, v->i, expire_ms);
     }
+    if (effects_wanted(c)) string_tell_set(c, k, slice_of(text, n), expire_ms);
     ctx_changed(c, k, FEED_STRING, x->by_float ? "incrbyfloat" : "incrby");
     if (expire_ms >= 0) ctx_changed(c, k, FEED_GENERIC, "expire");
     if (expire_ms == DB_NO_TTL && had_ttl) ctx_changed(c, k, FEED_GENERIC, "persist");

@@ -121,8 +121,11 @@ bool string_options_parse(struct ctx *c, int first, enum string_command command,
  * none. Replies and returns false for a time that is not one. */
 bool string_options_expire(struct ctx *c, const struct string_options *o, int64_t *expire_ms);
 
-/* Removes k, if it exists, because its new time has passed. */
+/* Removes k, if it exists, and says so: because its new time has passed, say. */
 void string_end(struct ctx *c, struct key k);
+
+/* Tells as an effect that k has become a string (core/effects). */
+void string_tell_set(struct ctx *c, struct key k, struct slice value, int64_t expire_ms);
 
 /* -- rows ---------------------------------------------------------------------------- */
 

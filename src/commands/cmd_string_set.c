@@ -134,18 +134,31 @@ bool string_options_expire(struct ctx *c, const struct string_options *o, int64_
 /* -- storing ------------------------------------------------------------------------- */
 
 void string_end(struct ctx *c, struct key k) {
-    if (db_delete(c->db, k)) ctx_changed(c, k, FEED_GENERIC, "del");
+    if (!db_delete(c->db, k)) return;
+    ctx_changed(c, k, FEED_GENERIC, "del");
+    if (effects_wanted(c)) effect_delete(c, key_slice(k));
+}
+
+void string_tell_set(struct ctx *c, struct key k, struct slice value, int64_t expire_ms) {
+    effect_begin(c, expire_ms >= 0 ? 5 : expire_ms == DB_KEEP_TTL ? 4 : 3);
+    effect_word(c, "SET");
+    effect_bytes(c, key_slice(k));
+    effect_bytes(c, value);
+    if (expire_ms == DB_NO_TTL) return;
+    effect_word(c, expire_ms >= 0 ? "PXAT" : "KEEPTTL");
+    if (expire_ms >= 0) effect_int(c, expire_ms);
 }
 
 /* Makes k hold argument i until expire_ms (or DB_NO_TTL, DB_KEEP_TTL). */
 static void set_value(struct ctx *c, struct key k, int i, int64_t expire_ms) {
-    if (expire_ms >= 0 && expire_ms <= c->core->now_ms) {
+    if (expire_ms >= 0 && expire_ms <= c->db->ks->now_ms) {
         string_end(c, k);
         return;
     }
     string_store(c, k, i, expire_ms);
     ctx_changed(c, k, FEED_STRING, "set");
     if (expire_ms >= 0) ctx_changed(c, k, FEED_GENERIC, "expire");
+    if (effects_wanted(c)) string_tell_set(c, k, c->argv[i], expire_ms);
 }
 
 /* -- conditions ---------------------------------------------------------------------- */
@@ -313,14 +326,16 @@ void string_getex(struct ctx *c) {
     if (!ctx_is_type(c, e, TYPE_STRING)) return;
     if (!string_options_expire(c, &o, &expire_ms)) return;
     string_reply(c->r, e);
-    if (expire_ms >= 0 && expire_ms <= c->core->now_ms) {
+    if (expire_ms >= 0 && expire_ms <= c->db->ks->now_ms) {
         string_end(c, k);
     } else if (expire_ms >= 0) {
         db_set_expire(c->db, k, expire_ms);
         ctx_changed(c, k, FEED_GENERIC, "expire");
+        if (effects_wanted(c)) effect_pexpireat(c, key_slice(k), expire_ms);
     } else if (option_given(&o, OPTION_PERSIST) && entry_has_ttl(e)) {
         db_set_expire(c->db, k, DB_NO_TTL);
         ctx_changed(c, k, FEED_GENERIC, "persist");
+        if (effects_wanted(c)) effect_persist(c, key_slice(k));
     }
 }
 

@@ -10,12 +10,14 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "base/random.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_zset_internal.h"
 #include "commands/families.h"
 #include "commands/scan_options.h"
 #include "core/config.h"
+#include "core/offload.h"
 
 /* -- what the family shares ---------------------------------------------------------- */
 
@@ -92,14 +94,28 @@ static void reply_member(struct reply *r, const struct zset_item *item, bool sco
     if (score) reply_double(r, item->score);
 }
 
-void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span) {
-    struct zset_iter it;
-    struct zset_item item;
+void zset_listing_begin(struct zset_listing *l, struct reply *r, struct zset_view v,
+                        const struct zset_span *span) {
     uint64_t n = span->from < span->to ? span->to - span->from : 0;
     reply_array(r, span->scores && r->proto == 2 ? 2 * n : n);
-    if (!n) return;
-    zset_iter_start(&it, v, span->down ? span->to - 1 : span->from, span->down);
-    while (n-- && zset_iter_next(&it, &item)) reply_member(r, &item, span->scores);
+    l->left = n;
+    l->scores = span->scores;
+    if (n) zset_iter_start(&l->next, v, span->down ? span->to - 1 : span->from, span->down);
+}
+
+bool zset_listing_more(struct zset_listing *l, struct reply *r) {
+    struct zset_item item;
+    while (l->left && !reply_is_full(r) && !nap_step(l->left) && zset_iter_next(&l->next, &item)) {
+        reply_member(r, &item, l->scores);
+        l->left--;
+    }
+    return l->left;
+}
+
+void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span) {
+    struct zset_listing l;
+    zset_listing_begin(&l, r, v, span);
+    zset_listing_more(&l, r);
 }
 
 /* -- adding -------------------------------------------------------------------------- */
@@ -298,28 +314,7 @@ static void zset_rank_down(struct ctx *c) { rank_of(c, true); }
 
 /* -- popping ------------------------------------------------------------------------- */
 
-void zset_pop_members(struct ctx *c, struct zset_write *w, const struct zset_pop *pop) {
-    struct zset_view v = zset_edit_view(&w->edit);
-    struct zset_iter it;
-    struct zset_item item;
-    uint64_t count = zset_count(v), n = pop->count;
-    zset_iter_start(&it, v, pop->max ? count - 1 : 0, pop->max);
-    for (uint64_t i = 0; i < n && zset_iter_next(&it, &item); i++) {
-        if (pop->pairs) reply_array(c->r, 2);
-        reply_bulk(c->r, item.member);
-        reply_double(c->r, item.score);
-    }
-    ctx_changed(c, w->key, FEED_ZSET, pop->max ? "zpopmax" : "zpopmin");
-    if (n < count) {
-        zset_edit_cut(&w->edit, pop->max ? count - n : 0, pop->max ? count : n);
-    } else {
-        db_delete(c->db, w->key); /* whole, which costs no walk */
-        ctx_changed(c, w->key, FEED_GENERIC, "del");
-    }
-}
-
 static void pop_one_key(struct ctx *c, bool max) {
-    struct zset_write w;
     int64_t n = 1;
     if (c->argc > 3) {
         reply_err(c->r, ERR_SYNTAX);
@@ -328,13 +323,9 @@ static void pop_one_key(struct ctx *c, bool max) {
     if (c->argc == 3 && !ctx_int_range(c, 2, 0, INT64_MAX, &n, err_text(ERR_RANGE_POSITIVE))) {
         return;
     }
-    if (!zset_write_open(c, ctx_key(c, 1), &w)) return;
-    uint64_t count = zset_count(zset_edit_view(&w.edit));
-    if ((uint64_t)n < count) count = (uint64_t)n;
-    struct zset_pop pop = {max, c->r->proto == 3 && c->argc == 3, count};
-    reply_array(c->r, pop.pairs ? count : 2 * count);
-    if (count) zset_pop_members(c, &w, &pop);
-    zset_write_close(c, &w);
+    bool pairs = c->r->proto == 3 && c->argc == 3;
+    struct zset_pop pop = {max, pairs ? ZSET_POP_PAIRS : ZSET_POP_FLAT, (uint64_t)n};
+    if (!zset_pop(c, 1, &pop)) reply_array(c->r, 0);
 }
 
 static void zset_popmin(struct ctx *c) { pop_one_key(c, false); }
@@ -349,7 +340,8 @@ bool zset_mpop_parse(struct ctx *c, int at, struct zset_mpop *m) {
         reply_err(c->r, ERR_SYNTAX);
         return false;
     }
-    *m = (struct zset_mpop){.first_key = at + 1, .key_count = (int)keys, .pop = {.pairs = true}};
+    *m = (struct zset_mpop){
+        .first_key = at + 1, .key_count = (int)keys, .pop = {.how = ZSET_POP_NAMED_PAIRS}};
     int i = at + 1 + m->key_count;
     m->pop.max = slice_is(c->argv[i], "max");
     bool ok = m->pop.max || slice_is(c->argv[i], "min");
@@ -366,20 +358,8 @@ bool zset_mpop_parse(struct ctx *c, int at, struct zset_mpop *m) {
 }
 
 bool zset_mpop_take(struct ctx *c, const struct zset_mpop *m) {
-    struct zset_write w;
     for (int i = m->first_key; i < m->first_key + m->key_count; i++) {
-        if (!zset_write_open(c, ctx_key(c, i), &w)) return true;
-        uint64_t count = zset_count(zset_edit_view(&w.edit));
-        if (count) {
-            struct zset_pop pop = m->pop;
-            if (pop.count > count) pop.count = count;
-            reply_array(c->r, 2);
-            reply_bulk(c->r, c->argv[i]);
-            reply_array(c->r, pop.count);
-            zset_pop_members(c, &w, &pop);
-        }
-        zset_write_close(c, &w);
-        if (count) return true;
+        if (zset_pop(c, i, &m->pop)) return true;
     }
     return false;
 }
@@ -427,32 +407,52 @@ static bool item_at(struct zset_view v, uint64_t rank, struct zset_item *item) {
     return zset_iter_next(&it, item);
 }
 
-static void reply_sample(struct ctx *c, struct zset_view v, uint64_t n, bool scores) {
-    uint64_t *ranks = sample_ranks(n, zset_count(v));
+/* Picks on their way (core/offload). */
+struct picking {
+    struct zset_view v;
+    uint64_t n;
+    bool scores, repeated;
+};
+
+static void reply_sample(struct reply *r, const struct picking *x) {
+    struct zset_view v = x->v;
+    uint64_t n = x->n, *ranks = sample_ranks(n, zset_count(v)), rank = 0;
     struct zset_iter it;
     struct zset_item item;
-    uint64_t rank = 0;
-    reply_array(c->r, scores && c->r->proto == 2 ? 2 * n : n);
     zset_iter_start(&it, v, 0, false);
-    for (uint64_t i = 0; i < n; i++) {
+    for (uint64_t i = 0; i < n && !nap_step(i); i++) {
         if (v.packed) {
             do zset_iter_next(&it, &item);
             while (rank++ < ranks[i]);
         } else {
             item_at(v, ranks[i], &item);
         }
-        reply_member(c->r, &item, scores);
+        reply_member(r, &item, x->scores);
     }
     mem_free(ranks);
 }
 
-static void reply_picks(struct ctx *c, struct zset_view v, uint64_t n, bool scores) {
+static void reply_picks(struct reply *r, const struct picking *x) {
     struct zset_item item;
-    uint64_t count = zset_count(v);
-    reply_array(c->r, scores && c->r->proto == 2 ? 2 * n : n);
-    while (n--) {
-        item_at(v, random_below(count), &item);
-        reply_member(c->r, &item, scores);
+    uint64_t count = zset_count(x->v);
+    for (uint64_t i = 0; i < x->n && !nap_step(i); i++) {
+        item_at(x->v, random_below(count), &item);
+        reply_member(r, &item, x->scores);
+    }
+}
+
+static void compute_picking(void *state, struct reply *r) {
+    const struct picking *x = state;
+    uint64_t count = zset_count(x->v);
+    if (!x->repeated && x->n >= count) {
+        zset_reply_span(r, x->v, &(struct zset_span){0, count, true, x->scores});
+        return;
+    }
+    reply_array(r, x->scores && r->proto == 2 ? 2 * x->n : x->n);
+    if (x->repeated) {
+        reply_picks(r, x);
+    } else {
+        reply_sample(r, x);
     }
 }
 
@@ -476,28 +476,32 @@ static bool pick_parse(struct ctx *c, int64_t *n, bool *scores) {
 }
 
 static void zset_randmember(struct ctx *c) {
-    struct zset_view v;
+    struct picking x = {.scores = false};
     struct zset_item item;
     int64_t n = 1;
-    bool scores = false;
-    if (c->argc > 2 && !pick_parse(c, &n, &scores)) return;
-    if (!zset_read(c, 1, &v)) return;
-    uint64_t count = zset_count(v);
+    if (c->argc > 2 && !pick_parse(c, &n, &x.scores)) return;
+    if (!zset_read(c, 1, &x.v)) return;
+    uint64_t count = zset_count(x.v);
     if (c->argc == 2) {
-        if (count && item_at(v, random_below(count), &item)) {
+        if (count && item_at(x.v, random_below(count), &item)) {
             reply_bulk(c->r, item.member);
         } else {
             reply_null(c->r);
         }
-    } else if (!count || !n) {
-        reply_array(c->r, 0);
-    } else if (n < 0) {
-        reply_picks(c, v, (uint64_t)-n, scores);
-    } else if ((uint64_t)n >= count) {
-        zset_reply_span(c->r, v, &(struct zset_span){0, count, true, scores});
-    } else {
-        reply_sample(c, v, (uint64_t)n, scores);
+        return;
     }
+    if (!count || !n) {
+        reply_array(c->r, 0);
+        return;
+    }
+    x.repeated = n < 0;
+    x.n = n < 0 ? (uint64_t)-n : (uint64_t)n;
+    offload(c, &(struct offload){
+                   .units = !x.repeated && x.n > count ? count : x.n,
+                   .state = &x,
+                   .state_bytes = sizeof x,
+                   .compute = compute_picking,
+               });
 }
 
 /* -- scanning ------------------------------------------------------------------------ */

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_zset_internal.h"
 #include "commands/families.h"
@@ -42,7 +43,8 @@ static void sorted_each(const struct entry *e, member_visit *visit, void *ctx) {
     struct zset_iter it;
     struct zset_item item;
     zset_iter_start(&it, zset_view_of(e), 0, false);
-    while (zset_iter_next(&it, &item)) visit(ctx, item.member, item.score);
+    for (uint64_t i = 0; zset_iter_next(&it, &item) && !nap_step(i); i++)
+        visit(ctx, item.member, item.score);
 }
 
 static size_t plain_count(const struct entry *e) { return set_count(set_view_of(e)); }
@@ -98,7 +100,8 @@ struct join {
     size_t longest; /* member of the result */
     int64_t card;
     struct zset_limits limits;
-    struct zset_write write; /* what is to be stored */
+    bool made; /* what is to be stored, in write */
+    struct zset_write write;
 };
 
 /* Looks the keys up. The error is replied, and nothing is held then. */
@@ -295,6 +298,7 @@ static void compute_join(void *state, struct reply *r) {
     if (j->store) {
         zset_write_new(&j->write, j->limits);
         zset_edit_take(&j->write.edit, j->result, j->longest);
+        j->made = true;
         return;
     }
     zset_value_sort(j->result);
@@ -307,11 +311,16 @@ static void commit_join(struct ctx *c, void *state) {
     static const char *const events[] = {
         [JOIN_UNION] = "zunionstore", [JOIN_INTER] = "zinterstore", [JOIN_DIFF] = "zdiffstore"};
     struct join *j = state;
+    j->made = false;
     j->write.key = ctx_key(c, 1);
     zset_write_store(c, &j->write, events[j->op]);
 }
 
-static void join_drop(void *state) { mem_free(((struct join *)state)->src); }
+static void join_drop(void *state) {
+    struct join *j = state;
+    mem_free(j->src);
+    if (j->made) zset_edit_drop(&j->write.edit);
+}
 
 /* Members to be looked at, each looked up in all the other sets or put into the result. */
 static uint64_t join_units(const struct join *j) {

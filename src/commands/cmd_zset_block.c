@@ -20,17 +20,10 @@ static void wait_for(struct ctx *c, int first_key, int key_count, int64_t until_
 
 static void pop_or_wait(struct ctx *c, bool max) {
     int64_t until_ms;
-    struct zset_write w;
+    struct zset_pop pop = {max, ZSET_POP_NAMED_ONE, 1};
     if (!blocked_parse_seconds(c, c->argc - 1, &until_ms)) return;
     for (int i = 1; i < c->argc - 1; i++) {
-        if (!zset_write_open(c, ctx_key(c, i), &w)) return;
-        if (w.exists) {
-            reply_array(c->r, 3);
-            reply_bulk(c->r, c->argv[i]);
-            zset_pop_members(c, &w, &(struct zset_pop){.max = max, .count = 1});
-        }
-        zset_write_close(c, &w);
-        if (w.exists) return;
+        if (zset_pop(c, i, &pop)) return;
     }
     wait_for(c, 1, c->argc - 2, until_ms);
 }

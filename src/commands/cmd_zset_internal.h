@@ -1,10 +1,9 @@
 /* cmd_zset_internal.h - what the files of the sorted set family share.
  *
  * cmd_zset.c is about members: adding, asking, popping, picking. cmd_zset_range.c is about runs of
- * them, by rank, score or text; cmd_zset_algebra.c joins several sets; cmd_zset_block.c waits for
- * what is not there yet. Other families that keep their values in sorted sets (geo) use these
- * functions too.
- * Threads: the loop.
+ * them, by rank, score or text; cmd_zset_cut.c takes runs out; cmd_zset_algebra.c joins several
+ * sets; cmd_zset_block.c waits for what is not there yet. Other families that keep their values in
+ * sorted sets (geo) use these functions too. Threads: the loop.
  */
 #ifndef COMMANDS_CMD_ZSET_INTERNAL_H
 #define COMMANDS_CMD_ZSET_INTERNAL_H
@@ -73,16 +72,39 @@ struct zset_add {
 /* Adds them to the set of argument 1, scores[i] being that of group i, and replies as ZADD. */
 void zset_add_members(struct ctx *c, const struct zset_add *a, const double *scores);
 
-/* ---- popping ---- */
+/* ---- taking out (cmd_zset_cut.c) ---- */
+
+/* What is replied of the members that are taken out. */
+enum zset_pop_how {
+    ZSET_POP_COUNTED,     /* how many they are */
+    ZSET_POP_FLAT,        /* members and scores */
+    ZSET_POP_PAIRS,       /* pairs of them */
+    ZSET_POP_NAMED_PAIRS, /* the key's name, and the same */
+    ZSET_POP_NAMED_ONE,   /* the name, the only member, its score */
+};
+
+/* The ranks [from, to) of a set, from <= to <= its count. */
+struct zset_cut {
+    int key; /* argument */
+    uint64_t from, to;
+    bool down; /* the highest is replied first */
+    enum zset_pop_how how;
+    const char *event;
+};
+
+/* Takes them out and replies; w is the set as opened, and is closed. The last thing that a handler
+ * does (core/offload). */
+void zset_cut(struct ctx *c, struct zset_write *w, const struct zset_cut *cut);
 
 struct zset_pop {
     bool max;
-    bool pairs; /* each with its score in an array of its own */
-    uint64_t count;
+    enum zset_pop_how how;
+    uint64_t count; /* at most */
 };
 
-/* Replies and removes members of w, which has as many. The array's head is the caller's. */
-void zset_pop_members(struct ctx *c, struct zset_write *w, const struct zset_pop *pop);
+/* Takes members off the set of argument `key`. False, nothing replied, if there is none. The last
+ * thing that a handler does. */
+bool zset_pop(struct ctx *c, int key, const struct zset_pop *pop);
 
 /* ZMPOP: up to pop.count members of the first of some sets that has any. */
 struct zset_mpop {
@@ -105,6 +127,16 @@ struct zset_span {
     bool down, scores;
 };
 void zset_reply_span(struct reply *r, struct zset_view v, const struct zset_span *span);
+
+/* The same in parts: begins, and goes on until reply_is_full(r); false at the end. */
+struct zset_listing {
+    struct zset_iter next;
+    uint64_t left;
+    bool scores;
+};
+void zset_listing_begin(struct zset_listing *l, struct reply *r, struct zset_view v,
+                        const struct zset_span *span);
+bool zset_listing_more(struct zset_listing *l, struct reply *r);
 
 /* ---- rows ---- */
 

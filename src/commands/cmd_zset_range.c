@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_zset_internal.h"
 #include "commands/families.h"
@@ -187,7 +188,9 @@ struct run {
     struct zset_view v;
     struct zset_span span;
     struct zset_limits limits;
-    struct zset_write write; /* of ZRANGESTORE */
+    bool made; /* what ZRANGESTORE stores, in write */
+    struct zset_write write;
+    struct zset_listing listing;
 };
 
 static void compute_store(void *state, struct reply *r) {
@@ -198,24 +201,35 @@ static void compute_store(void *state, struct reply *r) {
     uint64_t n = span->to - span->from;
     (void)r;
     zset_write_new(&x->write, x->limits);
+    x->made = true;
     zset_edit_expect(&x->write.edit, n, 0);
     if (n) zset_iter_start(&it, x->v, span->down ? span->to - 1 : span->from, span->down);
-    while (n && zset_iter_next(&it, &item)) {
+    for (; n && zset_iter_next(&it, &item); n--) {
+        nap_step(n);
         enum rank_end end = span->down ? RANK_FIRST : RANK_LAST;
         zset_edit_push(&x->write.edit, end, item.member, item.score);
-        n--;
     }
 }
 
 static void commit_store(struct ctx *c, void *state) {
     struct run *x = state;
+    x->made = false;
     x->write.key = ctx_key(c, 1);
     zset_write_store(c, &x->write, "zrangestore");
 }
 
-static void compute_reply(void *state, struct reply *r) {
-    const struct run *x = state;
-    zset_reply_span(r, x->v, &x->span);
+static void run_drop(void *state) {
+    struct run *x = state;
+    if (x->made) zset_edit_drop(&x->write.edit);
+}
+
+static void begin_reply(void *state, struct reply *r) {
+    struct run *x = state;
+    zset_listing_begin(&x->listing, r, x->v, &x->span);
+}
+
+static bool more_of_reply(void *state, struct reply *r) {
+    return zset_listing_more(&((struct run *)state)->listing, r);
 }
 
 static void run_query(struct ctx *c, struct query *q) {
@@ -223,6 +237,7 @@ static void run_query(struct ctx *c, struct query *q) {
     if (!query_parse(c, q) || !zset_read(c, q->key, &x.v)) return;
     x.span.down = q->down;
     x.span.scores = q->scores;
+    x.made = false;
     x.limits = zset_limits(c);
     range_ranks(x.v, &q->range, q->down, &x.span.from, &x.span.to);
     apply_limit(q, &x.span.from, &x.span.to);
@@ -230,8 +245,10 @@ static void run_query(struct ctx *c, struct query *q) {
                    .units = x.span.to - x.span.from,
                    .state = &x,
                    .state_bytes = sizeof x,
-                   .compute = q->store ? compute_store : compute_reply,
+                   .compute = q->store ? compute_store : begin_reply,
+                   .more = q->store ? NULL : more_of_reply,
                    .commit = q->store ? commit_store : NULL,
+                   .drop = run_drop,
                });
 }
 
@@ -257,19 +274,10 @@ static void zset_revrangebylex(struct ctx *c) { range_of(c, BY_LEX, true); }
 static void remove_range(struct ctx *c, enum range_by by, const char *event) {
     struct range r = {.by = by};
     struct zset_write w;
-    uint64_t from, to;
+    struct zset_cut cut = {.key = 1, .how = ZSET_POP_COUNTED, .event = event};
     if (!range_parse(c, 2, 3, &r) || !zset_write_open(c, ctx_key(c, 1), &w)) return;
-    struct zset_view v = zset_edit_view(&w.edit);
-    range_ranks(v, &r, false, &from, &to);
-    if (from < to) ctx_changed(c, w.key, FEED_ZSET, event);
-    if (from < to && to - from == zset_count(v)) {
-        db_delete(c->db, w.key); /* whole, which costs no walk */
-        ctx_changed(c, w.key, FEED_GENERIC, "del");
-    } else {
-        zset_edit_cut(&w.edit, from, to);
-    }
-    zset_write_close(c, &w);
-    reply_int(c->r, (int64_t)(to - from));
+    range_ranks(zset_edit_view(&w.edit), &r, false, &cut.from, &cut.to);
+    zset_cut(c, &w, &cut);
 }
 
 static void zset_remrangebyrank(struct ctx *c) { remove_range(c, BY_RANK, "zremrangebyrank"); }

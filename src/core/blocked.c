@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "core/offload.h"
+#include "core/snapshot.h"
 #include "core/stats.h"
 
 #define CHAINS_MIN 64 /* power of two */
@@ -42,8 +43,9 @@ struct waiter {
     struct wheel_node again; /* when it is to be run again */
     enum entry_type type;
     bool any_change;
-    bool silent; /* CLIENT REPLY swallows the reply */
-    bool timed;  /* counted as such; out of the wheel when its time is over */
+    bool silent;                       /* CLIENT REPLY swallows the reply */
+    void (*at_end)(struct session *s); /* or NULL */
+    bool timed;                        /* counted as such; out of the wheel when its time is over */
     struct request req;
     int place_count;
     struct place places[];
@@ -180,6 +182,7 @@ static struct waiter *waiter_new(struct ctx *c, const struct blocked_on *on) {
     w->s = c->s;
     w->type = on->type;
     w->any_change = on->any_change;
+    w->at_end = on->at_end;
     w->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
     request_copy(&w->req, c->req, on->argv ? on->argv : c->argv);
     w->place_count = on->key_count;
@@ -245,9 +248,12 @@ bool blocked_end(struct session *s, bool with_error) {
     struct waiter *w = s->waiter;
     if (!w || s->state & SESSION_CLOSE_NOW) return false;
     if (with_error) stats_error(s->core, "UNBLOCKED");
+    struct reply_place before = reply_here(&s->reply);
+    if (w->at_end) w->at_end(s);
+    if (with_error || !w->at_end || w->silent) reply_rewind(&s->reply, before);
     if (!w->silent && with_error) {
         reply_error(&s->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    } else if (!w->silent) {
+    } else if (!w->silent && !w->at_end) {
         reply_null_array(&s->reply);
     }
     blocked_leave(s);
@@ -281,7 +287,8 @@ static void serve_key(struct core *core, struct blocked_key *k) {
         const struct entry *e = db_peek(db, name);
         if (!e && !k->any_count) break;
         if (w->s->state & SESSION_CLOSE_NOW) continue;
-        if (offload_stops(core, &w->req)) {
+        if (core->ks->cut) snapshot_gate(core, w->s, &w->req);
+        if (offload_stops(core, w->s->db, &w->req)) {
             core->blocked->deferred = true;
             break;
         }

@@ -49,9 +49,11 @@ bool blocked_parse_ms(struct ctx *c, int i, int64_t *until_ms);
 struct blocked_on {
     int first_key, key_count; /* arguments that are keys; one may come twice */
     enum entry_type type;
-    bool any_change;          /* run again whatever has become of the key (XREADGROUP) */
-    int64_t until_ms;         /* then a null array is replied */
-    int64_t again_ms;         /* then it is run again, whatever has changed; or BLOCKED_FOREVER */
+    bool any_change;  /* run again whatever has become of the key (XREADGROUP) */
+    int64_t until_ms; /* then a null array is replied */
+    int64_t again_ms; /* then it is run again, whatever has changed; or BLOCKED_FOREVER */
+    /* Replies when the time is over, in place of a null array; NULL: that. */
+    void (*at_end)(struct session *s);
     const struct slice *argv; /* c->argc arguments to run again with, or NULL: those of c */
 };
 
@@ -61,7 +63,8 @@ void blocked_wait(struct ctx *c, const struct blocked_on *on);
 /* Two databases have changed places, or one was emptied: all keys waited for may have changed. */
 void blocked_touch_db(struct blocked *b, int db);
 
-/* CLIENT UNBLOCK: as if the time were over, or with an error. False if s does not wait. */
+/* CLIENT UNBLOCK, and what is waited for without a key: as if the time were over, or with an error.
+ * False if s does not wait. */
 bool blocked_end(struct session *s, bool with_error);
 
 /* -- for whoever runs the core ------------------------------------------------------------ */

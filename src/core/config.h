@@ -147,6 +147,7 @@ struct config {
     /* Persistence. */
     struct config_save_point *save;
     size_t save_count;
+    bool save_given; /* not the default's any more, which the first line of a file replaces */
     char *dbfilename, *appendfilename, *appenddirname;
     bool rdbcompression, rdbchecksum, rdb_del_sync_files, rdb_incremental_fsync;
     bool stop_writes_on_bgsave_error;

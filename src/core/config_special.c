@@ -56,7 +56,7 @@ static bool parse_save_point(const struct slice *word, struct config_save_point 
 
 static bool save_set(struct config *conf, const struct slice *word, size_t n, bool adding,
                      char *why) {
-    size_t old = adding ? conf->save_count : 0;
+    size_t old = adding && conf->save_given ? conf->save_count : 0;
     if (is_empty(word, n)) n = old = 0;
     if (n % 2) return config_refuse(why, "Invalid save parameters");
     struct config_save_point *points = mem_calloc((old + n / 2 + 1) * sizeof *points);
@@ -70,6 +70,7 @@ static bool save_set(struct config *conf, const struct slice *word, size_t n, bo
     mem_free(conf->save);
     conf->save = points;
     conf->save_count = old + n / 2;
+    conf->save_given = adding;
     return true;
 }
 
@@ -86,7 +87,7 @@ static void save_rewrite(const struct config *conf, const struct config *initial
     struct config_text line = {0};
     if (!conf->save_count) {
         config_text_addf(&line, "\"\"");
-        config_rewrite_line(rw, "save", &line, false);
+        config_rewrite_line(rw, "save", &line, true);
     }
     for (size_t i = 0; i < conf->save_count; i++) {
         config_text_addf(&line, "%lld %d", (long long)conf->save[i].seconds, conf->save[i].changes);

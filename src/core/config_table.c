@@ -1,6 +1,6 @@
 /* config_table.c - the directives: one row each.
  *
- * T1  `initial` is Redis 7.2's default, but for `save`, which is empty until there are snapshots.
+ * T1  `initial` is Redis 7.2's default.
  * T2  A row whose feature is not built refuses every value that would ask for it
  *     (CONFIG_LATER); rows that only tune such a feature take, keep and print their values.
  * To add a row: see config.h. The flag CONFIG_LATER goes when the feature comes.
@@ -264,7 +264,8 @@ const struct config_row config_directives[] = {
      .max = INT64_MAX},
 
     /* Persistence. */
-    {"save", NULL, CONFIG_SPECIAL, 0, "", .flags = CONFIG_WORDS, .special = &config_special_save},
+    {"save", NULL, CONFIG_SPECIAL, 0, "3600 1 300 100 60 10000", .flags = CONFIG_WORDS,
+     .special = &config_special_save},
     {"dbfilename", NULL, CONFIG_STRING, AT(dbfilename), "dump.rdb", .flags = CONFIG_PROTECTED,
      .check = config_check_dbfilename},
     {"rdbcompression", NULL, CONFIG_BOOL, AT(rdbcompression), "yes"},
@@ -275,7 +276,7 @@ const struct config_row config_directives[] = {
     {"sanitize-dump-payload", NULL, CONFIG_CHOICE, AT(sanitize_dump_payload), "no",
      .choices = sanitizings},
     {"stop-writes-on-bgsave-error", NULL, CONFIG_BOOL, AT(stop_writes_on_bgsave_error), "yes"},
-    {"appendonly", NULL, CONFIG_BOOL, AT(appendonly), "no", .flags = CONFIG_LATER},
+    {"appendonly", NULL, CONFIG_BOOL, AT(appendonly), "no"},
     {"appendfilename", NULL, CONFIG_STRING, AT(appendfilename), "appendonly.aof",
      .flags = CONFIG_IMMUTABLE, .check = config_check_appendfilename},
     {"appenddirname", NULL, CONFIG_STRING, AT(appenddirname), "appendonlydir",

@@ -1,6 +1,8 @@
 /* core.c - see core.h: the turn of the loop, and what the loop does by itself. */
 #include "core/core.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/chunk.h"
 #include "base/clock.h"
@@ -16,6 +18,7 @@
 #include "core/row.h"
 #include "core/session.h"
 #include "core/slowlog.h"
+#include "core/snapshot.h"
 #include "core/stats.h"
 #include "core/watch.h"
 #include "store/db.h"
@@ -25,11 +28,19 @@
 
 /* ---- configuration that is used in another form ------------------------------------- */
 
+static void on_field(void *ctx, struct db *db, const struct entry *e, struct slice field) {
+    effects_field_left(ctx, db->id, entry_key(e), field);
+}
+
 void core_update_gates(struct core *core) {
     const struct config *conf = core->config;
     core->gates = ROW_PROTECTED | ROW_CONTAINER;
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
-    if (core->lanes_busy) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
+    if (core->lanes_busy || core->ks->cut) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
+    if (core->effects.wanted) core->gates |= ROW_TOLD;
+    if (core_write_refusal(core)) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS | ROW_TELLS_OF_DISK;
+    core->ks->on_field = core->effects.wanted ? on_field : NULL;
+    if (core->loading.on) core->gates = ~(uint32_t)0;
     if (core->pause_until_ms || core->ongoing.step || !list_empty(&core->monitors)) {
         core->gates = ~(uint32_t)0;
     }
@@ -52,6 +63,23 @@ static bool follow_config(void *ctx, char why[CONFIG_WHY_BYTES]) {
     return true;
 }
 
+const char *core_write_refusal(const struct core *core) {
+    static char text[128];
+    const struct config *conf = core->config;
+    if (core->log.error) {
+        snprintf(text, sizeof text, "MISCONF Errors writing to the AOF file: %s",
+                 strerror(-core->log.error));
+        return text;
+    }
+    if (!core->persistence.save_failed || !conf->stop_writes_on_bgsave_error || !conf->save_count)
+        return NULL;
+    return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist "
+           "to disk. Commands that may modify the data set are disabled, because this instance is "
+           "configured to report errors during writes if RDB snapshotting fails "
+           "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the "
+           "RDB error.";
+}
+
 /* Without a password nobody is kept waiting for one. */
 static bool follow_password(void *ctx, char why[CONFIG_WHY_BYTES]) {
     (void)why;
@@ -65,9 +93,15 @@ static bool follow_password(void *ctx, char why[CONFIG_WHY_BYTES]) {
 
 static void watch_config(struct core *core) {
     static const char *const names[] = {
-        "maxmemory",        "maxmemory-policy",        "lfu-log-factor",
-        "lfu-decay-time",   "slowlog-log-slower-than", "latency-monitor-threshold",
+        "maxmemory",
+        "maxmemory-policy",
+        "lfu-log-factor",
+        "lfu-decay-time",
+        "slowlog-log-slower-than",
+        "latency-monitor-threshold",
         "latency-tracking",
+        "stop-writes-on-bgsave-error",
+        "save",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         config_on_change(core->config, names[i], follow_config, core);
@@ -83,6 +117,7 @@ static void make_queues(struct core *core) {
     int threads = work_pool_threads(pool), some = threads > 1 ? threads - 1 : 1;
     core->queues.commands = work_queue_new(pool, "commands", QUEUE_COMMANDS_MAX, threads);
     core->queues.garbage = work_queue_new(pool, "garbage", QUEUE_GARBAGE_MAX, some);
+    core->queues.files = work_queue_new(pool, "files", QUEUE_FILES_MAX, 1);
     core->queues.allocator = work_queue_new(pool, "allocator", QUEUE_ALLOCATOR_MAX, 1);
 }
 
@@ -95,7 +130,10 @@ static void run_statistics(void *ctx) {
 
 static void run_allocator(void *ctx) { stats_refresh_allocator(ctx); }
 
-static void run_eviction(void *ctx) { core_evict(ctx); }
+static void run_eviction(void *ctx) {
+    struct core *core = ctx;
+    if (!core->loading.on) core_evict(core);
+}
 
 static void run_lanes(void *ctx) { offload_expire(ctx); }
 
@@ -118,7 +156,9 @@ static void make_tasks(struct core *core) {
 /* XREADGROUP minds a key that goes. */
 static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave_reason why) {
     struct core *core = ctx;
-    (void)why;
+    const struct config *conf = core->config;
+    effects_key_left(core, db->id, entry_key(e),
+                     why == LEAVE_EVICTED ? conf->lazyfree_eviction : conf->lazyfree_expire);
     if (likely(!core->feed.on_key && !core->feed.on_write)) return;
     struct slice name = entry_key(e);
     uint64_t hash = hash_bytes(name.p, name.n);
@@ -126,11 +166,19 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
     feed_wake(&core->feed, db->id, hash);
 }
 
+/* For a command that is alone on its keys, such a key is gone; the log is to know. */
+static void on_hidden(void *ctx, struct db *db, const struct entry *e) {
+    struct core *core = ctx;
+    if (core->in_own_lanes)
+        effects_key_left(core, db->id, entry_key(e), core->config->lazyfree_expire);
+}
+
 static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all) {
     struct core *core = ctx;
-    uint64_t hash = key_of(entry_key(e)).hash;
+    uint64_t hash = key_of(entry_key(e)).hash, changes = core->feed.changes;
     feed_key(&core->feed, db->id, FEED_HASH, "hexpired", hash);
     if (all) feed_key(&core->feed, db->id, FEED_GENERIC, "del", hash);
+    effects_not_own(core, changes);
 }
 
 struct core *core_new(struct config *config, const struct row *const *families,
@@ -143,30 +191,36 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core->active_expire = true;
     core->ks = keyspace_new(config->databases);
     core->ks->on_leave = on_leave;
+    core->ks->on_hidden = on_hidden;
     core->ks->on_leave_ctx = core;
     core->ks->on_fields = on_fields;
     core->ks->on_fields_ctx = core;
+    effects_init(&core->effects);
     core->rows = row_table_new(families);
     core->slowlog = slowlog_new(config);
     core->latency = latency_new(config);
     list_init(&core->sessions);
     list_init(&core->monitors);
     list_init(&core->held);
+    list_init(&core->log.waiting);
     core_turn_begin(core);
     core->blocked = blocked_new(&core->feed, core->now_ms);
     core->offloads = offloads_new();
     core->watches = watches_new();
     core->started_ms = core->now_ms;
+    core->persistence.last_save_s = core->now_ms / 1000;
+    core->persistence.save_took_s = -1;
     random_hex(core->run_id, sizeof core->run_id - 1);
     watch_config(core);
     return core;
 }
 
 void core_free(struct core *core) {
-    offloads_free(core->offloads); /* tells those that wait for keys that lanes are free */
+    offloads_free(core->offloads); /* what leaves its lanes is told to those who are blocked */
     blocked_free(core->blocked);
     watches_free(core->watches);
     keyspace_free(core->ks);
+    effects_fini(&core->effects);
     blob_free_unused(blob_take_unused());
     row_table_free(core->rows);
     slowlog_free(core->slowlog);
@@ -181,6 +235,21 @@ void core_set_now(struct core *core, int64_t now_us) {
     core->now_us = now_us;
     core->now_ms = now_us / 1000;
     keyspace_set_now(core->ks, core->now_ms);
+    if (unlikely(core->replaying)) core->ks->now_ms = 0;
+}
+
+void core_replay_begin(struct core *core) {
+    core->replaying = true;
+    core->effects.wanted = false; /* what is read is told already */
+    core->ks->now_ms = 0;
+    core_update_gates(core);
+}
+
+void core_replay_end(struct core *core) {
+    core->replaying = false;
+    core->effects.wanted = core->effects.listener_count;
+    core->ks->now_ms = core->now_ms;
+    core_update_gates(core);
 }
 
 void core_turn_begin(struct core *core) {
@@ -219,7 +288,7 @@ static void send_garbage(struct core *core) {
 }
 
 static bool expire(struct core *core) {
-    if (core->ongoing.step) return false;
+    if (core->ongoing.step || core->replaying) return false;
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
@@ -240,6 +309,9 @@ bool core_keep_memory(struct work_service *self, void *ctx, char why[WORK_WHY_BY
 
 bool core_turn_end(struct core *core) {
     bool more = ongoing_step(core);
+    if (offload_gather(core)) more = true;
+    if (snapshot_step(core)) more = true;
+    offload_finish_late(core);
     if (expire(core)) more = true;
     if (blocked_expire(core)) more = true; /* replies are to be sent */
     if (unlikely(core->evict_more)) {
@@ -252,6 +324,7 @@ bool core_turn_end(struct core *core) {
     }
     send_garbage(core);
     if (unlikely(chunk_reserve_due()) && core->memory) work_service_poke(core->memory);
+    effects_flush(core);
     return more;
 }
 
@@ -331,11 +404,8 @@ void core_release_held(struct core *core) {
 /* ---- the end ------------------------------------------------------------------------ */
 
 bool core_shutdown(struct core *core, int how) {
-    if (how & CONFIG_SHUTDOWN_SAVE && !(how & CONFIG_SHUTDOWN_FORCE)) {
-        log_warning("not shutting down: the data was to be saved first, and this version saves "
-                    "none; nosave or force goes without");
+    if (core->before_exit && !core->before_exit(core, how) && !(how & CONFIG_SHUTDOWN_FORCE))
         return false;
-    }
     core->shutdown_asked = true;
     core->shutdown_now = how & CONFIG_SHUTDOWN_NOW;
     return true;

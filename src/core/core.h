@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "core/effects.h"
 #include "core/feed.h"
 #include "core/reply.h"
 #include "work/pool.h"
@@ -31,6 +32,8 @@ struct latency;
 struct monitor;
 struct offloads;
 struct watches;
+struct snapshot_writer;
+struct persist;
 
 /* Counters of INFO, reset by CONFIG RESETSTAT. */
 struct core_stats {
@@ -75,6 +78,7 @@ struct core_rate {
 struct core_queues {
     struct work_queue *commands;  /* core/offload */
     struct work_queue *garbage;   /* what the loop has detached and need not free itself */
+    struct work_queue *files;     /* what is rewritten on the disk: persist/ */
     struct work_queue *allocator; /* its figures and its housekeeping */
 };
 
@@ -105,6 +109,52 @@ struct script_counts {
     size_t eval_bytes, function_bytes;       /* of sources and what is kept with them */
 };
 
+/* What is known of the append log, kept up to date by persist/aof, asked by exec, doors and INFO.
+ * Offsets are those of the stream of effects. */
+struct core_log {
+    bool on, starting; /* appendonly; it is, but the first base is not there yet */
+    bool always;       /* appendfsync always: all replies wait */
+    bool holds;        /* some replies may have to wait: see core_log_synced */
+    bool behind;       /* the disk is too slow: commands that write wait */
+    unsigned askers;   /* sessions that want their replies to wait */
+    uint64_t synced;
+    int error; /* negative errno: writes are refused; 0: none */
+    bool rewriting, rewrite_scheduled, rewrite_failed;
+    int64_t rewrite_begun_s, rewrite_took_s; /* Unix time; -1: never */
+    uint64_t rewrites, rewrite_failures;     /* failures without a success since */
+    uint64_t bytes, base_bytes, waiting_bytes, delayed;
+    bool syncing;
+    struct list waiting;      /* in_held: sessions in WAITAOF */
+    void (*hurry)(void *ctx); /* what was told is to be synced soon */
+    void *hurry_ctx;
+    void (*on_synced)(void *ctx); /* the door's: `synced` has moved */
+    void *on_synced_ctx;
+};
+
+/* Saving and loading, as INFO tells of it; kept by persist/. */
+struct core_persistence {
+    bool saving;                      /* into an RDB file, in the background */
+    bool save_failed;                 /* the last one did */
+    uint64_t saves;                   /* that succeeded */
+    uint64_t changes_saved;           /* feed.changes at the cut of the last that succeeded */
+    int64_t last_save_s;              /* Unix time of that, or of the start */
+    int64_t save_begun_ms;            /* of the one under way, or the last */
+    int64_t save_took_s;              /* of the last; -1: none yet */
+    uint64_t save_cow_bytes;          /* that the last one copied because of changes */
+    uint64_t load_keys, load_expired; /* by the last load */
+};
+
+/* Loading: see core/loading.h. */
+struct core_loading {
+    bool on;
+    int64_t begun_ms, told_ms;
+    uint64_t total_bytes, loaded_bytes;
+    size_t rdb_used_mem;     /* as the file says */
+    uint64_t turned_ticks;   /* clock_ticks when the loop turned last */
+    void (*turn)(void *ctx); /* lets the loop turn once, without waiting; NULL: it must not */
+    void *turn_ctx;
+};
+
 struct core {
     struct config *config;
     struct keyspace *ks;
@@ -116,6 +166,9 @@ struct core {
     struct work_services *services; /* main's; NULL in tests */
     struct work_service *memory;    /* touches it ahead: core_keep_memory; NULL in tests */
     struct feed feed;
+    struct effects effects;
+    struct core_log log;
+    struct aof *aof; /* persist/aof.h; NULL in tests of what is below it */
     struct blocked *blocked;
     struct offloads *offloads;
     struct watches *watches;
@@ -124,6 +177,13 @@ struct core {
     struct scripts *scripts; /* script/scripts.h; NULL in tests of what is below it */
     struct script_counts script_counts;
     struct ongoing ongoing;
+    const struct snapshot_writer *snapshot; /* core/snapshot.h: of the one under way, or NULL */
+    struct persist *persist;                /* persist/persist.h; NULL in tests of what is below */
+    struct core_persistence persistence;
+    struct core_loading loading;
+    /* Saves the data before the server ends, if it is to be (enum config_shutdown); false: that
+     * failed. NULL: nothing is saved. */
+    bool (*before_exit)(struct core *core, int how);
     struct core_stats stats;
     struct core_rate rates[METRIC_COUNT];
     struct error_kind error_kinds[CORE_ERROR_KINDS_MAX];
@@ -142,7 +202,9 @@ struct core {
     const char *config_file; /* absolute, or NULL */
     const char *executable;  /* absolute */
     int port;
-    bool active_expire; /* keys leave at their time, not only when looked up */
+    bool replaying;       /* the data is being read: see core_replay_begin */
+    bool active_expire;   /* keys leave at their time, not only when looked up */
+    bool scripts_may_all; /* a test: scripts call what is not for scripts */
     bool shutdown_asked, shutdown_now;
     struct request *running; /* for the crash report, NULL between commands */
     size_t startup_bytes;    /* in use when the first sample was taken: an empty server's */
@@ -151,6 +213,8 @@ struct core {
     bool histograms;         /* latency-tracking */
     bool after_due;          /* a session waits, or what it waits for is there: see
                               * blocked.h, offload.h */
+    bool in_own_lanes;       /* the running command holds the lanes of its keys */
+    bool snapshot_full;      /* commands that write wait: see snapshot.h */
     bool lanes_busy;         /* somebody holds lanes: see offload.h */
     bool evict_more;         /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;        /* maxmemory was found exceeded and could not be met */
@@ -184,9 +248,19 @@ bool core_evict(struct core *core);
 /* Recomputes core->gates and the thresholds after a change of what they follow from. */
 void core_update_gates(struct core *core);
 
+/* The error that commands which write are refused with because the data cannot be saved, or NULL.
+ * Good until the next call. */
+const char *core_write_refusal(const struct core *core);
+
 /* Lets the loop end; `how` is of enum config_shutdown. False, with the reason in the log, if
  * the data was to be saved: it cannot be, and `force` was not said. */
 bool core_shutdown(struct core *core, int how);
+
+/* Whether replies wait, after a change of what that follows from. */
+static inline void core_log_update(struct core *core) {
+    struct core_log *log = &core->log;
+    log->holds = log->on && (log->always || log->askers) && log->synced < core->effects.offset;
+}
 
 /* Sets or ends CLIENT PAUSE; sessions that it held go on when it ends. */
 void core_pause(struct core *core, int64_t until_ms, bool all);
@@ -194,6 +268,11 @@ void core_unpause(struct core *core);
 
 /* Lets held sessions try again; the gates hold them anew if they must. */
 void core_release_held(struct core *core);
+
+/* From the first to the second the data is read from disk. No key's time passes meanwhile: what
+ * has left is told by the log, in its order. */
+void core_replay_begin(struct core *core);
+void core_replay_end(struct core *core);
 
 /* Sets the time that commands see: Unix us. */
 void core_set_now(struct core *core, int64_t now_us);

@@ -42,7 +42,9 @@ int dump_get_value(struct rdb_reader *r, unsigned rdb_type, const struct config 
     struct dump_load load = {config, value, NULL};
     *value = (struct dump_value){0};
     if (!type) {
-        rdb_reader_fail(r, RDB_UNSUPPORTED, "an unknown type of value");
+        bool of_module = rdb_type == RDB_MODULE || rdb_type == RDB_MODULE_OLD;
+        rdb_reader_fail(r, RDB_UNSUPPORTED,
+                        of_module ? "a value of a module's own type" : "an unknown type of value");
         return r->err;
     }
     int err = rdb_get_value(r, rdb_type, type->visitor, &load);

@@ -22,6 +22,7 @@
 #include "core/multi.h"
 #include "core/offload.h"
 #include "core/slowlog.h"
+#include "core/snapshot.h"
 #include "core/stats.h"
 
 const struct row *exec_prepare(struct core *core, struct request *req, const struct row *known) {
@@ -95,8 +96,9 @@ static __attribute__((noinline)) void run_end(struct core *core, struct session 
     exec_after(core);
 }
 
+/* `told`: somebody listens to what the command may change. */
 static inline __attribute__((always_inline)) void run(struct core *core, struct session *s,
-                                                      struct request *req) {
+                                                      struct request *req, bool told) {
     struct ctx c = {
         .core = core,
         .s = s,
@@ -111,7 +113,15 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
     s->reply.grown = 0;
     s->last_row = req->row;
     core->running = req;
-    req->row->run(&c);
+    if (told) {
+        uint64_t offset = core->effects.offset;
+        struct effects_frame before = effects_enter(core);
+        req->row->run(&c);
+        effects_leave(core, before, req, c.db->id);
+        if (core->effects.offset != offset) s->told_to = core->effects.offset;
+    } else {
+        req->row->run(&c);
+    }
     core->running = NULL;
     if (unlikely(core->after_due)) {
         run_end(core, s, req);
@@ -122,7 +132,18 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
 
 __attribute__((noinline)) void exec_again(struct core *core, struct session *s,
                                           struct request *req) {
-    run(core, s, req);
+    run(core, s, req, core->effects.wanted);
+}
+
+static void call(struct core *core, struct ctx *c) {
+    const struct row *row = c->req->row;
+    if (likely(!core->effects.wanted) || !(row->flags & ROW_TOLD)) {
+        row->run(c);
+        return;
+    }
+    struct effects_frame before = effects_enter(core);
+    row->run(c);
+    effects_leave(core, before, c->req, c->db->id);
 }
 
 void exec_inner(struct core *core, struct session *s, struct request *req) {
@@ -131,7 +152,7 @@ void exec_inner(struct core *core, struct session *s, struct request *req) {
     uint64_t start = clock_ticks();
     s->reply.noted = 0;
     s->reply.grown = 0;
-    row->run(&c);
+    call(core, &c);
     uint64_t ticks = clock_ticks() - start;
     struct row_stats *stats = row_stats(row);
     stats->calls++;
@@ -142,6 +163,14 @@ void exec_inner(struct core *core, struct session *s, struct request *req) {
     if (unlikely(!list_empty(&core->monitors)) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
         monitor_feed(core, s, req);
     }
+}
+
+void exec_load(struct core *core, struct session *s, struct request *req) {
+    struct ctx c = {core, s, s->db, &s->reply, req->row, req->argv, req->argc, req};
+    s->reply.noted = 0;
+    core->running = req;
+    req->row->run(&c);
+    core->running = NULL;
 }
 
 /* ---- refusals ----------------------------------------------------------------------- */
@@ -208,6 +237,12 @@ static void refuse_subcommand(struct core *core, struct session *s, const struct
     refused(core, s, req->row);
 }
 
+/* What the command does, or, of EXEC, what those do that it runs. */
+static uint32_t effects(const struct session *s, const struct row *row) {
+    bool all = s->multi && row->flags & ROW_RUNS_OTHERS;
+    return row->flags | (all ? s->multi->flags & (ROW_WRITE | ROW_MAY_REPLICATE) : 0);
+}
+
 /* The error that a shut gate answers with, NULL if the command may run. */
 static const char *refusal(struct core *core, struct session *s, const struct row *row) {
     if (s->gates & GATE_UNAUTHENTICATED && !(row->flags & ROW_NO_AUTH)) {
@@ -221,23 +256,21 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
     if (s->gates & GATE_MONITOR && row->flags & (ROW_WRITE | ROW_READONLY | ROW_MAY_REPLICATE)) {
         return "ERR Replica can't interact with the keyspace";
     }
+    if (core->loading.on && !(row->flags & ROW_LOADING))
+        return "LOADING Redis is loading the dataset in memory";
     if (core->ongoing.refusing && !(row->flags & ROW_ALLOW_BUSY)) return core->ongoing.busy;
     if (s->multi && row->flags & ROW_NO_MULTI)
         return "ERR Command not allowed inside a transaction";
     if (row->flags & ROW_DENYOOM && core->config->maxmemory_bytes && !core_evict(core)) {
         return err_text(ERR_OOM);
     }
-    return NULL;
-}
-
-/* What the command does, or, of EXEC, what those do that it runs. */
-static uint32_t effects(const struct session *s, const struct row *row) {
-    bool all = s->multi && row->flags & ROW_RUNS_OTHERS;
-    return row->flags | (all ? s->multi->flags & (ROW_WRITE | ROW_MAY_REPLICATE) : 0);
+    return effects(s, row) & (ROW_WRITE | ROW_TELLS_OF_DISK) ? core_write_refusal(core) : NULL;
 }
 
 static bool must_wait(const struct core *core, const struct session *s, const struct row *row) {
     if (core->ongoing.step && !(row->flags & ROW_ALLOW_BUSY)) return true;
+    if (core->log.behind && effects(s, row) & ROW_WRITE) return true;
+    if (snapshot_is_full(core) && effects(s, row) & ROW_WRITE) return true;
     if (!core->pause_until_ms || row->flags & ROW_PAUSE_EXEMPT) return false;
     return core->pause_all || effects(s, row) & (ROW_WRITE | ROW_MAY_REPLICATE);
 }
@@ -261,6 +294,7 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         reply_simple(&s->reply, "QUEUED");
         return true;
     }
+    if (core->ks->cut && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS)) snapshot_gate(core, s, req);
     if (core->lanes_busy && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS)) {
         enum lane_verdict verdict = offload_gate(core, s, req);
         if (verdict == LANE_WAIT) return false;
@@ -270,7 +304,13 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         }
     }
     core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
-    run(core, s, req);
+    core->in_own_lanes = s->park;
+    if (core->effects.wanted && row->flags & ROW_TOLD) {
+        run(core, s, req, true);
+    } else {
+        run(core, s, req, false);
+    }
+    core->in_own_lanes = false;
     if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
         monitor_feed(core, s, req);
     }
@@ -310,7 +350,7 @@ bool exec_run(struct core *core, struct session *s, struct request *req) {
     if (unlikely(!row || !row_arity_ok(row, req->argc) || s->gates | (core->gates & row->flags))) {
         return exec_slowly(core, s, req);
     }
-    run(core, s, req);
+    run(core, s, req, false);
     return true;
 }
 

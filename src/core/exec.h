@@ -53,6 +53,9 @@ bool exec_run(struct core *core, struct session *s, struct request *req);
  * (session_init_inner): no gates, counted and told to monitors as Redis does. */
 void exec_inner(struct core *core, struct session *s, struct request *req);
 
+/* Runs a command of the log at start: no gates, nothing counted. */
+void exec_load(struct core *core, struct session *s, struct request *req);
+
 /* Runs the command of a session that waited (core/blocked.c), which went through the gates then. */
 void exec_again(struct core *core, struct session *s, struct request *req);
 

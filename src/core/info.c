@@ -21,6 +21,7 @@
 #include "core/session.h"
 #include "core/stats.h"
 #include "core/version.h"
+#include "store/capture.h"
 #include "store/garbage.h"
 
 #define TEXT(x) #x
@@ -120,11 +121,12 @@ static void put_server(struct core *core, FILE *out) {
 /* -- clients ------------------------------------------------------------------------- */
 
 static void put_clients(struct core *core, FILE *out) {
-    size_t input_max = 0, output_max = 0;
+    size_t input_max = 0, output_max = 0, held = 0;
     struct blocked_counts waiting = blocked_counts(core->blocked);
     for (struct list_link *l = list_first(&core->sessions); l; l = list_next(&core->sessions, l)) {
         struct session *s = LIST_MEMBER(l, struct session, in_all);
         size_t input = (size_t)s->query_bytes + s->query_free, output = reply_memory(&s->reply);
+        held += (s->state & SESSION_HELD) != 0;
         if (input > input_max) input_max = input;
         if (output > output_max) output_max = output;
     }
@@ -139,8 +141,8 @@ static void put_clients(struct core *core, FILE *out) {
             "clients_in_timeout_table:%zu\r\n"
             "total_blocking_keys:%zu\r\n"
             "total_blocking_keys_on_nokey:%zu\r\n",
-            core->session_count, core->config->maxclients, input_max, output_max, waiting.sessions,
-            waiting.timed, waiting.keys, waiting.any_keys);
+            core->session_count, core->config->maxclients, input_max, output_max,
+            waiting.sessions + held, waiting.timed, waiting.keys, waiting.any_keys);
 }
 
 /* -- memory -------------------------------------------------------------------------- */
@@ -225,41 +227,103 @@ static void put_memory(struct core *core, FILE *out) {
 
 /* -- persistence --------------------------------------------------------------------- */
 
-static void put_persistence(struct core *core, FILE *out) {
-    fputs("loading:0\r\n"
-          "async_loading:0\r\n"
-          "current_cow_peak:0\r\n"
-          "current_cow_size:0\r\n"
-          "current_cow_size_age:0\r\n"
-          "current_fork_perc:0.00\r\n"
-          "current_save_keys_processed:0\r\n"
-          "current_save_keys_total:0\r\n",
-          out);
+static void put_log(const struct core *core, FILE *out) {
+    const struct core_log *log = &core->log;
+    int64_t now_s = core->now_ms / 1000;
+    fprintf(out,
+            "aof_enabled:%d\r\n"
+            "aof_rewrite_in_progress:%d\r\n"
+            "aof_rewrite_scheduled:%d\r\n"
+            "aof_last_rewrite_time_sec:%" PRId64 "\r\n"
+            "aof_current_rewrite_time_sec:%" PRId64 "\r\n"
+            "aof_last_bgrewrite_status:%s\r\n"
+            "aof_rewrites:%" PRIu64 "\r\n"
+            "aof_rewrites_consecutive_failures:%" PRIu64 "\r\n"
+            "aof_last_write_status:%s\r\n"
+            "aof_last_cow_size:0\r\n",
+            log->on || log->starting, log->rewriting, log->rewrite_scheduled, log->rewrite_took_s,
+            log->rewriting ? now_s - log->rewrite_begun_s : -1, log->rewrite_failed ? "err" : "ok",
+            log->rewrites, log->rewrite_failures, log->error ? "err" : "ok");
+}
+
+static void put_log_sizes(const struct core *core, FILE *out) {
+    const struct core_log *log = &core->log;
+    if (!log->on && !log->starting) return;
+    fprintf(out,
+            "aof_current_size:%" PRIu64 "\r\n"
+            "aof_base_size:%" PRIu64 "\r\n"
+            "aof_pending_rewrite:0\r\n"
+            "aof_buffer_length:%" PRIu64 "\r\n"
+            "aof_pending_bio_fsync:%d\r\n"
+            "aof_delayed_fsync:%" PRIu64 "\r\n",
+            log->bytes, log->base_bytes, log->waiting_bytes, log->syncing, log->delayed);
+}
+
+/* What is copied because of changes is what a fork would have copied. */
+static void put_cut(const struct core *core, FILE *out) {
+    struct cut_figures f = core->ks->cut ? cut_figures(core->ks->cut) : (struct cut_figures){0};
+    fprintf(out,
+            "current_cow_peak:%" PRIu64 "\r\n"
+            "current_cow_size:%" PRIu64 "\r\n"
+            "current_cow_size_age:0\r\n"
+            "current_fork_perc:%.2f\r\n"
+            "current_save_keys_processed:%zu\r\n"
+            "current_save_keys_total:%zu\r\n",
+            f.copied_bytes, f.copied_bytes,
+            f.keys_total ? (double)f.keys_given * 100 / (double)f.keys_total : 0.0, f.keys_given,
+            f.keys_total);
+}
+
+static void put_rdb(const struct core *core, FILE *out) {
+    const struct core_persistence *p = &core->persistence;
     fprintf(out,
             "rdb_changes_since_last_save:%" PRIu64 "\r\n"
-            "rdb_bgsave_in_progress:0\r\n"
-            "rdb_last_save_time:%" PRId64 "\r\n",
-            core->feed.changes, (core->started_ms / 1000));
-    fputs("rdb_last_bgsave_status:ok\r\n"
-          "rdb_last_bgsave_time_sec:-1\r\n"
-          "rdb_current_bgsave_time_sec:-1\r\n"
-          "rdb_saves:0\r\n"
-          "rdb_last_cow_size:0\r\n"
-          "rdb_last_load_keys_expired:0\r\n"
-          "rdb_last_load_keys_loaded:0\r\n"
-          "aof_enabled:0\r\n"
-          "aof_rewrite_in_progress:0\r\n"
-          "aof_rewrite_scheduled:0\r\n"
-          "aof_last_rewrite_time_sec:-1\r\n"
-          "aof_current_rewrite_time_sec:-1\r\n"
-          "aof_last_bgrewrite_status:ok\r\n"
-          "aof_rewrites:0\r\n"
-          "aof_rewrites_consecutive_failures:0\r\n"
-          "aof_last_write_status:ok\r\n"
-          "aof_last_cow_size:0\r\n"
-          "module_fork_in_progress:0\r\n"
+            "rdb_bgsave_in_progress:%d\r\n"
+            "rdb_last_save_time:%" PRId64 "\r\n"
+            "rdb_last_bgsave_status:%s\r\n"
+            "rdb_last_bgsave_time_sec:%" PRId64 "\r\n"
+            "rdb_current_bgsave_time_sec:%" PRId64 "\r\n"
+            "rdb_saves:%" PRIu64 "\r\n"
+            "rdb_last_cow_size:%" PRIu64 "\r\n"
+            "rdb_last_load_keys_expired:%" PRIu64 "\r\n"
+            "rdb_last_load_keys_loaded:%" PRIu64 "\r\n",
+            core->feed.changes - p->changes_saved, p->saving, p->last_save_s,
+            p->save_failed ? "err" : "ok", p->save_took_s,
+            p->saving ? (core->now_ms - p->save_begun_ms) / 1000 : -1, p->saves, p->save_cow_bytes,
+            p->load_expired, p->load_keys);
+}
+
+static void put_loading(const struct core *core, FILE *out) {
+    const struct core_loading *l = &core->loading;
+    int64_t took_s = (core->now_ms - l->begun_ms) / 1000, left_s = 1;
+    if (!l->on) return;
+    if (took_s && l->total_bytes > l->loaded_bytes)
+        left_s =
+            took_s * (int64_t)(l->total_bytes - l->loaded_bytes) / (int64_t)(l->loaded_bytes + 1);
+    fprintf(out,
+            "loading_start_time:%" PRId64 "\r\n"
+            "loading_total_bytes:%" PRIu64 "\r\n"
+            "loading_rdb_used_mem:%zu\r\n"
+            "loading_loaded_bytes:%" PRIu64 "\r\n"
+            "loading_loaded_perc:%.2f\r\n"
+            "loading_eta_seconds:%" PRId64 "\r\n",
+            l->begun_ms / 1000, l->total_bytes, l->rdb_used_mem, l->loaded_bytes,
+            l->total_bytes ? (double)l->loaded_bytes * 100 / (double)l->total_bytes : 0.0, left_s);
+}
+
+static void put_persistence(struct core *core, FILE *out) {
+    fprintf(out,
+            "loading:%d\r\n"
+            "async_loading:0\r\n",
+            core->loading.on);
+    put_cut(core, out);
+    put_rdb(core, out);
+    put_log(core, out);
+    fputs("module_fork_in_progress:0\r\n"
           "module_fork_last_cow_size:0\r\n",
           out);
+    put_log_sizes(core, out);
+    put_loading(core, out);
 }
 
 /* -- stats --------------------------------------------------------------------------- */
@@ -486,9 +550,10 @@ static void put_lanes(struct core *core, FILE *out) {
             "lane_wait_ms_total:%" PRId64 "\r\n"
             "lane_wait_ms_max:%" PRId64 "\r\n"
             "offloaded_commands_running:%zu\r\n"
+            "streamed_replies:%zu\r\n"
             "offloaded_commands:%" PRIu64 "\r\n",
             lanes.lanes, lanes.tickets, lanes.waiting, lanes.refused, lanes.wait_ms,
-            lanes.wait_ms_max, jobs.running, jobs.done);
+            lanes.wait_ms_max, jobs.running, jobs.streams, jobs.done);
 }
 
 /* -- services ------------------------------------------------------------------------ */

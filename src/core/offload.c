@@ -1,7 +1,9 @@
 /* offload.c - see offload.h.
  *
  * A job is a command on its way: waiting (in lanes), planned (its handler has handed its work
- * over), computed, committed. A parked session holds a ticket for a command that it has not begun.
+ * over), gathered (rarely), computed, committed. One that streams is computed in parts, and rests
+ * between them until its client has taken what is there (go_on), unless it is wanted. A parked
+ * session holds a ticket for a command that it has not begun.
  */
 #include "core/offload.h"
 
@@ -11,8 +13,10 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "core/blocked.h"
 #include "core/config.h"
+#include "core/snapshot.h"
 #include "core/stats.h"
 
 #define UNIT_NS_FIRST 60 /* of a unit of work, until a command has been timed */
@@ -25,13 +29,18 @@ struct offload_job {
     struct list_link in_list; /* offloads->ready, jobs */
     struct offload_job *next_done;
     struct core *core;
-    struct session *s; /* NULL: it has left */
-    struct request req;
+    struct session *s;  /* NULL: it has left */
+    struct request req; /* its blobs, if any, are the job's */
     struct offload work;
     struct reply reply;
     uint64_t ticks;
     int db;
     bool silent, planned;
+    bool computing; /* a worker has it, or is done and has not been heard */
+    bool begun;     /* compute was called */
+    bool more;      /* of its reply is to be written */
+    bool streams;   /* it was or is so */
+    bool wanted;    /* somebody waits for its keys */
 };
 
 struct park {
@@ -45,8 +54,11 @@ struct offloads {
     struct lanes *lanes;
     struct list ready;   /* jobs whose ticket is granted */
     struct list waiting; /* jobs whose ticket is not */
+    struct list gathering;
+    struct list late; /* jobs that a snapshot keeps from their commit */
     struct list parked;
     struct offload_counts counts;
+    size_t job_count;
     bool serving;
     void (*wake)(void *ctx);
     void *wake_ctx;
@@ -63,6 +75,8 @@ struct offloads *offloads_new(void) {
     o->lanes = lanes_new();
     list_init(&o->ready);
     list_init(&o->waiting);
+    list_init(&o->gathering);
+    list_init(&o->late);
     list_init(&o->parked);
     pthread_mutex_init(&o->lock, NULL);
     o->done_last = &o->done;
@@ -111,6 +125,13 @@ static void leave(struct core *core, struct lane_ticket *t) {
     blocked_retry(core);
 }
 
+void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k) {
+    struct lane_want want = {k.hash, key_slice(k), LANE_SHARES};
+    join(core, t, &want, 1, false);
+}
+
+void offload_leave_lane(struct core *core, struct lane_ticket *t) { leave(core, t); }
+
 /* The keys of a command as it wants them: to be freed by wants_free. */
 struct wants {
     struct lane_want *at;
@@ -118,8 +139,10 @@ struct wants {
     struct lane_want room[WANTS_INLINE];
 };
 
-static void wants_of(struct wants *w, const struct request *req, enum lane_mode reads,
-                     enum lane_mode writes) {
+/* `db` is where the keys are. One that is over, and stays for the sake of who has it in a lane, is
+ * not there for this command, but is for that one: they cannot share it. */
+static void wants_of(struct wants *w, struct db *db, const struct request *req,
+                     enum lane_mode reads, enum lane_mode writes) {
     int index_room[WANTS_INLINE], *index = index_room;
     uint16_t flag_room[WANTS_INLINE], *flags = flag_room;
     bool many = req->argc > WANTS_INLINE;
@@ -135,8 +158,10 @@ static void wants_of(struct wants *w, const struct request *req, enum lane_mode 
     for (int i = 0; i < w->n; i++) {
         struct slice name = req->argv[index[i]];
         bool only_reads = flags[i] ? flags[i] & KEY_RO : !(req->row->flags & ROW_WRITE);
+        if (req->row->flags & ROW_EDITS_ASIDE) only_reads = false;
         w->at[i] =
             (struct lane_want){hash_bytes(name.p, name.n), name, only_reads ? reads : writes};
+        if (only_reads && db_is_past(db, key_of(name))) w->at[i].mode = writes;
     }
     if (many) {
         mem_free(index);
@@ -200,10 +225,10 @@ static bool must_wait(const struct core *core, const struct wants *w, bool all_k
     return false;
 }
 
-bool offload_stops(const struct core *core, const struct request *req) {
+bool offload_stops(const struct core *core, struct db *db, const struct request *req) {
     if (!core->lanes_busy) return false;
     struct wants w;
-    wants_of(&w, req, LANE_READS, LANE_ALONE);
+    wants_of(&w, db, req, LANE_READS, LANE_ALONE);
     bool stops = must_wait(core, &w, false);
     wants_free(&w);
     return stops;
@@ -223,7 +248,7 @@ enum lane_verdict offload_gate(struct core *core, struct session *s, const struc
     struct wants w;
     enum lane_verdict verdict = LANE_GO;
     bool all_keys = !row_has_keys(req->row) || req->row->flags & ROW_RUNS_OTHERS;
-    wants_of(&w, req, LANE_READS, LANE_ALONE);
+    wants_of(&w, s->db, req, LANE_READS, LANE_ALONE);
     if (must_wait(core, &w, all_keys)) {
         verdict = LANE_REFUSED;
         if (has_room(core, s, &w)) {
@@ -244,13 +269,19 @@ static void drop(const struct offload *work) {
 }
 
 static void job_free(struct offload_job *job) {
+    job->core->offloads->job_count--;
     if (job->planned) {
         drop(&job->work);
         mem_free(job->work.state);
     }
     list_unlink(&job->in_list);
     leave(job->core, &job->ticket);
+    job->core->offloads->counts.streams -= job->streams;
     reply_fini(&job->reply);
+    for (int i = 0; job->req.blobs && i < job->req.argc; i++) {
+        if (job->req.blobs[i]) blob_unref(job->req.blobs[i]);
+    }
+    mem_free(job->req.blobs);
     request_free(&job->req);
     mem_free(job);
 }
@@ -260,7 +291,8 @@ static void job_end(struct offload_job *job) {
     struct session *s = job->s;
     if (s) {
         s->job = NULL;
-        s->state &= ~(uint32_t)SESSION_BLOCKED;
+        /* With a waiter it waits for a key now. */
+        s->state &= ~(uint32_t)(s->waiter ? SESSION_STREAMS : SESSION_BLOCKED | SESSION_STREAMS);
         s->kick(s);
     }
     job_free(job);
@@ -274,28 +306,34 @@ static void job_granted(struct lane_ticket *t) {
     core->after_due = true;
 }
 
-static void job_new(struct ctx *c) {
-    struct core *core = c->core;
-    struct wants w;
-    wants_of(&w, c->req, LANE_SHARES, LANE_UPDATES);
-    if (has_room(core, c->s, &w)) {
-        struct offload_job *job = mem_calloc(sizeof *job);
-        job->core = core;
-        job->s = c->s;
-        job->db = c->db->id;
-        job->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
+/* The arguments in memory of the job's own; large ones, which are blobs, are shared. */
+static void keep_arguments(struct offload_job *job, const struct ctx *c) {
+    size_t n = (size_t)c->argc;
+    if (!c->req->blobs) {
         request_copy(&job->req, c->req, c->argv);
-        job->req.job = job;
-        reply_init(&job->reply);
-        job->ticket = (struct lane_ticket){.what = c->row->name, .on_granted = job_granted};
-        list_link_init(&job->in_list);
-        list_push_back(&core->offloads->waiting, &job->in_list);
-        c->s->job = job;
-        c->s->state |= SESSION_BLOCKED;
-        core->after_due = true;
-        if (join(core, &job->ticket, w.at, w.n, false)) job_granted(&job->ticket);
+        return;
     }
-    wants_free(&w);
+    struct slice *argv = (void *)mem_dup(c->argv, n * sizeof *argv);
+    struct blob **blobs = mem_calloc(n * sizeof *blobs);
+    for (size_t i = 0; i < n; i++) {
+        if (!c->req->blobs[i]) continue;
+        blobs[i] = blob_ref(c->req->blobs[i]);
+        argv[i].n = 0;
+    }
+    request_copy(&job->req, c->req, argv);
+    mem_free(argv);
+    argv = (struct slice *)job->req.argv;
+    for (size_t i = 0; i < n; i++) {
+        if (blobs[i]) argv[i] = c->argv[i];
+    }
+    job->req.blobs = blobs;
+}
+
+/* A computation, or the next part of one; true: there is more to be written. */
+static bool compute_part(const struct offload *work, bool *begun, struct reply *r) {
+    if (!*begun && work->compute) work->compute(work->state, r);
+    *begun = true;
+    return work->more && work->more(work->state, r);
 }
 
 /* On a worker. */
@@ -303,8 +341,8 @@ static void job_run(struct work_job *work) {
     struct offload_job *job = (struct offload_job *)work;
     struct offloads *o = job->core->offloads;
     uint64_t start = clock_ticks();
-    job->work.compute(job->work.state, &job->reply);
-    job->ticks = clock_ticks() - start;
+    job->more = compute_part(&job->work, &job->begun, &job->reply);
+    job->ticks += clock_ticks() - start;
     job->next_done = NULL;
     pthread_mutex_lock(&o->lock);
     *o->done_last = job;
@@ -313,25 +351,102 @@ static void job_run(struct work_job *work) {
     o->wake(o->wake_ctx);
 }
 
-static void job_submit(struct ctx *c, struct offload_job *job, const struct offload *work) {
-    struct offloads *o = c->core->offloads;
+/* Gives a planned job to a worker, for all of it or its next part. */
+static void submit(struct offload_job *job) {
+    job->computing = true;
+    job->core->offloads->counts.running++;
+    if (job->work.more)
+        reply_set_share(&job->reply, job->wanted ? STREAM_WANTED_BYTES : STREAM_PART_BYTES);
+    bool taken = work_queue_submit(job->core->queues.commands, &job->job);
+    ASSERT(taken); /* is_full */
+}
+
+static void go_on(struct offload_job *job) {
+    if (job->computing || !job->more) return;
+    if (job->wanted || reply_pending(&job->s->reply) <= STREAM_AHEAD_BYTES) submit(job);
+}
+
+static void job_wanted(struct lane_ticket *t) {
+    struct offload_job *job = job_of_ticket(t);
+    job->wanted = true;
+    go_on(job);
+}
+
+static bool all_share(const struct wants *w) {
+    for (int i = 0; i < w->n; i++) {
+        if (w->at[i].mode > LANE_SHARES) return false;
+    }
+    return true;
+}
+
+/* What the command of c becomes, in the lanes that it wants; its session waits. */
+static struct offload_job *job_join(struct ctx *c, struct wants *w) {
+    struct core *core = c->core;
+    struct offload_job *job = mem_calloc(sizeof *job);
+    core->offloads->job_count++;
+    job->job.run = job_run;
+    job->core = core;
+    job->s = c->s;
+    job->db = c->db->id;
+    job->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
+    keep_arguments(job, c);
+    job->req.job = job;
+    reply_init(&job->reply);
+    job->reply.proto = c->r->proto;
+    job->ticket = (struct lane_ticket){
+        .what = c->row->name,
+        .on_granted = job_granted,
+        .on_wanted = all_share(w) ? job_wanted : NULL,
+    };
+    list_link_init(&job->in_list);
+    list_push_back(&core->offloads->waiting, &job->in_list);
+    c->s->job = job;
+    c->s->state |= SESSION_BLOCKED;
+    core->after_due = true;
+    if (join(core, &job->ticket, w->at, w->n, false)) job_granted(&job->ticket);
+    return job;
+}
+
+/* So many commands are on their way that the workers' queue might not take one more. */
+static bool is_full(const struct core *core) {
+    return core->offloads->job_count >= work_queue_capacity(core->queues.commands);
+}
+
+static void job_new(struct ctx *c) {
+    struct wants w;
+    if (is_full(c->core)) {
+        lane_note_refused(c->core->offloads->lanes);
+        reply_errorf(c->r, "LANEFULL %zu commands are on their way to a worker already",
+                     c->core->offloads->job_count);
+        return;
+    }
+    wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
+    if (has_room(c->core, c->s, &w)) job_join(c, &w);
+    wants_free(&w);
+}
+
+static void plan(struct offload_job *job, const struct offload *work) {
     job->work = *work;
     job->work.state = mem_dup(work->state, work->state_bytes);
     job->planned = true;
-    job->reply.proto = c->r->proto;
-    job->job.run = job_run;
-    o->counts.running++;
-    if (work_queue_submit(c->core->queues.commands, &job->job)) {
-        c->s->state |= SESSION_BLOCKED;
-        c->core->after_due = true;
-        return;
+}
+
+static void job_submit(struct ctx *c, struct offload_job *job, const struct offload *work) {
+    plan(job, work);
+    c->s->state |= SESSION_BLOCKED;
+    c->core->after_due = true;
+    if (work->gather) {
+        c->core->offloads->counts.running++;
+        list_push_back(&c->core->offloads->gathering, &job->in_list);
+    } else {
+        submit(job);
     }
-    o->counts.running--;
-    job->planned = false;
-    drop(&job->work);
-    mem_free(job->work.state);
-    reply_errorf(c->r, "LANEFULL %zu commands wait for a worker already",
-                 work_queue_counts(c->core->queues.commands).capacity);
+}
+
+static void begin_stream(struct offload_job *job) {
+    job->core->offloads->counts.streams += !job->streams;
+    job->streams = true;
+    job->s->state |= SESSION_STREAMS;
 }
 
 void offload_serve(struct core *core) {
@@ -343,7 +458,11 @@ void offload_serve(struct core *core) {
         struct session *s = job->s;
         struct reply_place before = reply_here(&s->reply);
         s->state &= ~(uint32_t)SESSION_BLOCKED;
+        if (job->silent) s->gates |= GATE_REPLY_SKIPPING; /* for one that waits then */
+        core->in_own_lanes = true;
         exec_again(core, s, &job->req);
+        core->in_own_lanes = false;
+        s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
         if (job->planned) continue;
         if (job->silent) reply_rewind(&s->reply, before);
         job_end(job);
@@ -353,25 +472,32 @@ void offload_serve(struct core *core) {
 
 /* ---- the end of a job --------------------------------------------------------------- */
 
-static void commit(struct offload_job *job) {
-    struct core *core = job->core;
-    struct session *s = job->s;
-    struct reply nowhere;
-    reply_init(&nowhere);
-    struct ctx c = {
-        .core = core,
-        .s = s,
-        .db = &core->ks->dbs[job->db],
-        .r = s ? &s->reply : &nowhere,
+static struct ctx ctx_of(struct offload_job *job, struct reply *r) {
+    return (struct ctx){
+        .core = job->core,
+        .s = job->s,
+        .db = &job->core->ks->dbs[job->db],
+        .r = r,
         .row = job->req.row,
         .argv = job->req.argv,
         .argc = job->req.argc,
         .req = &job->req,
     };
+}
+
+static void commit(struct offload_job *job) {
+    struct core *core = job->core;
+    struct session *s = job->s;
+    struct reply nowhere;
+    reply_init(&nowhere);
+    struct ctx c = ctx_of(job, s ? &s->reply : &nowhere);
     struct reply_place before = reply_here(c.r);
     core->running = &job->req;
     reply_take(c.r, &job->reply);
+    struct effects_frame told = effects_enter(core);
     if (job->work.commit) job->work.commit(&c, job->work.state);
+    effects_leave(core, told, &job->req, job->db);
+    if (s) s->told_to = core->effects.offset;
     core->running = NULL;
     if (s && job->silent) reply_rewind(&s->reply, before);
     if (s) exec_account(core, s, &job->req, job->ticks);
@@ -391,6 +517,42 @@ static bool changes_nothing(const struct offload_job *job) {
     return !(job->req.row->flags & ROW_WRITE);
 }
 
+/* A part of a reply goes to its session. */
+static void hand_over(struct offload_job *job) {
+    struct session *s = job->s;
+    struct reply_place before = reply_here(&s->reply);
+    begin_stream(job);
+    reply_take(&s->reply, &job->reply);
+    if (job->silent) reply_rewind(&s->reply, before);
+    s->kick(s);
+    go_on(job);
+}
+
+static void finish(struct offload_job *job) {
+    struct core *core = job->core;
+    if (!changes_nothing(job) && snapshot_lends(core, &core->ks->dbs[job->db], &job->req)) {
+        list_push_back(&core->offloads->late, &job->in_list);
+        return;
+    }
+    core->offloads->counts.done++;
+    if (!job->more) learn(job->req.row, job->work.units, job->ticks);
+    if (job->s || !changes_nothing(job)) commit(job);
+    job_end(job);
+}
+
+void offload_finish_late(struct core *core) {
+    struct list late;
+    if (likely(list_empty(&core->offloads->late))) return;
+    list_init(&late);
+    list_splice_back(&late, &core->offloads->late);
+    for (struct list_link *l; (l = list_pop_front(&late));)
+        finish(LIST_MEMBER(l, struct offload_job, in_list));
+}
+
+void offload_drained(struct session *s) {
+    if (s->job) go_on(s->job);
+}
+
 void offload_collect(struct core *core) {
     struct offloads *o = core->offloads;
     pthread_mutex_lock(&o->lock);
@@ -401,12 +563,38 @@ void offload_collect(struct core *core) {
     for (struct offload_job *next; job; job = next) {
         next = job->next_done;
         o->counts.running--;
-        o->counts.done++;
-        learn(job->req.row, job->work.units, job->ticks);
-        if (job->s || !changes_nothing(job)) commit(job);
-        job_end(job);
+        job->computing = false;
+        if (job->more && job->s) {
+            hand_over(job);
+        } else {
+            finish(job);
+        }
     }
     if (core->after_due) exec_after(core);
+}
+
+bool offload_gather(struct core *core) {
+    struct list *gathering = &core->offloads->gathering;
+    if (likely(list_empty(gathering)) || core->ongoing.step) return false;
+    struct list_link *l = list_pop_front(gathering);
+    struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
+    struct ctx c = ctx_of(job, &job->reply);
+    uint64_t start = clock_ticks();
+    core->running = &job->req;
+    bool over = job->work.gather(&c, job->work.state, start + clock_us_to_ticks(GATHER_US));
+    core->running = NULL;
+    job->ticks += clock_ticks() - start;
+    if (!over) {
+        list_push_back(&core->offloads->gathering, &job->in_list);
+        return true;
+    }
+    core->offloads->counts.running--;
+    if (job->work.compute) {
+        submit(job);
+    } else {
+        finish(job);
+    }
+    return true;
 }
 
 void offload_leave(struct session *s) {
@@ -417,10 +605,10 @@ void offload_leave(struct session *s) {
     s->job = NULL;
     s->state &= ~(uint32_t)SESSION_BLOCKED;
     job->s = NULL;
-    if (job->planned) {
-        if (!changes_nothing(job) || !work_job_cancel(&job->job)) return;
+    if (job->planned && !changes_nothing(job)) return;
+    if (job->computing && !work_job_cancel(&job->job)) return; /* it is told, and soon collected */
+    if (job->computing || (job->planned && list_linked(&job->in_list)))
         core->offloads->counts.running--;
-    }
     job_free(job);
 }
 
@@ -454,9 +642,17 @@ void offloads_free(struct offloads *o) {
         next = job->next_done;
         job_free(job);
     }
+    for (struct list_link *l; (l = list_first(&o->gathering));)
+        job_free(LIST_MEMBER(l, struct offload_job, in_list));
+    for (struct list_link *l; (l = list_first(&o->late));)
+        job_free(LIST_MEMBER(l, struct offload_job, in_list));
     lanes_free(o->lanes);
     pthread_mutex_destroy(&o->lock);
     mem_free(o);
+}
+
+bool offload_reads(const struct core *core, uint64_t hash) {
+    return core->lanes_busy && lane_is_held(core->offloads->lanes, hash);
 }
 
 /* ---- for handlers ------------------------------------------------------------------- */
@@ -466,10 +662,48 @@ static bool is_long(const struct ctx *c, uint64_t units) {
     return (double)units * (unit_ns ? unit_ns : UNIT_NS_FIRST) > OFFLOAD_US_MIN * 1000.0;
 }
 
+/* A job could be made of it. What waited for a key is served in the turn that its key has. */
+static bool may_wait(const struct ctx *c) {
+    return c->core->offloads->wake && exec_may_wait(c) && !c->s->waiter;
+}
+
+/* What was to be done at once has a longer reply than that: the rest streams. Where others have to
+ * go first, it begins anew. */
+static void stream_rest(struct ctx *c, const struct offload *o, struct reply_place before) {
+    struct wants w;
+    wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
+    if (lane_would_grant(c->core->offloads->lanes, w.at, w.n)) {
+        struct offload_job *job = job_join(c, &w);
+        list_unlink(&job->in_list);
+        plan(job, o);
+        job->begun = job->more = true;
+        job->ticks = clock_ticks() - c->core->tick_mark;
+        begin_stream(job);
+        c->s->kick(c->s);
+        go_on(job);
+    } else {
+        drop(o);
+        reply_rewind(c->r, before);
+        job_new(c);
+    }
+    wants_free(&w);
+}
+
 static void do_at_once(struct ctx *c, const struct offload *o) {
-    bool timed = o->units >= UNITS_TIMED_MIN;
+    bool timed = o->units >= UNITS_TIMED_MIN, begun = false;
     uint64_t start = timed ? clock_ticks() : 0;
-    o->compute(o->state, c->r);
+    struct reply_place before = reply_here(c->r);
+    if (o->gather) {
+        bool over = o->gather(c, o->state, UINT64_MAX);
+        ASSERT(over);
+    }
+    if (o->more && may_wait(c) && !is_full(c->core)) reply_set_share(c->r, STREAM_PART_BYTES);
+    bool more = compute_part(o, &begun, c->r);
+    reply_set_share(c->r, 0);
+    if (unlikely(more)) {
+        stream_rest(c, o, before);
+        return;
+    }
     if (timed) learn(c->req->row, o->units, clock_ticks() - start);
     if (o->commit) o->commit(c, o->state);
     drop(o);
@@ -477,7 +711,7 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
 
 bool offload_would(const struct ctx *c, uint64_t units) {
     if (c->req->job) return true;
-    return c->core->offloads->wake && exec_may_wait(c) && is_long(c, units);
+    return may_wait(c) && is_long(c, units);
 }
 
 void offload(struct ctx *c, const struct offload *o) {

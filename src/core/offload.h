@@ -7,14 +7,24 @@
  * arguments that stay, and what it hands over then is computed by a worker and committed on the
  * loop. So the same code computes both.
  *
+ * A long reply need not be written at once: `more` writes it in parts. While the client takes them,
+ * the job keeps its places; the next part is written when most of those before are sent. When
+ * somebody begins to wait for a key of it, the rest is written at once, whether the client takes it
+ * or not: no writer waits for a reader's connection.
+ *
  * O1  From the second run of the handler to the commit nobody else changes a key of the command,
  * nor the database number that it goes by; what the handler found stays where it is. O2  compute
- * touches its state and its reply, and reads values; nothing else. O3  Between compute and commit
+ * touches its state and its reply, and reads values; nothing else. What may take long in it calls
+ * nap_point (base/nap) and ends when that says so: the client of a command that changes nothing has
+ * left. O3  Between compute and commit
  * others may have run, but not on these keys: the command counts as done in the instant of its
- * commit. O4  Commands that change a key in a lane, and those that change all keys, wait their turn
- * in exec (park), in the order of the lanes; readers do not. To use it: the row's key
- * specifications say what is read (KEY_RO) and what is changed; the handler has written nothing,
- * and replied nothing, before it calls offload. Threads: the loop, but for compute.
+ * commit, or of the first part of its reply, which all the others go with. O4  Commands that change
+ * a key in a lane, and those that change all keys, wait their turn in exec (park), in the order of
+ * the lanes; readers do not. O5  What only the loop can read, as it is in no lane (all keys of a
+ * database), is gathered before in slices, turn after turn; between two of them others run, and
+ * change what is not in the command's lanes. To use it: the row's key specifications say what is
+ * read (KEY_RO) and what is changed; the handler has written nothing, and replied nothing, before
+ * it calls offload. Threads: the loop, but for compute.
  */
 #ifndef CORE_OFFLOAD_H
 #define CORE_OFFLOAD_H
@@ -28,8 +38,14 @@ struct offload {
      * point into them before compute. What they hold is taken: drop lets it go in the end. */
     void *state;
     size_t state_bytes;
-    /* Any thread. May reply; r speaks the session's protocol. */
+    /* The loop, before compute: works until clock_ticks is about `until`; false: there is more to
+     * do, and it is called again. May reply in c->r. c->s may be NULL. NULL: none. */
+    bool (*gather)(struct ctx *c, void *state, uint64_t until);
+    /* Any thread. May reply; r speaks the session's protocol. NULL: gather did all. */
     void (*compute)(void *state, struct reply *r);
+    /* Or NULL. Goes on with a reply that compute has begun, until reply_is_full(r) or its end;
+     * false then. Any thread, for a command that changes nothing and has no commit. */
+    bool (*more)(void *state, struct reply *r);
     /* The loop, behind compute; NULL: nothing is to be done. c->s may be NULL: the client has left,
      * its command counts nevertheless. May reply, behind what compute replied. */
     void (*commit)(struct ctx *c, void *state);
@@ -41,6 +57,10 @@ void offload(struct ctx *c, const struct offload *o);
 
 /* Whether so much work would go to a worker: for a command that does little work in place. */
 bool offload_would(const struct ctx *c, uint64_t units);
+
+/* Whether a worker may read the key's value now: a command that reads leaves it as it is then, to
+ * the byte. */
+bool offload_reads(const struct core *core, uint64_t hash);
 
 /* ---- for exec, the core and sessions ---- */
 
@@ -54,6 +74,13 @@ void offloads_set_wake(struct offloads *o, void (*wake)(void *ctx), void *ctx);
 /* Commits what workers have finished. */
 void offload_collect(struct core *core);
 
+/* A slice of what is gathered on the loop: true if there was anything to do. */
+bool offload_gather(struct core *core);
+
+/* Commits what had to wait for a snapshot (snapshot_lends), if it has not to any more: at the end
+ * of turns. */
+void offload_finish_late(struct core *core);
+
 /* Starts what has been granted: to be called after a command when core->after_due says so. */
 void offload_serve(struct core *core);
 
@@ -65,8 +92,16 @@ enum lane_verdict { LANE_GO, LANE_WAIT, LANE_REFUSED /* an error was replied */ 
 enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req);
 void offload_passed(struct session *s);
 
+/* A ticket of the server's own on one key, which need not be granted: from now on others may read
+ * it and not change it, until offload_leave_lane. */
+void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k);
+void offload_leave_lane(struct core *core, struct lane_ticket *t);
+
 /* Whether a command that waits for a key may not go on now for the lanes' sake. */
-bool offload_stops(const struct core *core, const struct request *req);
+bool offload_stops(const struct core *core, struct db *db, const struct request *req);
+
+/* The session's door has sent some of its replies. */
+void offload_drained(struct session *s);
 
 /* The session ends: it leaves its lanes; what a worker has begun for it goes on if it changes
  * something. */
@@ -77,6 +112,7 @@ void offload_expire(struct core *core);
 
 struct offload_counts {
     size_t queued, running; /* now */
+    size_t streams;         /* now: replies that come in parts */
     uint64_t done;
 };
 struct offload_counts offload_counts(const struct core *core);

@@ -57,6 +57,8 @@ static void end(struct core *core) {
     } else {
         row_stats(o->req->row)->calls++;
     }
+    effects_end_ongoing(core, o->req);
+    if (s) s->told_to = core->effects.offset;
     ongoing_drop(core);
     core_update_gates(core);
     exec_after(core);

@@ -138,7 +138,8 @@ bool process_start(struct process *p, const struct config *conf, int argc, char 
     check_supervisor(conf);
     setlocale(LC_COLLATE, conf->locale_collate);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN); /* until somebody listens */
+    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is an error of the write */
+    signal(SIGHUP, SIG_IGN);  /* until somebody listens */
     bool supervised = process_supervisor(conf) != CONFIG_SUPERVISED_NO;
     if (conf->daemonize && !supervised && !go_background(p)) return false;
     if (conf->set_proc_title) proctitle_init(argc, argv);

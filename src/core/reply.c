@@ -1,8 +1,7 @@
 /* reply.c - see reply.h: the chain of pieces, and RESP on top of it.
  *
  * A chunk is either room for bytes (REPLY_CHUNK_BYTES, kept in a small pool because each
- * busy connection takes and gives one per turn), a short header that is written late
- * (reply_begin), or a reference to a blob.
+ * busy connection takes and gives one per turn) or a reference to a blob.
  */
 #include "core/reply.h"
 
@@ -17,7 +16,8 @@
 #include "base/num.h"
 #include "wire/resp.h"
 
-#define HEADER_CHUNK_BYTES (REPLY_LATE_TEXT_BYTES_MAX + 16)
+/* What is put in at a mark: a header, with a short text behind it. */
+#define LATE_BYTES_MAX (REPLY_LATE_TEXT_BYTES_MAX + 16)
 
 struct reply_chunk {
     struct reply_chunk *next;
@@ -500,22 +500,50 @@ void reply_big_number(struct reply *r, struct slice digits) {
 /* ---- lengths that come late --------------------------------------------------------- */
 
 struct reply_mark reply_begin(struct reply *r) {
-    chain(r, chunk_new(HEADER_CHUNK_BYTES));
-    return (struct reply_mark){r->last};
+    room(r, LATE_BYTES_MAX);
+    return (struct reply_mark){r->last, (size_t)(r->at - r->last->data)};
+}
+
+/* Puts bytes in at a mark. What was written since moves up, or, where there is no room for that,
+ * becomes a chunk of its own as far as it stands in the mark's. */
+static void put_in(struct reply *r, struct reply_mark m, const char *p, size_t n) {
+    struct reply_chunk *c = m.chunk;
+    char *at = c->data + m.at;
+    if (likely(c == r->last && (size_t)(r->end - r->at) >= n)) {
+        memmove(at + n, at, (size_t)(r->at - at));
+        memcpy(at, p, n);
+        r->at += n;
+        return;
+    }
+    seal(r);
+    size_t rest_bytes = c->used - m.at;
+    if (rest_bytes) {
+        struct reply_chunk *rest = chunk_new(rest_bytes);
+        memcpy(rest->data, at, rest_bytes);
+        rest->used = rest_bytes;
+        rest->next = c->next;
+        c->next = rest;
+        if (r->last == c) r->last = rest;
+        r->held_bytes += chunk_bytes(rest);
+        r->chunks++;
+    }
+    memcpy(at, p, n);
+    c->used = m.at + n;
+    grow(r, n);
 }
 
 static void end_with(struct reply *r, struct reply_mark m, char type, size_t n) {
-    m.chunk->used = (size_t)(resp_put_header(m.chunk->data, type, n) - m.chunk->data);
-    r->sealed_bytes += m.chunk->used;
+    char head[RESP_HEADER_BYTES_MAX];
+    put_in(r, m, head, (size_t)(resp_put_header(head, type, n) - head));
 }
 
 void reply_end_bulk(struct reply *r, struct reply_mark m, struct slice text) {
+    char all[LATE_BYTES_MAX];
     ASSERT(text.n <= REPLY_LATE_TEXT_BYTES_MAX);
-    char *p = resp_put_header(m.chunk->data, '$', text.n);
+    char *p = resp_put_header(all, '$', text.n);
     memcpy(p, text.p, text.n);
     memcpy(p + text.n, "\r\n", 2);
-    m.chunk->used = (size_t)(p + text.n + 2 - m.chunk->data);
-    r->sealed_bytes += m.chunk->used;
+    put_in(r, m, all, (size_t)(p + text.n + 2 - all));
 }
 
 void reply_end_array(struct reply *r, struct reply_mark m, size_t n) { end_with(r, m, '*', n); }

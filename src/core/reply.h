@@ -5,8 +5,9 @@
  * each has its older form (a map is a flat array, a double a bulk string, null is $-1).
  *
  * R1  r->at..r->end is the free part of the last chunk, both NULL when there is none.
- * R2  What has been written is sent in order; nothing moves once it is in the chain, so a
- *     place (reply_here) stays good until it is sent.
+ * R2  What has been written is sent in order; nothing moves once it is in the chain, but for what
+ *     stands behind an open mark (reply_begin). So a place (reply_here) stays good until it is
+ *     sent, or the mark before it is closed.
  * Threads: a reply is its owner's; spare chunks are kept by each thread.
  * Specification: RESP2 and RESP3 (redis.io, "Redis serialization protocol").
  */
@@ -39,11 +40,22 @@ struct reply {
     uint8_t proto;                             /* 2 or 3 */
     uint8_t noted;                             /* enum reply_note, until its owner clears it */
     size_t grown;                              /* sealed bytes since then, but for the open end */
+    size_t full_bytes;                         /* sealed bytes at which it is full; 0: never */
     char error_prefix[REPLY_ERROR_PREFIX_MAX]; /* "ERR", "WRONGTYPE" ... of the last one */
 };
 
 void reply_init(struct reply *r);
 void reply_fini(struct reply *r);
+
+/* Whether whoever writes a long reply is to leave the rest for later (core/offload). Never, unless
+ * reply_set_share has said from how many bytes on, counted from here in whole chunks; 0: never
+ * again. */
+static inline bool reply_is_full(const struct reply *r) {
+    return r->full_bytes && r->sealed_bytes >= r->full_bytes;
+}
+static inline void reply_set_share(struct reply *r, size_t bytes) {
+    r->full_bytes = bytes ? r->sealed_bytes + bytes : 0;
+}
 
 void reply_ok(struct reply *r);
 void reply_simple(struct reply *r, const char *text);
@@ -79,10 +91,11 @@ void reply_error_slice(struct reply *r, struct slice text);
 void reply_err(struct reply *r, int err);
 
 /* An aggregate whose length is known only after its elements: keep the mark, write the
- * elements, then say which kind it is and how many there are. One at a time may be open per level;
- * they nest. */
+ * elements, then say which kind it is and how many there are. Marks nest: the one begun last is
+ * ended first. */
 struct reply_mark {
     struct reply_chunk *chunk;
+    size_t at;
 };
 struct reply_mark reply_begin(struct reply *r);
 void reply_end_array(struct reply *r, struct reply_mark m, size_t n);

@@ -41,13 +41,19 @@ enum row_flag {
     ROW_TOUCHES_ARBITRARY_KEYS = 1 << 20,
     ROW_ONLY_SENTINEL = 1 << 21,
     ROW_NO_MANDATORY_KEYS = 1 << 22,
-    ROW_PAUSE_EXEMPT = 1 << 23, /* runs during CLIENT PAUSE (not shown) */
-    ROW_TOUCHES = 1 << 24,      /* marks accesses even under CLIENT NO-TOUCH (not shown) */
-    ROW_CONTAINER = 1 << 26,    /* has subcommands; set by the table in its copy (not shown) */
-    ROW_RUNS_OTHERS = 1 << 27,  /* runs commands that may touch any key (not shown) */
-    ROW_NOT_QUEUED = 1 << 28,   /* runs at once even after MULTI (not shown) */
-    ROW_MONITOR_MAY = 1 << 25,  /* open to a session that MONITOR feeds (not shown) */
+    ROW_PAUSE_EXEMPT = 1 << 23,  /* runs during CLIENT PAUSE (not shown) */
+    ROW_TOUCHES = 1 << 24,       /* marks accesses even under CLIENT NO-TOUCH (not shown) */
+    ROW_CONTAINER = 1 << 26,     /* has subcommands; set by the table in its copy (not shown) */
+    ROW_RUNS_OTHERS = 1 << 27,   /* runs commands that may touch any key (not shown) */
+    ROW_TELLS_OF_DISK = 1 << 29, /* refused when writes are, for the disk's sake (not shown) */
+    ROW_EDITS_ASIDE = 1 << 30, /* changes what stands beside the values of keys that it only reads:
+                                * groups of streams (not shown) */
+    ROW_NOT_QUEUED = 1 << 28,  /* runs at once even after MULTI (not shown) */
+    ROW_MONITOR_MAY = 1 << 25, /* open to a session that MONITOR feeds (not shown) */
 };
+
+/* Commands that may change something that is told (core/effects). */
+#define ROW_TOLD (ROW_WRITE | ROW_MAY_REPLICATE | ROW_RUNS_OTHERS)
 
 /* ACL categories beyond those that follow from flags (@write, @read, @fast, @slow,
  * @admin, @dangerous for admin, @pubsub, @blocking), as bits. */

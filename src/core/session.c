@@ -130,7 +130,16 @@ static void leave_class(struct session *s) {
     core_update_gates(s->core);
 }
 
+void session_set_durable(struct session *s, bool on) {
+    struct core *core = s->core;
+    if (on == ((s->state & SESSION_DURABLE) != 0)) return;
+    s->state ^= SESSION_DURABLE;
+    core->log.askers += on ? 1 : -1u;
+    core_log_update(core);
+}
+
 void session_fini(struct session *s) {
+    session_set_durable(s, false);
     list_unlink(&s->in_all);
     leave_class(s);
     list_unlink(&s->in_held);
@@ -166,6 +175,7 @@ void session_reset(struct session *s) {
     leave_class(s);
     s->gates = first_gates(s->core);
     s->state &= ~(uint32_t)SESSION_NO_EVICT;
+    session_set_durable(s, false);
     s->lane_timeout_ms = 0;
     s->db = &s->core->ks->dbs[0];
     session_set_proto(s, 2);

@@ -41,6 +41,8 @@ enum session_state {
     SESSION_BLOCKED = 1 << 6, /* its command waits for a key, its next ones for that one */
     SESSION_BUSY = 1 << 7,    /* its command goes on (core/ongoing.h), its next ones wait for it */
     SESSION_CAS_FAILED = 1 << 9, /* a key that it watches has changed: core/watch.h */
+    SESSION_STREAMS = 1 << 10,   /* its reply comes in parts, some of which are there: offload.h */
+    SESSION_DURABLE = 1 << 11,   /* its replies wait until what they tell of is on disk */
     SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
 };
 
@@ -49,7 +51,7 @@ enum session_state {
 struct session {
     struct list_link in_all;   /* core->sessions */
     struct list_link in_class; /* core->monitors */
-    struct list_link in_held;  /* core->held */
+    struct list_link in_held;  /* core->held, core->log.waiting */
     struct multi *multi;       /* what is queued since MULTI, or NULL */
     struct list watching;      /* core/watch.c: keys */
     struct park *park;         /* core/offload.c: the lanes that its next command waits for, or */
@@ -61,6 +63,7 @@ struct session {
     struct core *core;
     struct db *db;
     uint64_t id;
+    uint64_t told_to; /* the offset of effects behind its last write */
     uint32_t gates, state;
     struct reply reply;
     struct fieldsets fieldsets;
@@ -94,6 +97,9 @@ struct session *session_by_id(struct core *core, uint64_t id);
 /* Asks the door to drop s. `by` is the session whose command is running, or NULL; if it is s
  * itself, its reply is sent first. */
 void session_kill(struct session *s, struct session *by);
+
+/* CLIENT DURABILITY. */
+void session_set_durable(struct session *s, bool on);
 
 /* Sets name, lib_name or lib_ver to a copy of the text; an empty one unsets it. */
 void session_set_text(char **field, struct slice text);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/offload.h"
 #include "core/row.h"
 #include "edge/edge_internal.h"
 
@@ -43,6 +44,7 @@ struct conn *conn_new(struct edge *edge, int fd) {
     if (net_stream_is_local(&c->stream)) c->s.state |= SESSION_LOCAL;
     list_link_init(&c->in_ready);
     list_link_init(&c->in_kicked);
+    list_link_init(&c->in_withheld);
     list_push_back(&edge->conns, &c->in_all);
     return c;
 }
@@ -54,6 +56,7 @@ void conn_close(struct conn *c) {
     net_stream_close(&c->stream);
     list_unlink(&c->in_ready);
     list_unlink(&c->in_kicked);
+    list_unlink(&c->in_withheld);
     list_unlink(&c->in_all);
     list_push_back(&c->edge->dead, &c->in_all);
 }
@@ -68,6 +71,14 @@ void conn_free(struct conn *c) {
 
 /* ---- receiving ---------------------------------------------------------------------- */
 
+/* Whether who has just ended its direction may still want what is being worked out: one that has
+ * sent its last command a moment ago, as `printf ... | nc -N` does. One that ends later has lost
+ * its patience; what it waits for is given up. */
+static bool may_want(const struct conn *c) {
+    return (c->s.job || c->s.state & SESSION_BUSY) &&
+           c->s.core->now_ms - c->s.active_ms <= EDGE_HALF_CLOSE_MS;
+}
+
 /* Reads, and closes at the end of the stream or on an error. */
 static size_t receive_into(struct conn *c, char *buf, size_t size) {
     struct core_stats *stats = &c->s.core->stats;
@@ -80,7 +91,12 @@ static size_t receive_into(struct conn *c, char *buf, size_t size) {
         return (size_t)n;
     }
     if (n == NET_AGAIN) return 0;
-    if (n == 0 && reply_pending(&c->s.reply)) { /* it may have ended its own direction only */
+    if (n == 0 && may_want(c)) { /* the end is met again when that is done */
+        net_stream_pause_read(&c->stream, true);
+        return 0;
+    }
+    bool owed = reply_pending(&c->s.reply) || c->s.state & SESSION_STREAMS;
+    if (n == 0 && owed) { /* it may have ended its own direction only */
         c->s.state |= SESSION_CLOSE_AFTER;
         net_stream_pause_read(&c->stream, true);
         return 0;
@@ -119,6 +135,11 @@ bool conn_receive(struct conn *c, char *buf) {
         return false;
     }
     if (conn_stopped(c)) return false;
+    if (conn_is_glutted(c)) {
+        c->glutted = true;
+        net_stream_pause_read(&c->stream, true);
+        return false;
+    }
     if (c->backlog_bytes) {
         buf = c->backlog;
         n = c->backlog_bytes;
@@ -179,12 +200,52 @@ static size_t cut_pieces(struct iovec *pieces, int *n, size_t bytes_max) {
     return all;
 }
 
-void conn_send(struct conn *c) {
+static inline void want_write(struct conn *c, bool on) {
+    if (likely(c->write_wanted == on)) return;
+    net_stream_want_write(&c->stream, on);
+    c->write_wanted = on;
+}
+
+/* All that is queued was sent. */
+static void sent_all(struct conn *c) {
+    c->s.soft_limit_since_ms = 0;
+    if (c->s.state & SESSION_CLOSE_AFTER && !(c->s.state & SESSION_STREAMS)) conn_close(c);
+}
+
+/* How much of what is queued may go now. What was made while the log was not synced waits until it
+ * is synced up to where it was then; replies that come meanwhile wait for the next time. */
+static __attribute__((noinline)) size_t sendable(struct conn *c) {
+    const struct core_log *log = &c->s.core->log;
+    uint64_t sent = c->s.bytes_out, end = sent + reply_pending(&c->s.reply);
+    if (!log->always && !(c->s.state & SESSION_DURABLE)) return SIZE_MAX;
+    if (c->held_end > c->free_end && log->synced >= c->held_to) c->free_end = c->held_end;
+    bool holds = c->held_end > c->free_end && c->held_end > sent;
+    if (!holds && end > c->free_end && end > sent) {
+        c->held_end = end;
+        c->held_to = c->s.core->effects.offset;
+        if (log->synced >= c->held_to) c->free_end = end;
+        if (!log->always) log->hurry(log->hurry_ctx);
+    }
+    if (c->free_end < end && !list_linked(&c->in_withheld))
+        list_push_back(&c->edge->withheld, &c->in_withheld);
+    return c->free_end > sent ? c->free_end - sent : 0;
+}
+
+static void send_queued(struct conn *c) {
     struct iovec pieces[EDGE_SEND_PIECES];
     struct core_stats *stats = &c->s.core->stats;
     size_t share = EDGE_SEND_BYTES;
+    bool limited = false; /* what is behind the share waits for the disk */
     int n;
-    if (c->dead) return;
+    if (unlikely(c->s.core->log.holds)) {
+        size_t most = sendable(c);
+        if (!most && reply_pending(&c->s.reply)) {
+            want_write(c, false);
+            return;
+        }
+        limited = most <= share;
+        if (limited) share = most;
+    }
     do {
         n = reply_pieces(&c->s.reply, pieces, EDGE_SEND_PIECES);
         if (!n) break;
@@ -200,18 +261,24 @@ void conn_send(struct conn *c) {
             reply_sent(&c->s.reply, (size_t)sent);
             stats->net_out += (size_t)sent;
             c->s.bytes_out += (size_t)sent;
+            c->s.active_ms = c->s.core->now_ms;
         }
+        if (limited && (size_t)sent == share) break;
         if (sent == NET_AGAIN || (size_t)sent < all || all == share) {
-            if (!c->write_wanted) net_stream_want_write(&c->stream, true);
-            c->write_wanted = true;
+            want_write(c, true);
             return;
         }
         share -= all;
     } while (n == EDGE_SEND_PIECES); /* else that was all */
-    if (c->write_wanted) net_stream_want_write(&c->stream, false);
-    c->write_wanted = false;
-    c->s.soft_limit_since_ms = 0;
-    if (c->s.state & SESSION_CLOSE_AFTER) conn_close(c);
+    want_write(c, false);
+    if (limited && reply_pending(&c->s.reply)) return;
+    sent_all(c);
+}
+
+void conn_send(struct conn *c) {
+    if (c->dead) return;
+    send_queued(c);
+    if (unlikely(c->s.job) && !c->dead) offload_drained(&c->s);
 }
 
 void conn_finish(struct conn *c, char *buf) {

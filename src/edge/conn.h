@@ -2,6 +2,7 @@
 #ifndef EDGE_CONN_H
 #define EDGE_CONN_H
 
+#include "base/limits.h"
 #include "base/list.h"
 #include "core/session.h"
 #include "net/stream.h"
@@ -21,6 +22,11 @@ struct conn {
     bool reader_ready;          /* the reader's command is complete, and was held */
     bool dead;                  /* closed; freed at the end of the turn */
     bool write_wanted;
+    /* Replies that wait for the disk (core->log): those up to free_end, counted as bytes_out, may
+     * go; those up to held_end when the log is synced up to held_to. */
+    struct list_link in_withheld; /* edge->withheld */
+    uint64_t free_end, held_end, held_to;
+    bool glutted; /* so many wait that it is not read */
     char *backlog;
     size_t backlog_bytes, backlog_size;
 };
@@ -50,6 +56,12 @@ void conn_finish(struct conn *c, char *buf);
 void conn_check_output(struct conn *c);
 
 #define CONN_GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
+
+/* So much waits for the disk that nothing more of it runs now. */
+static inline bool conn_is_glutted(const struct conn *c) {
+    return unlikely(list_linked(&c->in_withheld)) &&
+           reply_memory(&c->s.reply) > EDGE_WITHHELD_BYTES;
+}
 
 /* It has been told to go, or to wait: nothing more of it runs now. */
 static inline bool conn_stopped(const struct conn *c) {

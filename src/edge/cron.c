@@ -70,9 +70,9 @@ static void check_clients_memory(struct edge *edge) {
 static void check_idle(struct conn *c) {
     const struct core *core = c->s.core;
     int timeout_s = core->config->timeout_s;
-    if (!timeout_s || c->s.gates & GATE_MONITOR ||
-        c->s.state & (SESSION_HELD | SESSION_BLOCKED | SESSION_BUSY))
-        return;
+    uint32_t waits = c->s.state & (SESSION_HELD | SESSION_BLOCKED | SESSION_BUSY);
+    if (c->s.state & SESSION_STREAMS) waits = 0; /* it is the client that is waited for */
+    if (!timeout_s || c->s.gates & GATE_MONITOR || waits) return;
     if (core->now_ms - c->s.active_ms > (int64_t)timeout_s * 1000) conn_close(c);
 }
 

@@ -21,6 +21,21 @@ struct batch {
     struct request requests[EDGE_BATCH];
 };
 
+/* The log was synced further. */
+static void send_withheld(void *ctx) {
+    struct edge *edge = ctx;
+    struct list waiting;
+    list_init(&waiting);
+    for (struct list_link *l; (l = list_pop_front(&edge->withheld));) list_push_back(&waiting, l);
+    for (struct list_link *l; (l = list_pop_front(&waiting));) {
+        struct conn *c = LIST_MEMBER(l, struct conn, in_withheld);
+        conn_send(c);
+        if (!c->glutted || conn_is_glutted(c)) continue;
+        c->glutted = false;
+        c->s.kick(&c->s); /* it is read again */
+    }
+}
+
 struct edge *edge_new(struct net_loop *loop, struct core *core) {
     struct edge *edge = mem_calloc(sizeof *edge);
     edge->loop = loop;
@@ -32,6 +47,9 @@ struct edge *edge_new(struct net_loop *loop, struct core *core) {
     list_init(&edge->ready);
     list_init(&edge->kicked);
     list_init(&edge->dead);
+    list_init(&edge->withheld);
+    core->log.on_synced = send_withheld;
+    core->log.on_synced_ctx = edge;
     edge_add_tasks(edge);
     return edge;
 }
@@ -55,6 +73,7 @@ bool edge_drain(struct edge *edge) {
 
 void edge_free(struct edge *edge) {
     edge_stop_listening(edge);
+    edge->core->log.on_synced = NULL;
     for (struct list_link *l; (l = list_first(&edge->conns));) {
         struct conn *c = LIST_MEMBER(l, struct conn, in_all);
         conn_send(c);

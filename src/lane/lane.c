@@ -17,6 +17,7 @@ struct lane {
     struct lane *next_in_chain;
     struct list places;
     uint32_t count[LANE_MODES], granted[LANE_MODES], waiting; /* places, by mode; not granted */
+    uint32_t untold; /* places of tickets with on_wanted which were not told */
     uint64_t hash;
     size_t name_bytes;
     char name[];
@@ -27,7 +28,7 @@ struct lane_place {
     struct lane *lane;
     struct lane_ticket *ticket;
     enum lane_mode mode;
-    bool granted;
+    bool granted, untold;
 };
 
 struct lanes {
@@ -168,23 +169,40 @@ static void grant_more(struct lanes *l, struct lane *lane, int64_t now_ms) {
     }
 }
 
+/* Those that share, and want to know that somebody waits who cannot. */
+static void tell_wanted(struct lane *lane, enum lane_mode mode) {
+    if (together(mode, LANE_SHARES)) return;
+    for (struct list_link *link = list_first(&lane->places); link && lane->untold;
+         link = list_next(&lane->places, link)) {
+        struct lane_place *p = place_at(link);
+        if (!p->untold) continue;
+        p->untold = false;
+        lane->untold--;
+        p->ticket->on_wanted(p->ticket);
+    }
+}
+
 static void place_take(struct lane *lane, struct lane_ticket *t, enum lane_mode mode) {
     struct lane_place *p = &t->places[t->place_count++];
-    *p = (struct lane_place){.lane = lane, .ticket = t, .mode = mode};
+    *p = (struct lane_place){.lane = lane, .ticket = t, .mode = mode, .untold = t->on_wanted};
     list_link_init(&p->in_lane);
-    list_push_back(&lane->places, &p->in_lane);
     if (goes_with(lane->count, mode)) {
         place_grant(p);
     } else {
+        tell_wanted(lane, mode);
         lane->waiting++;
         t->missing++;
     }
+    list_push_back(&lane->places, &p->in_lane);
+    lane->untold += p->untold;
     lane->count[mode]++;
+    ASSERT(!p->untold || mode == LANE_SHARES);
 }
 
 static void place_leave(struct lane_place *p) {
     list_unlink(&p->in_lane);
     p->lane->count[p->mode]--;
+    p->lane->untold -= p->untold;
     if (p->granted) {
         p->lane->granted[p->mode]--;
     } else {
@@ -239,6 +257,15 @@ void lane_leave(struct lanes *l, struct lane_ticket *t, int64_t now_ms) {
 bool lane_stops(const struct lanes *l, uint64_t hash, enum lane_mode mode) {
     const struct lane *lane = lane_find(l, hash);
     return lane && !goes_with(mode == LANE_READS ? lane->granted : lane->count, mode);
+}
+
+bool lane_would_grant(const struct lanes *l, const struct lane_want *wants, int n) {
+    if (!goes_with(l->all->count, LANE_SHARES)) return false;
+    for (int i = 0; i < n; i++) {
+        const struct lane *lane = lane_find(l, wants[i].hash);
+        if (lane && !goes_with(lane->count, wants[i].mode)) return false;
+    }
+    return true;
 }
 
 bool lane_is_held(const struct lanes *l, uint64_t hash) { return lane_find(l, hash) != NULL; }

@@ -19,7 +19,8 @@
  * A lane is meant by the hash of its key, whatever the database: keys that share one by chance wait
  * for each other in vain, and that is all. There is one lane more, of all keys: every ticket shares
  * it, and a ticket for all keys has it alone.
- * Cost: joining and asking, a look-up a key; leaving, the places that wait in the lanes left, up to
+ * Cost: joining and asking, a look-up a key, and the places before that are told of it (once
+ * each); leaving, the places that wait in the lanes left, up to
  * the first that wants one alone.
  * Threads: the loop; workers never see a lane.
  * To add a mode: the table above, `together` in lane.c, the model in lane_test.c.
@@ -56,6 +57,9 @@ struct lane_ticket {
     const char *what; /* the command, for people */
     /* When the last place is granted later than by lane_join. It may not join or leave. */
     void (*on_granted)(struct lane_ticket *t);
+    /* Or NULL: when somebody begins to wait who would not, were this ticket not there; it may share
+     * only. Granted or not, more than once perhaps. It may not join or leave. */
+    void (*on_wanted)(struct lane_ticket *t);
 };
 
 struct lane_counts {
@@ -87,6 +91,9 @@ static inline bool lane_is_granted(const struct lane_ticket *t) { return t->miss
 /* Whether a command that would be done at once has to join and wait: to read, if somebody has
  * the key alone; to change, if somebody is there at all. */
 bool lane_stops(const struct lanes *l, uint64_t hash, enum lane_mode mode);
+
+/* Whether a ticket that wanted this, not all keys, would be granted at once. */
+bool lane_would_grant(const struct lanes *l, const struct lane_want *wants, int n);
 
 /* Whether somebody is in the lane: the key must not vanish by itself. */
 bool lane_is_held(const struct lanes *l, uint64_t hash);

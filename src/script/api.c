@@ -77,6 +77,13 @@ static const char *take_arguments(lua_State *L, struct slice *argv, int argc) {
     return NULL;
 }
 
+/* In the form of an error's whole text. */
+static const char *disk_refusal(const struct run *r) {
+    static char text[512];
+    snprintf(text, sizeof text, "-%s", r->no_disk);
+    return text;
+}
+
 /* Why the command must not run, counted with it; NULL if it may. */
 static const char *command_refusal(struct run *r, const struct row *row, int argc) {
     if (unlikely(!row || (row->subs && !row->run && argc > 1 && row_arity_ok(row, argc)))) {
@@ -85,13 +92,15 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
     if (unlikely(!row_arity_ok(row, argc) || !row->run)) {
         return "Wrong number of args calling Redis command from script";
     }
-    if (unlikely(row->flags & ROW_NOSCRIPT)) return "This Redis command is not allowed from script";
+    if (unlikely(row->flags & ROW_NOSCRIPT) && !r->sc->core->scripts_may_all)
+        return "This Redis command is not allowed from script";
     if (row->flags & ROW_WRITE) {
         if (unlikely(r->read_only)) return "Write commands are not allowed from read-only scripts.";
         if (unlikely(r->out_of_memory && !r->written && row->flags & ROW_DENYOOM &&
                      !(r->flags & SCRIPT_ALLOW_OOM))) {
             return "-OOM command not allowed when used memory > 'maxmemory'.";
         }
+        if (unlikely(r->no_disk && !r->written)) return disk_refusal(r);
         r->written = true;
     }
     return NULL;
@@ -99,7 +108,10 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
 
 /* Counts it as the error of a command, so that the script's own is not counted too. */
 static int refuse_command(lua_State *L, const struct request *req, const char *text, bool raises) {
-    stats_error(vm_of(L)->core, *text == '-' ? "OOM" : "ERR");
+    char prefix[16] = "ERR";
+    if (*text == '-')
+        snprintf(prefix, sizeof prefix, "%.*s", (int)strcspn(text + 1, " "), text + 1);
+    stats_error(vm_of(L)->core, prefix);
     if (req->row) row_stats(req->row)->rejected++;
     vm_push_error(L, text);
     lua_pushboolean(L, 1);
@@ -161,8 +173,7 @@ static int call_command(lua_State *L, bool raises) {
     if (unlikely(!r || r->load_deadline)) {
         return fail(L, "redis.call/pcall can only be called inside a script invocation", raises);
     }
-    if (unlikely(argc > ARGS_ON_STACK)) {
-        luaL_checkstack(L, 4, "too many arguments");
+    if (unlikely(argc > ARGS_ON_STACK)) { /* Lua leaves room for 20 values to every C function */
         argv = lua_newuserdata(L, (size_t)argc * sizeof *argv);
     }
     const char *no = take_arguments(L, argv, argc);
@@ -232,16 +243,25 @@ static int single_field(lua_State *L, const char *name) {
     return 1;
 }
 
+/* Pushes `code message`, the message without line ends before and behind it. */
+static void push_error_text(lua_State *L, struct slice code, struct slice message) {
+    while (message.n && strchr("\r\n", message.p[message.n - 1])) message.n--;
+    for (; message.n && strchr("\r\n", *message.p); message.n--) message.p++;
+    lua_pushlstring(L, code.p, code.n);
+    lua_pushliteral(L, " ");
+    lua_pushlstring(L, message.p, message.n);
+    lua_concat(L, 3);
+}
+
 /* The prefix ERR comes to a text that has no space, and so no prefix of its own. */
 static int api_error_reply(lua_State *L) {
     if (lua_gettop(L) == 1 && lua_type(L, 1) == LUA_TSTRING) {
         const char *text = lua_tostring(L, 1);
         if (*text == '-') text++;
-        if (strchr(text, ' ')) {
-            lua_pushstring(L, text);
-        } else {
-            lua_pushfstring(L, "ERR %s", text);
-        }
+        const char *space = strchr(text, ' ');
+        struct slice code = space ? slice_of(text, (size_t)(space - text)) : slice_of("ERR", 3);
+        const char *message = space ? space + 1 : text;
+        push_error_text(L, code, slice_of(message, strlen(message)));
         lua_replace(L, 1);
     }
     return single_field(L, "err");

@@ -196,11 +196,19 @@ static const char *string_value(lua_State *L, const char *error) {
     return lua_tostring(L, -1);
 }
 
+/* The name at an index: one with a zero in it is no C string. */
+static const char *name_value(lua_State *L, int at) {
+    size_t n;
+    const char *name = lua_tolstring(L, at, &n);
+    if (strlen(name) != n) refuse(L, BAD_NAME);
+    return name;
+}
+
 /* One of the named arguments; its value is at the top. */
 static void take_named(lua_State *L, const char *key, struct given *g) {
     if (slice_is(slice_cstr(key), "function_name")) {
-        g->name = string_value(
-            L, "function_name argument given to redis.register_function must be a string");
+        string_value(L, "function_name argument given to redis.register_function must be a string");
+        g->name = name_value(L, -1);
     } else if (slice_is(slice_cstr(key), "description")) {
         g->description = string_value(
             L, "description argument given to redis.register_function must be a string");
@@ -265,7 +273,7 @@ static void take_given(lua_State *L, struct given *g) {
     if (!lua_isfunction(L, 2)) {
         refuse(L, "second argument to redis.register_function must be a function");
     }
-    g->name = lua_tostring(L, 1);
+    g->name = name_value(L, 1);
     g->callback = 2;
 }
 
@@ -453,6 +461,7 @@ static void load_body(struct run *r) {
         l->fresh = lib->next;
         link_library(sc, lib);
     }
+    feed_key_aside(&sc->core->feed, 0, FEED_GENERIC, "function-load", 0);
     if (l->restoring) {
         reply_ok(run_reply(r));
     } else {

@@ -252,6 +252,7 @@ static const char *call_refusal(const struct run *r, bool read_only) {
         return "OOM allow-oom flag is not set on the script, can not run it when used memory > "
                "'maxmemory'";
     }
+    if (r->no_disk && !(r->flags & SCRIPT_NO_WRITES)) return r->no_disk;
     return NULL;
 }
 
@@ -265,6 +266,7 @@ void run_call(struct scripts *sc, struct ctx *c, struct vm *vm, const struct run
     r->flags = f->flags;
     r->read_only = call->read_only || f->flags & SCRIPT_NO_WRITES;
     r->out_of_memory = core->config->maxmemory_bytes && !core_evict(core);
+    r->no_disk = core_write_refusal(core);
     r->load_deadline = 0;
     memcpy(r->name, f->name.p, n);
     r->name[n] = 0;

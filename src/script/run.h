@@ -36,6 +36,7 @@ struct run {
     uint32_t flags;              /* script_flag */
     bool read_only;              /* may not write */
     bool out_of_memory;          /* maxmemory was exceeded when it began */
+    const char *no_disk;         /* why writes were refused then, or NULL */
     bool may_stop;
     bool written;
     bool killed;

@@ -21,7 +21,7 @@
 
 /* ---- access times ------------------------------------------------------------------- */
 
-uint16_t lfu_minutes(const struct keyspace *ks) { return (uint16_t)(ks->now_ms / 60000); }
+uint16_t lfu_minutes(const struct keyspace *ks) { return (uint16_t)(ks->wall_ms / 60000); }
 
 int lfu_decayed(const struct keyspace *ks, const struct entry *e) {
     uint16_t then = (uint16_t)(e->lru[0] | e->lru[1] << 8);
@@ -90,7 +90,11 @@ void db_set_lfu(struct db *db, struct entry *e, int counter) {
 static __attribute__((noinline)) void expire_now(struct db *db, uint64_t hash,
                                                  struct table_place place, struct entry *e) {
     struct keyspace *ks = db->ks;
-    if (ks->expire_paused || (ks->pinned && ks->pinned(ks->pinned_ctx, hash))) return;
+    if (ks->expire_paused) return;
+    if (ks->pinned && ks->pinned(ks->pinned_ctx, hash)) {
+        if (ks->on_hidden) ks->on_hidden(ks->on_leave_ctx, db, e);
+        return;
+    }
     ks->expired++;
     if (ks->on_leave) ks->on_leave(ks->on_leave_ctx, db, e, LEAVE_EXPIRED);
     db_drop(db, hash, place, e);
@@ -158,13 +162,35 @@ const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t 
 struct entry *db_find(struct db *db, struct key k) {
     struct table_place place;
     struct entry *e = find(db, &k, &place);
-    if (e) touch(db->ks, e);
+    if (!e) return NULL;
+    touch(db->ks, e);
+    note_edit(db, k.hash, place, e);
+    return e;
+}
+
+struct entry *db_own(struct db *db, struct key k) {
+    struct table_place place;
+    struct entry *e = find(db, &k, &place);
+    if (e) note_edit(db, k.hash, place, e);
     return e;
 }
 
 struct entry *db_peek(struct db *db, struct key k) {
     struct table_place place;
     return find(db, &k, &place);
+}
+
+bool db_is_past(struct db *db, struct key k) {
+    struct table_place place;
+    const struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
+    return e && is_expired(db, e);
+}
+
+struct entry *db_own_cheaply(struct db *db, struct key k) {
+    struct table_place place;
+    struct entry *e = find(db, &k, &place);
+    bool cheap = e && (likely(!db->ks->cut) || cut_may_edit(db, k.hash, place, e));
+    return cheap ? e : NULL;
 }
 
 bool db_exists(struct db *db, struct key k) { return db_peek(db, k) != NULL; }
@@ -219,6 +245,7 @@ static void set_pointer(struct entry *e, const void *p) { memcpy(value_of(e), &p
 static void value_release(struct db *db, struct entry *e) {
     if (entry_encoding(e) == ENC_OBJECT) {
         const struct object_ops *ops = object_ops(entry_type(e));
+        if (unlikely(db->ks->cut != NULL) && cut_disown(db->ks->cut, entry_object(e))) return;
         if (ops->free_cost(entry_object(e)) >= OBJECT_FREE_COST_MAX) {
             garbage_add_object(db->ks, entry_type(e), entry_object(e));
         } else {
@@ -252,6 +279,7 @@ void db_release(struct db *db, struct entry *e) {
 }
 
 void db_drop(struct db *db, uint64_t hash, struct table_place place, struct entry *e) {
+    note_change(db, hash, place, e);
     table_remove(&db->shelf->table, hash, place);
     db_release(db, e);
 }
@@ -299,6 +327,7 @@ static inline __attribute__((always_inline)) struct entry *put(struct db *db, co
     struct table_place place;
     struct entry *e = find(db, k, &place);
     if (likely(e)) {
+        note_change(db, k->hash, place, e);
         if (likely(e->vlen == sh.vlen && sh.expire_ms < 0 && !e->flags &&
                    e->vlen != ENTRY_ELSEWHERE)) {
             e->kind = sh.kind; /* the usual overwrite: nothing moves */
@@ -386,6 +415,7 @@ int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum) {
         return 0;
     }
     touch(db->ks, e);
+    note_change(db, k.hash, place, e);
     if (entry_type(e) != TYPE_STRING) return ERR_WRONGTYPE;
     if (likely(entry_encoding(e) == ENC_INT)) {
         v = entry_int(e);
@@ -411,17 +441,26 @@ static size_t edit_cap(size_t len, size_t old_len) {
     return len + (len < EDIT_SPARE_BYTES_MAX ? len : EDIT_SPARE_BYTES_MAX);
 }
 
+/* A new blob of len bytes: the old ones and zeros. NULL without memory. */
+static struct blob *extended(struct slice old, size_t len) {
+    struct blob *b = blob_try_zeroed(edit_cap(len, old.n));
+    if (!b) return NULL;
+    if (old.n) memcpy(b->data, old.p, old.n);
+    b->len = len;
+    return b;
+}
+
 /* A blob of this holder alone with len bytes, the new ones zero: `b` itself, moved, or a copy if it
- * is shared. b's reference is consumed. NULL, b untouched, without memory. */
+ * is shared or more than doubles. b's reference is consumed. NULL, b untouched, without memory. */
 static struct blob *blob_for_edit(struct blob *b, size_t len) {
     size_t old_len = b->len;
     struct blob *to = b;
-    if (b->refs > 1) {
-        to = blob_try(edit_cap(len, old_len));
-        if (!to) return NULL;
-        memcpy(to->data, b->data, old_len);
-        blob_unref(b);
-    } else if (len > b->cap) {
+    if (b->refs > 1 || (len > b->cap && len - old_len > old_len)) {
+        to = extended(slice_of(b->data, old_len), len);
+        if (to) blob_unref(b);
+        return to;
+    }
+    if (len > b->cap) {
         to = blob_try_grow(b, edit_cap(len, old_len));
         if (!to) return NULL;
     }
@@ -443,11 +482,8 @@ static char *edit_blob(struct db *db, struct key k, struct table_place place, st
     }
     char digits[ENTRY_DIGITS_MAX];
     struct slice old = e ? entry_bytes(e, digits) : slice_of(NULL, 0);
-    b = blob_try(edit_cap(len, old.n));
+    b = extended(old, len);
     if (!b) return NULL;
-    if (old.n) memcpy(b->data, old.p, old.n);
-    memset(b->data + old.n, 0, len - old.n);
-    b->len = len;
     set_pointer(e ? reshape(db, &k, place, e, sh) : put(db, &k, sh), b);
     return b->data;
 }
@@ -460,6 +496,7 @@ char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now) {
     if (len < old_len) len = old_len;
     *len_now = len;
     if (e) touch(db->ks, e);
+    if (e) note_change(db, k.hash, place, e);
     if (len > ENTRY_INLINE_BYTES_MAX || (e && entry_blob(e)))
         return edit_blob(db, k, place, e, len);
     struct shape sh = {KIND(TYPE_STRING, ENC_RAW), (uint8_t)len,
@@ -575,6 +612,7 @@ void db_set_expire(struct db *db, struct key k, int64_t ms) {
     struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
     ASSERT(e);
     if (ms < 0 && !entry_has_ttl(e)) return;
+    note_change(db, k.hash, place, e);
     char value[ENTRY_INLINE_BYTES_MAX];
     size_t n = value_bytes(e->vlen);
     bool fields = e->flags & ENTRY_FIELDS;
@@ -590,6 +628,7 @@ void db_rename(struct db *db, struct key from, struct db *dst, struct key to) {
     vacate(dst, &to);
     struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(from), from.hash, &place);
     ASSERT(e);
+    note_change(db, from.hash, place, e);
     struct entry *made = entry_like(dst, key_slice(to), e);
     table_remove(&db->shelf->table, from.hash, place);
     fields_forget(db, e);
@@ -649,4 +688,10 @@ uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
         cursor = table_scan(&db->shelf->table, cursor, scan_visit, &s);
     } while (cursor && s.visited < count && --buckets_max);
     return cursor;
+}
+
+uint64_t db_walk(struct db *db, uint64_t from, void (*visit)(void *ctx, const struct entry *e),
+                 void *ctx) {
+    struct scan s = {db, visit, ctx, 0};
+    return table_visit_from(&db->shelf->table, from, scan_visit, &s);
 }

@@ -4,7 +4,8 @@
  * D2  Every change of the table or of an entry passes through this file.
  * D3  What a removal leaves behind and would take long to free goes to
  *     ks->garbage; the loop never frees it (see keyspace_take_garbage).
- * D4  An entry pointer is good until the next call that writes to its database.
+ * D4  While a cut is under way (store/capture.h), whatever changes an entry notes it first.
+ * D5  An entry pointer is good until the next call that writes to its database.
  * Threads: the loop.
  */
 #ifndef STORE_DB_H
@@ -29,6 +30,7 @@ static inline struct key key_of(struct slice s) {
 static inline struct slice key_slice(struct key k) { return slice_of(k.p, k.n); }
 
 struct keyspace;
+struct cut;
 
 /* What a database is made of; FLUSHDB and SWAPDB hand it on whole. */
 struct shelf {
@@ -38,6 +40,7 @@ struct shelf {
     size_t ttl_count;    /* keys with an expiry */
     size_t timed_hashes; /* keys with ENTRY_FIELDS */
     __int128 ttl_sum_ms; /* sum of their times, for the average in INFO */
+    int cut_db;          /* the database that it was at the cut (store/capture) */
 };
 
 struct db {
@@ -64,7 +67,8 @@ enum leave_reason { LEAVE_EXPIRED, LEAVE_EVICTED };
 struct keyspace {
     struct db *dbs;
     int db_count;
-    int64_t now_ms;     /* Unix time, set once per turn of the loop */
+    int64_t now_ms;     /* what has passed: Unix time, set once per turn of the loop; 0: nothing */
+    int64_t wall_ms;    /* Unix time, also while nothing passes */
     uint32_t lru_clock; /* seconds, 24 bits (LRU) */
     bool lfu;           /* the lru field holds minutes and a counter */
     bool no_touch;      /* the running command leaves access times alone */
@@ -75,6 +79,8 @@ struct keyspace {
     int lfu_log_factor;
     int lfu_decay_minutes;
     uint64_t hits, misses, expired, evicted, expired_fields;
+    struct cut *cut;                  /* the snapshot under way, or NULL: store/capture.h */
+    uint32_t walks;                   /* that were begun */
     struct garbage *garbage;          /* see keyspace_take_garbage */
     _Atomic size_t leaving_bytes;     /* of blobs that are garbage and not freed yet */
     _Atomic uint32_t leaving_shelves; /* databases likewise */
@@ -84,6 +90,11 @@ struct keyspace {
      * the database. */
     void (*on_leave)(void *ctx, struct db *db, const struct entry *e, enum leave_reason why);
     void *on_leave_ctx;
+    /* Called when a command asks for a key whose time is over and that stays for `pinned`'s sake.
+     * Likewise. */
+    void (*on_hidden)(void *ctx, struct db *db, const struct entry *e);
+    /* Called for each field of a hash that leaves by itself, before it is gone. Likewise. */
+    void (*on_field)(void *ctx, struct db *db, const struct entry *e, struct slice field);
     /* Called when fields of a hash have left by themselves; `all`: the hash ends with them, and is
      * still there. Likewise. */
     void (*on_fields)(void *ctx, struct db *db, const struct entry *e, bool all);
@@ -121,6 +132,17 @@ struct entry *db_peek(struct db *db, struct key k);
 
 bool db_exists(struct db *db, struct key k);
 
+/* Whether a key is still there although its time is over; nothing is removed. */
+bool db_is_past(struct db *db, struct key k);
+
+/* For a command that found the key otherwise and will change its value where it lies: as db_peek.
+ */
+struct entry *db_own(struct db *db, struct key k);
+
+/* The same for a change that can as well be made later: NULL, too, when it would cost the copy of a
+ * large value now. */
+struct entry *db_own_cheaply(struct db *db, struct key k);
+
 /* -- strings ------------------------------------------------------------------------- */
 
 #define DB_NO_TTL (-1)   /* the key will have no expiry */
@@ -155,9 +177,9 @@ char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
 void db_put_packed(struct db *db, struct key k, enum entry_type type, enum entry_encoding enc,
                    struct slice bytes);
 
-/* For editing a packed value where it lies: e's blob, from now on e's alone, with room for `more`
- * bytes behind its len, both for the caller to change. NULL, e as it was, if the value lies in the
- * entry or there is no memory. */
+/* For editing a packed value where it lies: e (of db_find or db_own)'s blob, from now on e's alone,
+ * with room for `more` bytes behind its len, both for the caller to change. NULL, e as it was, if
+ * the value lies in the entry or there is no memory. */
 struct blob *db_own_packed(struct entry *e, size_t more);
 
 /* Makes k an object of the type, which the store takes. Likewise. */
@@ -221,6 +243,11 @@ const struct entry *db_random(struct db *db);
  * visited exactly once. Keys past their time are skipped. visit must not write to db. */
 uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
                  void (*visit)(void *ctx, const struct entry *e), void *ctx);
+
+/* The same for who wants all keys, as fast as can be: some hundreds from `from` on, 0 at first;
+ * returns where to go on, 0 at the end. */
+uint64_t db_walk(struct db *db, uint64_t from, void (*visit)(void *ctx, const struct entry *e),
+                 void *ctx);
 
 /* Empties one database; what it held becomes garbage. Returns the number of keys it had. */
 size_t db_flush(struct db *db);

@@ -2,7 +2,7 @@
 #ifndef STORE_DB_INTERNAL_H
 #define STORE_DB_INTERNAL_H
 
-#include "store/db.h"
+#include "store/capture.h"
 
 #define LFU_INIT 5
 
@@ -18,6 +18,18 @@ static inline int64_t entry_due_of(const void *item, bool *ends) {
 
 /* The table's view of an entry; a constant, so that lookups are compiled through it. */
 static const struct table_ops entry_ops = {entry_key_of, entry_due_of};
+
+/* Before the entry at a place is changed, or taken out. */
+static inline void note_change(struct db *db, uint64_t hash, struct table_place place,
+                               struct entry *e) {
+    if (unlikely(db->ks->cut != NULL)) cut_note_change(db, hash, place, e);
+}
+
+/* Before its value is changed where it lies. */
+static inline void note_edit(struct db *db, uint64_t hash, struct table_place place,
+                             struct entry *e) {
+    if (unlikely(db->ks->cut != NULL)) cut_note_edit(db, hash, place, e);
+}
 
 /* Takes the entry at a place out of db, releasing everything that it holds. */
 void db_drop(struct db *db, uint64_t hash, struct table_place place, struct entry *e);

@@ -49,39 +49,58 @@ void db_fields_changed(struct db *db, struct key k, struct entry *e) {
 
 /* ---- leaving ------------------------------------------------------------------------ */
 
-static size_t packed_expire(struct lp_buf *b, int64_t now_ms) {
-    size_t past = hash_packed_past(b->p, now_ms);
+/* A hash whose fields are told when they leave. */
+struct teller {
+    struct db *db;
+    const struct entry *e;
+};
+
+static void tell_field(void *ctx, struct slice field) {
+    const struct teller *t = ctx;
+    t->db->ks->on_field(t->db->ks->on_fields_ctx, t->db, t->e, field);
+}
+
+static size_t packed_expire(struct lp_buf *b, int64_t now_ms, const struct hash_leavers *leavers) {
+    char digits[LP_INT_TEXT_BYTES];
+    size_t past = hash_packed_past(b->p, now_ms), at = LP_HEAD_BYTES;
+    for (size_t i = 0; leavers->tell && i < past; i++) {
+        struct lp_value field = lp_get(b->p, at);
+        leavers->tell(leavers->ctx, lp_text(&field, digits));
+        for (int skip = 0; skip < 3 && i + 1 < past; skip++) at = lp_next(b->p, at);
+    }
     return lp_delete(b, LP_HEAD_BYTES, 3 * past) / 3;
 }
 
-/* The packed hash without the fields whose time has come, how many they were in *gone. */
-static struct entry *expire_packed(struct db *db, struct entry *e, size_t *gone) {
+/* The packed hash without the fields whose time has come. */
+static struct entry *expire_packed(struct db *db, struct entry *e, struct hash_leavers *leavers) {
     struct blob *own = db_own_packed(e, 0);
     if (entry_blob(e) && !own) return e; /* shared, and no memory for one of its own: later */
     struct lp_buf b = own ? lp_buf_fixed(own->data, own->len, own->cap)
                           : lp_buf_fixed((char *)entry_value(e), e->vlen, e->vlen);
-    *gone = packed_expire(&b, db->ks->now_ms);
+    leavers->count = packed_expire(&b, db->ks->now_ms, leavers);
     if (own) own->len = b.len;
     bool fits = own && own->len > ENTRY_INLINE_BYTES_MAX && own->len >= own->cap / 2;
-    return fits || !*gone ? e : db_repack(db, e, slice_of(b.p, b.len));
+    return fits || !leavers->count ? e : db_repack(db, e, slice_of(b.p, b.len));
 }
 
-static void expire_large(struct hash_value *h, int64_t now_ms, uint64_t deadline, size_t *gone) {
-    while (hash_value_expire(h, now_ms, gone) && clock_ticks() <= deadline) continue;
+static void expire_large(struct hash_value *h, int64_t now_ms, uint64_t deadline,
+                         struct hash_leavers *leavers) {
+    while (hash_value_expire(h, now_ms, leavers) && clock_ticks() <= deadline) continue;
 }
 
 struct entry *fields_expire(struct db *db, struct entry *e, uint64_t deadline) {
     struct keyspace *ks = db->ks;
-    size_t gone = 0;
+    struct teller teller = {db, e};
+    struct hash_leavers leavers = {0, ks->on_field ? tell_field : NULL, &teller};
     if (entry_encoding(e) == ENC_OBJECT) {
-        expire_large(entry_object(e), ks->now_ms, deadline, &gone);
+        expire_large(entry_object(e), ks->now_ms, deadline, &leavers);
     } else {
-        e = expire_packed(db, e, &gone);
+        e = expire_packed(db, e, &leavers);
     }
     set_mark(db, e, next_ms(e) != INT64_MAX);
-    if (!gone) return e;
+    if (!leavers.count) return e;
     bool all = hash_view_kept(hash_view_of(e, HASH_ALL_TIMES)) == 0;
-    ks->expired_fields += gone;
+    ks->expired_fields += leavers.count;
     if (ks->on_fields) ks->on_fields(ks->on_fields_ctx, db, e, all);
     if (!all) return e;
     db_release(db, e);
@@ -94,6 +113,7 @@ bool db_fields_expire(struct db *db, struct key k, int64_t budget_us) {
     struct entry *e = table_find(t, &entry_ops, key_slice(k), k.hash, &place);
     if (!e || !(e->flags & ENTRY_FIELDS) || db->ks->expire_paused || entry_is_pinned(db->ks, e))
         return false;
+    if (unlikely(db->ks->cut != NULL) && !cut_may_edit(db, k.hash, place, e)) return false;
     struct entry *after =
         fields_expire(db, e, clock_ticks() + clock_us_to_ticks((uint64_t)budget_us));
     if (after) {

@@ -7,7 +7,7 @@
 
 static struct shelf *shelf_new(const struct keyspace *ks) {
     struct shelf *s = mem_calloc(sizeof *s);
-    wheel_init(&s->wheel, ks->now_ms);
+    wheel_init(&s->wheel, ks->wall_ms);
     slab_init(&s->slab);
     table_init(&s->table, &entry_ops, &s->wheel);
     return s;
@@ -24,6 +24,7 @@ struct keyspace *keyspace_new(int db_count) {
 }
 
 void keyspace_free(struct keyspace *ks) {
+    ASSERT(!ks->cut);
     for (int i = 0; i < ks->db_count; i++) garbage_add_shelf(ks, ks->dbs[i].shelf);
     garbage_free(keyspace_take_garbage(ks));
     evict_pool_free(ks->evict_pool);
@@ -32,7 +33,7 @@ void keyspace_free(struct keyspace *ks) {
 }
 
 void keyspace_set_now(struct keyspace *ks, int64_t now_ms) {
-    ks->now_ms = now_ms;
+    ks->now_ms = ks->wall_ms = now_ms;
     ks->lru_clock = (uint32_t)(now_ms / 1000) & 0xffffff;
 }
 
@@ -52,7 +53,11 @@ bool keyspace_fits(const struct keyspace *ks, size_t max_bytes) {
 size_t db_flush(struct db *db) {
     size_t n = db_size(db);
     if (!n) return 0;
-    garbage_add_shelf(db->ks, db->shelf);
+    if (db->ks->cut) {
+        cut_keep_shelf(db->ks->cut, db->shelf);
+    } else {
+        garbage_add_shelf(db->ks, db->shelf);
+    }
     db->shelf = shelf_new(db->ks);
     return n;
 }
@@ -68,13 +73,26 @@ struct expire_step {
     uint64_t deadline; /* clock_ticks */
 };
 
+/* Before an entry that is due leaves, or loses fields: false if that has to wait. */
+static bool note_due(struct db *db, struct entry *e, bool leaves) {
+    struct table_place place;
+    struct key k = key_of(entry_key(e));
+    void *there = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
+    ASSERT(there == e);
+    if (!leaves) return cut_may_edit(db, k.hash, place, e);
+    cut_note_change(db, k.hash, place, e);
+    return true;
+}
+
 static void *entry_due(void *ctx, struct table *t, void *item) {
     const struct expire_step *step = ctx;
     struct keyspace *ks = step->db->ks;
     struct entry *e = item;
     (void)t;
     if (unlikely(ks->pinned) && entry_is_pinned(ks, e)) return e;
-    if (!entry_has_ttl(e) || entry_expire_ms(e) >= ks->now_ms) {
+    bool leaves = entry_has_ttl(e) && entry_expire_ms(e) < ks->now_ms;
+    if (unlikely(ks->cut) && !note_due(step->db, e, leaves)) return e;
+    if (!leaves) {
         bool later = entry_encoding(e) == ENC_OBJECT && clock_ticks() > step->deadline;
         return later ? e : fields_expire(step->db, e, 0);
     }

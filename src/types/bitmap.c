@@ -8,8 +8,10 @@
 #include "types/bitmap.h"
 
 #include "base/assert.h"
+#include "base/nap.h"
 
 #define BLOCK_BYTES 4096
+#define COUNT_BYTES ((size_t)64 * 1024) /* that are counted between two rests of a worker */
 
 static inline uint64_t load_word(const char *p) {
     uint64_t w;
@@ -67,7 +69,12 @@ uint64_t bitmap_count(struct slice s) {
 #if defined(__x86_64__)
     if (unlikely(!__builtin_cpu_supports("popcnt"))) return bitmap_count_portable(s);
 #endif
-    return count_by_instruction(s);
+    uint64_t count = 0;
+    for (; s.n > COUNT_BYTES; s = slice_of(s.p + COUNT_BYTES, s.n - COUNT_BYTES)) {
+        count += count_by_instruction(slice_of(s.p, COUNT_BYTES));
+        if (nap_point()) return count;
+    }
+    return count + count_by_instruction(s);
 }
 
 uint64_t bitmap_count_range(struct slice s, uint64_t first, uint64_t last) {
@@ -203,6 +210,7 @@ void bitmap_combine(enum bitmap_op op, const struct slice *in, size_t inputs, ui
     for (size_t at = 0; at < out_bytes; at += BLOCK_BYTES) {
         size_t n = out_bytes - at < BLOCK_BYTES ? out_bytes - at : BLOCK_BYTES;
         combine_block(op, in, inputs, out + at, at, n);
+        nap_step(at / BLOCK_BYTES);
     }
 }
 

@@ -169,22 +169,21 @@ bool hash_value_delete(struct hash_value *h, struct slice field) {
 
 struct expiry {
     struct hash_value *h;
-    size_t gone;
+    struct hash_leavers *leavers;
 };
 
 static void *member_due(void *ctx, struct table *t, void *item) {
     struct expiry *x = ctx;
     (void)t;
+    if (x->leavers->tell) x->leavers->tell(x->leavers->ctx, hash_member_field(item));
     member_drop(x->h, item);
-    x->gone++;
+    x->leavers->count++;
     return NULL;
 }
 
-bool hash_value_expire(struct hash_value *h, int64_t now_ms, size_t *gone) {
-    struct expiry x = {h, 0};
-    bool more = h->timed && table_expire(&h->table, now_ms, member_due, &x);
-    *gone += x.gone;
-    return more;
+bool hash_value_expire(struct hash_value *h, int64_t now_ms, struct hash_leavers *leavers) {
+    struct expiry x = {h, leavers};
+    return h->timed && table_expire(&h->table, now_ms, member_due, &x);
 }
 
 const struct hash_member *hash_value_random(const struct hash_value *h) {
@@ -205,7 +204,7 @@ static void walk_visit(void *ctx, void *item) {
 
 void hash_value_each(const struct hash_value *h,
                      void (*visit)(void *ctx, const struct hash_member *m), void *ctx) {
-    table_each(&h->table, walk_visit, &(struct walk){visit, ctx, 0});
+    table_each_wanted(&h->table, walk_visit, &(struct walk){visit, ctx, 0});
 }
 
 uint64_t hash_value_scan(const struct hash_value *h, uint64_t cursor, size_t count,
@@ -347,10 +346,10 @@ static void visit_pair(void *ctx, const struct hash_member *m) {
                                          hash_member_time(m)});
 }
 
-void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
-                    void *ctx) {
-    if (v.large) hash_value_each(v.large, visit_pair, &(struct pairs){v, visit, ctx});
-    if (!v.packed) return;
+static void visit_item(void *ctx, void *item) { visit_pair(ctx, item); }
+
+static void packed_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
+                        void *ctx) {
     struct hash_pair p = {.time_ms = HASH_NO_TIME};
     struct lp_value time = {.i = 0};
     size_t end = lp_end(v.packed);
@@ -360,5 +359,19 @@ void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct ha
         if (v.triples) at = lp_read(v.packed, at, &time);
         p.time_ms = time.i ? time.i : HASH_NO_TIME;
         if (shows(v, p.time_ms)) visit(ctx, &p);
+    }
+}
+
+bool hash_view_step(struct hash_view v, struct table_walk *w,
+                    void (*visit)(void *ctx, const struct hash_pair *p), void *ctx) {
+    if (v.large) return table_step(&v.large->table, w, visit_item, &(struct pairs){v, visit, ctx});
+    if (v.packed) packed_each(v, visit, ctx);
+    return false;
+}
+
+void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
+                    void *ctx) {
+    struct table_walk w = {NULL, 0};
+    while (hash_view_step(v, &w, visit, ctx)) {
     }
 }

@@ -113,9 +113,15 @@ static inline int64_t hash_value_next_ms(const struct hash_value *h) {
     return h->timed ? table_next_ms(&h->table) : INT64_MAX;
 }
 
-/* Deletes some hundred fields at most whose time is before now_ms, adding how many to *gone. False
- * if there was none left. */
-bool hash_value_expire(struct hash_value *h, int64_t now_ms, size_t *gone);
+/* Fields that leave: each is told before it is gone, unless tell is NULL, and counted. */
+struct hash_leavers {
+    size_t count;
+    void (*tell)(void *ctx, struct slice field);
+    void *ctx;
+};
+
+/* Deletes some hundred fields at most whose time is before now_ms. False if there was none left. */
+bool hash_value_expire(struct hash_value *h, int64_t now_ms, struct hash_leavers *leavers);
 
 /* A member by chance (see table_random), NULL of an empty hash. */
 const struct hash_member *hash_value_random(const struct hash_value *h);
@@ -160,6 +166,11 @@ bool hash_view_time(struct hash_view v, struct slice field, int64_t *time_ms);
 /* Visits what is shown: of a listpack in its order. */
 void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
                     void *ctx);
+
+/* The same in steps, a zeroed walk being at the beginning: some pairs, a listpack all at once.
+ * False behind the last ones. */
+bool hash_view_step(struct hash_view v, struct table_walk *w,
+                    void (*visit)(void *ctx, const struct hash_pair *p), void *ctx);
 
 /* Whether a member is shown. */
 static inline bool hash_view_shows(struct hash_view v, const struct hash_member *m) {

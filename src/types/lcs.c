@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/nap.h"
 
 #define WORD_BITS 64
 #define ROW_NONE UINT16_MAX
@@ -91,7 +92,7 @@ int lcs_length(struct slice a, struct slice b, size_t table_bytes_max, size_t *l
     uint64_t *row = mem_try(c.row_words * sizeof *row);
     if (row) {
         memset(row, 0xff, c.row_words * sizeof *row);
-        for (size_t i = 0; i < a.n; i++) next_row(&c, (uint8_t)a.p[i], row, row);
+        for (size_t i = 0; i < a.n && !nap_point(); i++) next_row(&c, (uint8_t)a.p[i], row, row);
         *length = grown(row, c.row_words);
         mem_free(row);
     }
@@ -154,6 +155,7 @@ int lcs_find(struct slice a, struct slice b, size_t range_bytes_min, size_t tabl
         for (size_t i = 0; i < a.n; i++) {
             uint64_t *above = rows + i * c.row_words;
             next_row(&c, (uint8_t)a.p[i], above, above + c.row_words);
+            if (nap_point()) break;
         }
         out->length = grown(rows + a.n * c.row_words, c.row_words);
         out->text = mem_try(out->length + 1);

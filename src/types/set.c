@@ -218,11 +218,16 @@ static void each_item(void *ctx, void *item) {
     e->visit(e->ctx, item_text(item, digits));
 }
 
+bool set_step(struct set_view s, struct table_walk *w, set_visit *visit, void *ctx) {
+    if (s.form == SET_VALUE)
+        return table_step(&s.value->table, w, each_item, &(struct each){visit, ctx, 0});
+    each_packed(s, visit, ctx);
+    return false;
+}
+
 void set_each(struct set_view s, set_visit *visit, void *ctx) {
-    if (s.form == SET_VALUE) {
-        table_each(&s.value->table, each_item, &(struct each){visit, ctx, 0});
-    } else {
-        each_packed(s, visit, ctx);
+    struct table_walk w = {NULL, 0};
+    while (set_step(s, &w, visit, ctx)) {
     }
 }
 

@@ -18,7 +18,7 @@
 #ifndef TYPES_SET_H
 #define TYPES_SET_H
 
-#include "base/bytes.h"
+#include "base/table.h"
 #include "types/lp_buf.h"
 
 #define SET_DIGITS_MAX 24 /* room for the digits of a member that is kept as a number */
@@ -60,6 +60,10 @@ typedef void set_visit(void *ctx, struct slice member);
 
 /* Every member once, in no order. */
 void set_each(struct set_view s, set_visit *visit, void *ctx);
+
+/* The same in steps, a zeroed walk being at the beginning: some members, packed forms all at once.
+ * False behind the last ones. */
+bool set_step(struct set_view s, struct table_walk *w, set_visit *visit, void *ctx);
 
 /* Visits members from `cursor` (0 begins) until `count` or more were visited; returns where to go
  * on, 0 at the end. A member that is there all the time is visited once. Packed forms are visited

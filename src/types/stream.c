@@ -280,23 +280,69 @@ static bool next_in_node(struct stream_iter *it, struct stream_item *item) {
     return true;
 }
 
-bool stream_iter_next(struct stream_iter *it, struct stream_entry *e) {
+/* Reads the next entry of this node that is asked for; false, and out of the node, if there is
+ * none. */
+static bool next_wanted(struct stream_iter *it, struct stream_entry *e) {
     struct stream_item item;
-    while (it->lp || enter_node(it)) {
-        if (!next_in_node(it, &item)) {
-            it->lp = NULL;
-            continue;
-        }
+    while (next_in_node(it, &item)) {
         bool early = stream_id_cmp(item.entry.id, it->from) < 0;
         bool late = stream_id_cmp(item.entry.id, it->to) > 0;
-        if (it->backward ? early : late) break;
+        if (it->backward ? early : late) {
+            it->node.leaf = NULL; /* nor in another one */
+            break;
+        }
         if (early || late || item.flags & STREAM_NODE_DEAD) continue;
         *e = item.entry;
         return true;
     }
     it->lp = NULL;
-    it->node.leaf = NULL;
     return false;
+}
+
+bool stream_iter_next(struct stream_iter *it, struct stream_entry *e) {
+    while (it->lp || enter_node(it)) {
+        if (next_wanted(it, e)) return true;
+    }
+    return false;
+}
+
+/* Whether all entries of the next node are asked for: the ends lie outside of it. */
+static bool is_whole(const struct stream_iter *it, struct stream_place p) {
+    struct stream_place next = stream_place_next(p);
+    if (stream_id_cmp(stream_place_base(p), it->from) < 0 || !next.leaf) return false;
+    return stream_id_cmp(stream_place_base(next), it->to) <= 0;
+}
+
+uint64_t stream_iter_count(struct stream_iter it, uint64_t max) {
+    struct stream_entry e;
+    uint64_t count = 0;
+    while (count < max) {
+        struct stream_place p = next_place(&it);
+        if (!it.lp && p.leaf && is_whole(&it, p)) {
+            count += stream_node_live(lp_of(p));
+            p = it.backward ? stream_place_prev(p) : stream_place_next(p);
+            it.node = (struct stream_node_iter){p.leaf, p.slot};
+        } else if (it.lp || enter_node(&it)) {
+            count += next_wanted(&it, &e);
+        } else {
+            break;
+        }
+    }
+    return count < max ? count : max;
+}
+
+/* Not worth being counted. */
+#define ABOUT_FEW 256
+
+uint64_t stream_entries_about(const struct stream *s, struct stream_id from, struct stream_id to,
+                              uint64_t max) {
+    if (s->state.length < max) max = s->state.length;
+    if (max <= ABOUT_FEW) return max;
+    uint64_t first = stream_tree_rank(&s->nodes, from), last = stream_tree_rank(&s->nodes, to);
+    if (stream_id_cmp(from, to) > 0 || !last) return 0;
+    uint64_t nodes = last - first + (first > 0);
+    uint64_t all = nodes * s->state.length / s->nodes.weight + 1;
+    return all < max ? all : max;
 }
 
 bool stream_find(const struct stream *s, struct stream_id id, struct stream_entry *e) {

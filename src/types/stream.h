@@ -90,6 +90,11 @@ bool stream_find(const struct stream *s, struct stream_id id, struct stream_entr
 /* The first entry, or the last; false if there is none. */
 bool stream_edge(const struct stream *s, bool last, struct stream_entry *e);
 
+/* About how many entries there are from `from` to `to`: those of all nodes that may hold some, at
+ * most `max`; `max`, or all, where that is little. O(log n). */
+uint64_t stream_entries_about(const struct stream *s, struct stream_id from, struct stream_id to,
+                              uint64_t max);
+
 /* Reads the next field of an entry, and its value; false when all were read. The entry is used up:
  * read a copy to read it twice. */
 bool stream_field_next(struct stream_entry *e, struct lp_value *field, struct lp_value *value);
@@ -115,6 +120,9 @@ struct stream_iter {
 void stream_iter_start(struct stream_iter *it, const struct stream *s, struct stream_id from,
                        struct stream_id to, bool backward);
 bool stream_iter_next(struct stream_iter *it, struct stream_entry *e);
+
+/* How many entries there still are, or `max` if there are more. O(1) for each whole node. */
+uint64_t stream_iter_count(struct stream_iter it, uint64_t max);
 
 /* ---- deleting ---- */
 

@@ -70,6 +70,13 @@ struct stream_place stream_tree_find(const struct count_tree *t, struct stream_i
     return (struct stream_place){path.node[0], path.slot[0] - 1};
 }
 
+uint64_t stream_tree_rank(const struct count_tree *t, struct stream_id id) {
+    struct count_path path;
+    if (!t->root) return 0;
+    path_to(t, id, &path);
+    return count_path_before(t, &path);
+}
+
 struct stream_place stream_tree_end(const struct count_tree *t, bool last) {
     if (!t->root) return (struct stream_place){NULL, 0};
     return last ? (struct stream_place){t->last, t->last->n - 1u}

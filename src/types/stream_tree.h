@@ -28,6 +28,9 @@ void stream_tree_init(struct count_tree *t);
 /* The last node whose base is not above the ID; none if all are above. */
 struct stream_place stream_tree_find(const struct count_tree *t, struct stream_id id);
 
+/* How many nodes have a base that is not above the ID. */
+uint64_t stream_tree_rank(const struct count_tree *t, struct stream_id id);
+
 /* The first node, or the last; none if there is none. */
 struct stream_place stream_tree_end(const struct count_tree *t, bool last);
 

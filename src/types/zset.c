@@ -166,7 +166,7 @@ static int compare_rows(const void *a, const void *b) {
 
 void zset_value_sort(struct zset_value *z) {
     struct sort_rows rows = {mem_alloc((zset_value_count(z) + 1) * sizeof *rows.row), 0};
-    table_each(&z->members, list_row, &rows);
+    table_each_wanted(&z->members, list_row, &rows);
     qsort(rows.row, rows.n, sizeof *rows.row, compare_rows);
     for (size_t i = 0; i < rows.n; i++) {
         rank_tree_push(&z->order, RANK_LAST, rows.row[i].score, rows.row[i].blob);

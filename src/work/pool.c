@@ -2,18 +2,18 @@
 #include "work/pool.h"
 
 #include "base/assert.h"
-#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "work/thread.h"
 #include "work/work_internal.h"
 
 static void run(struct work_job *job, struct work_queue *q) {
     uint64_t start = clock_ticks();
     pthread_mutex_unlock(&q->pool->lock);
-    cancel_flag = &job->cancelled;
+    nap_unwanted = &job->cancelled;
     job->run(job);
-    cancel_flag = NULL;
+    nap_unwanted = NULL;
     pthread_mutex_lock(&q->pool->lock);
     work_queue_finished(q, clock_ticks_to_us(clock_ticks() - start));
 }

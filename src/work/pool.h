@@ -2,7 +2,7 @@
  *
  * The threads take jobs from the queues of the pool (work/queue), which get their turns one
  * after the other: a queue with a thousand jobs does not make the others wait. Long jobs call
- * nap_point (base/nap) now and then, and may ask cancel_asked (base/cancel).
+ * nap_point (base/nap) now and then, which also tells them that they were cancelled.
  * Threads: the owner's.
  */
 #ifndef WORK_POOL_H

@@ -113,6 +113,8 @@ struct work_queue_counts work_queue_counts(struct work_queue *q) {
     return counts;
 }
 
+size_t work_queue_capacity(const struct work_queue *q) { return q->counts.capacity; }
+
 const char *work_queue_name(const struct work_queue *q) { return q->name; }
 
 struct work_queue *work_queue_next(const struct work_pool *pool, const struct work_queue *q) {

@@ -28,7 +28,7 @@ struct work_job {
     struct work_queue *queue;
     struct list_link in_queue;
     uint64_t queued_ticks;
-    _Atomic bool cancelled; /* what cancel_asked tells while it runs */
+    _Atomic bool cancelled; /* what nap_point tells while it runs */
 };
 
 /* A queue of this pool, which owns it; before the pool's first job. The name is static.
@@ -43,7 +43,7 @@ bool work_queue_submit(struct work_queue *queue, struct work_job *job);
 bool work_queue_has_room(struct work_queue *queue);
 
 /* Takes a submitted job out: true if it had not begun, and then never will. False: it runs, and
- * learns of it by cancel_asked, or has run. */
+ * learns of it by nap_point, or has run. */
 bool work_job_cancel(struct work_job *job);
 
 struct work_queue_counts {
@@ -54,6 +54,7 @@ struct work_queue_counts {
     uint64_t run_us_last, run_us_max;
 };
 struct work_queue_counts work_queue_counts(struct work_queue *queue);
+size_t work_queue_capacity(const struct work_queue *queue);
 const char *work_queue_name(const struct work_queue *queue);
 
 /* The queues of a pool in the order they were made: the one behind this, NULL for the first. */

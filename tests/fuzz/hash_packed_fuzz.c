@@ -32,15 +32,16 @@ static void check_views(const uint8_t *lp, int64_t now_ms) {
         {.packed = lp, .triples = true, .now_ms = now_ms},
         {.large = h, .now_ms = now_ms},
     };
-    size_t counts[2] = {0, 0}, gone = 0;
+    size_t counts[2] = {0, 0};
+    struct hash_leavers leavers = {0};
     for (int i = 0; i < 2; i++) {
         hash_view_each(views[i], count_pair, &counts[i]);
         ASSERT(hash_view_count(views[i]) == counts[i]);
     }
     ASSERT(counts[0] == counts[1]);
     ASSERT(hash_view_kept(views[0]) == hash_view_kept(views[1]));
-    while (hash_value_expire(h, now_ms, &gone)) continue;
-    ASSERT(hash_value_count(h) == counts[0] && gone == hash_packed_past(lp, now_ms));
+    while (hash_value_expire(h, now_ms, &leavers)) continue;
+    ASSERT(hash_value_count(h) == counts[0] && leavers.count == hash_packed_past(lp, now_ms));
     hash_value_free(h);
 }
 

@@ -127,6 +127,13 @@ static void scripts_leave_nothing_behind(void) {
     expect_str(c, "table", "EVAL %s 0", "return type(server)");
 }
 
+static void error_texts_lose_line_ends(void) {
+    static const char script[] = "return redis.error_reply(ARGV[1])";
+    expect_err(c, "ERR X", "EVAL %s 0 %s", script, "\nX");
+    expect_err(c, "ERR -A", "EVAL %s 0 %s", script, "\n-A\r\n");
+    expect_err(c, "A b", "EVAL %s 0 %s", script, "-A \nb\r\n");
+}
+
 static void cache_and_figures(void) {
     expect_ok(c, "SCRIPT FLUSH");
     CU_ASSERT(reply_has(cmd(c, "INFO memory"), "number_of_cached_scripts:0\r\n"));
@@ -175,6 +182,7 @@ int main(void) {
         {"a_script_outlives_its_client", a_script_outlives_its_client},
         {"nothing_is_served_in_its_midst", nothing_is_served_in_its_midst},
         {"scripts_leave_nothing_behind", scripts_leave_nothing_behind},
+        {"error_texts_lose_line_ends", error_texts_lose_line_ends},
         {"cache_and_figures", cache_and_figures},
         {"large_replies_and_many_arguments", large_replies_and_many_arguments},
         {"out_of_memory", out_of_memory},

@@ -8,10 +8,16 @@
 
 #include "link.h"
 
-/* Keys of all 16 databases, with their types, encodings, times of expiry (up to slack_ms
- * apart) and values. False, with what differs first appended to *why, when they are not
- * the same. Leaves the links in database 0. */
-bool keyspace_equal(struct link *links[SIDES], int64_t slack_ms, struct text *why);
+/* What need not be quite the same. */
+struct leeway {
+    int64_t expiry_ms, streams_ms; /* times of expiry; those in streams */
+    bool any_encoding;
+};
+
+/* Keys of all 16 databases, with their types, encodings, times of expiry and values. False, with
+ * what differs first appended to *why, when they are not the same. Leaves the links in database 0.
+ */
+bool keyspace_equal(struct link *links[SIDES], struct leeway leeway, struct text *why);
 
 /* Runs a SCAN-like command (its cursor is word `cursor`) to its end and adds all elements.
  * False with the odd reply in *odd when the reply is not a cursor and a list, or the cursor

@@ -23,6 +23,7 @@
 #include "support/suite.h"
 
 #define CHECK_EVERY 400
+#define CHECK_LOG_EVERY 4000
 #define NOTE_STEPS 12
 #define SHOWN_BYTES_MAX 200
 #define SELF_TEST_COMMANDS 30000
@@ -42,6 +43,7 @@ struct options {
     bool stress;
     bool self_test;
     bool print;
+    enum run_log log;
 };
 
 struct model {
@@ -75,6 +77,10 @@ static struct step *next_step(struct model *m) {
     return s ? s : grammar_step(m->grammar, &m->rng, m->o->spoil_percent);
 }
 
+static uint64_t check_every(const struct model *m) {
+    return m->o->log == LOG_OFF ? CHECK_EVERY : CHECK_LOG_EVERY;
+}
+
 /* Appends one batch to the history; how many steps it has. */
 static size_t make_batch(struct model *m) {
     uint32_t conn = (uint32_t)rng_below(&m->rng, RUN_CONNECTIONS);
@@ -84,7 +90,7 @@ static size_t make_batch(struct model *m) {
     if (m->done >= m->next_check) {
         struct step head = {.mode = STEP_CHECK, .conn = conn, .batch = m->batches};
         history_add(&m->history, step_new(&head, NULL));
-        m->next_check = m->done + CHECK_EVERY;
+        m->next_check = m->done + check_every(m);
         return 1;
     }
     while (n < want) {
@@ -237,7 +243,7 @@ static void epoch(struct model *m) {
     uint64_t end = m->done + m->o->epoch;
     bool ok = true;
     history_clear(&m->history);
-    m->next_check = m->done + CHECK_EVERY;
+    m->next_check = m->done + check_every(m);
     if (end > m->o->commands) end = m->o->commands;
     while (ok && m->done < end) ok = one_batch(m);
     m->next_check = 0;
@@ -267,6 +273,7 @@ static struct model *model_new(const struct options *o, enum run_fault fault) {
     text_fmt(&path, "%s/grammar", o->dir);
     m->grammar = grammar_load(text_z(&path), o->families);
     m->run = run_new(m->diffs, fault, o->stress);
+    run_keep_log(m->run, o->log);
     text_free(&path);
     return m;
 }
@@ -340,6 +347,8 @@ static void usage(FILE *to) {
           "  --server PATH      Clearlane (else CLEARLANE_SERVER, build/clearlane-server)\n"
           "  --oracle PATH      redis-server (else REDIS_SERVER, redis-server)\n"
           "  --dir DIR          grammar/ and differences.txt (the source directory)\n"
+          "  --log              the append log is loaded elsewhere, and compared, now and then\n"
+          "  --log-both         the same, and by redis-server, too\n"
           "  --print            every command before it is sent\n"
           "  --self-test        plays faulty servers; all must be found\n",
           to);
@@ -369,6 +378,8 @@ static void set_option(struct options *o, int c, const char *value) {
     case 'd': o->dir = value; break;
     case 'p': o->print = true; break;
     case 't': o->self_test = true; break;
+    case 'l': o->log = LOG_OURS; break;
+    case 'L': o->log = LOG_BOTH; break;
     case 'h': usage(stdout); exit(0);
     default: usage(stderr); exit(2);
     }
@@ -391,6 +402,8 @@ int main(int argc, char **argv) {
         {"dir", 1, NULL, 'd'},
         {"print", 0, NULL, 'p'},
         {"self-test", 0, NULL, 't'},
+        {"log", 0, NULL, 'l'},
+        {"log-both", 0, NULL, 'L'},
         {"help", 0, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };

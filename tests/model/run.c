@@ -7,6 +7,7 @@
 
 #include "keyspace.h"
 #include "link.h"
+#include "relog.h"
 #include "resp.h"
 #include "rng.h"
 #include "support/server.h"
@@ -21,6 +22,7 @@ struct run {
     struct diffs *diffs;
     enum run_fault fault;
     bool tiny_pieces;
+    enum run_log log;
     struct server *servers[SIDES];
     struct link links[RUN_CONNECTIONS][SIDES];
     struct link admin[SIDES];
@@ -54,6 +56,8 @@ struct run *run_new(struct diffs *diffs, enum run_fault fault, bool tiny_pieces)
     }
     return r;
 }
+
+void run_keep_log(struct run *r, enum run_log log) { r->log = log; }
 
 static void open_link(struct run *r, int c, int s) {
     struct link *l = &r->links[c][s];
@@ -91,8 +95,8 @@ bool run_fresh(struct run *r) {
         "--save", "", "--enable-debug-command", "yes", "--slowlog-log-slower-than", "-1", NULL};
     static const char *const oracle_args[] = {"--slowlog-log-slower-than", "-1", NULL};
     bool ok = stop_servers(r);
-    r->servers[ORACLE] = server_start_oracle(oracle_args);
-    r->servers[OURS] = server_start(args);
+    r->servers[ORACLE] = server_start_oracle(r->log == LOG_OFF ? oracle_args : relog_args);
+    r->servers[OURS] = server_start(r->log == LOG_OFF ? args : relog_args);
     r->worst_ms = 0;
     for (int s = 0; s < SIDES; s++) {
         link_open(&r->admin[s], server_port(r->servers[s]));
@@ -463,7 +467,9 @@ static bool do_crossed(struct run *r, struct step *const *step, struct failure *
 static bool do_check(struct run *r, struct failure *f) {
     struct link *both[SIDES] = {&r->admin[ORACLE], &r->admin[OURS]};
     struct text why = {0};
-    bool ok = keyspace_equal(both, slack_ms(r), &why);
+    bool ok = keyspace_equal(both, (struct leeway){slack_ms(r), slack_ms(r), false}, &why);
+    if (ok && r->log != LOG_OFF)
+        ok = relog_check(r->servers[OURS], &r->admin[OURS], r->log == LOG_BOTH, &why);
     if (!ok) {
         struct span none = {"", 0};
         fail(f, 0, text_z(&why), none, none);

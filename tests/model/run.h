@@ -29,6 +29,11 @@ struct run;
 /* Does not start the servers. Borrows diffs. */
 struct run *run_new(struct diffs *diffs, enum run_fault fault, bool tiny_pieces);
 
+/* From the next run_fresh on our server keeps a log, which is loaded elsewhere, and compared, at
+ * each STEP_CHECK. */
+enum run_log { LOG_OFF, LOG_OURS, LOG_BOTH /* redis-server loads it, too */ };
+void run_keep_log(struct run *r, enum run_log log);
+
 /* Ends the servers; false if ours did not end well (server_stop of tests/support). */
 bool run_free(struct run *r);
 

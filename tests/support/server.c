@@ -347,7 +347,7 @@ static const char *program(bool oracle) {
 
 static void launch(struct server *s, const char *const args[]) {
     static const char *const oracle_args[] = {
-        "--save", "", "--appendonly", "no", "--enable-debug-command", "yes", NULL,
+        "--appendonly", "no", "--enable-debug-command", "yes", NULL,
     };
     char port[16];
     struct arg_list argv = {.n = 0};
@@ -356,7 +356,8 @@ static void launch(struct server *s, const char *const args[]) {
         add_arg(&argv, *args++);
     }
     snprintf(port, sizeof(port), "%d", s->port);
-    const char *const place[] = {"--bind", "127.0.0.1", "--port", port, "--dir", s->dir, NULL};
+    const char *const place[] = {"--bind", "127.0.0.1", "--port", port, "--dir",
+                                 s->dir,   "--save",    "",       NULL};
     add_args(&argv, place);
     add_args(&argv, s->oracle ? oracle_args : NULL);
     add_args(&argv, args);

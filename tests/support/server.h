@@ -19,8 +19,8 @@ struct server;
 /* Starts the server under test and returns when it answers PING. `args` is NULL or ends
  * with NULL: {"--maxclients", "10", NULL}. A first argument without leading '-' is a
  * configuration file and stays first. Then come --bind 127.0.0.1, --port and --dir of the
- * helper's choice, then the rest of `args`, so that a test can override them; with "--port",
- * "0" the server is reached by the "--unixsocket" that is given. Caller: server_stop. */
+ * helper's choice, and --save "", then the rest of `args`, so that a test can override them; with
+ * "--port", "0" the server is reached by the "--unixsocket" that is given. Caller: server_stop. */
 struct server *server_start(const char *const args[]);
 
 /* The same with Debian's redis-server ($REDIS_SERVER overrides), without persistence and

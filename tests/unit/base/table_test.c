@@ -140,6 +140,28 @@ static void scan_sees_once(void) {
     end();
 }
 
+/* The same by segments, which split and become one meanwhile. */
+static void walk_sees_once(void) {
+    begin(8);
+    for (int i = 0; i < KEYS; i += 8) toggle(i, -1);
+    for (int round = 0; round < 40; round++) {
+        memset(seen, 0, sizeof seen);
+        uint64_t from = 0;
+        do {
+            from = table_visit_from(&table, from, visit, NULL);
+            for (int i = 0; i < KEYS / 2; i++) {
+                int id = (int)random_next_below(&rnd, KEYS);
+                if (id % 8 && (items[id] == NULL) == (round % 2 == 0)) toggle(id, -1);
+            }
+        } while (from);
+        for (int i = 0; i < KEYS; i++) {
+            if (i % 8 == 0 && seen[i] != 1) CU_FAIL("a lasting key was not seen exactly once");
+            if (seen[i] > 1 + (i % 8 != 0)) CU_FAIL("a key was seen too often");
+        }
+    }
+    end();
+}
+
 static int64_t now_ms;
 static size_t gone_count;
 
@@ -337,6 +359,7 @@ int main(void) {
     static const struct suite_test tests[] = {
         {"behaves_as_an_array", behaves_as_an_array},
         {"scan_sees_once", scan_sees_once},
+        {"walk_sees_once", walk_sees_once},
         {"items_leave_by_a_wheel", items_leave_by_a_wheel},
         {"items_leave_by_an_own_wheel", items_leave_by_an_own_wheel},
         {"small_tables_need_no_wheel", small_tables_need_no_wheel},

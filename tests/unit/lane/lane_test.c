@@ -18,7 +18,8 @@
 struct sim {
     struct lane_ticket t; /* first: the ticket is the struct */
     bool in, all;
-    int told; /* times that on_granted was called */
+    int told;                      /* times that on_granted was called */
+    bool asks, wanted, was_wanted; /* on_wanted is there, was called, before this step too */
     bool at_once;
     uint64_t turn;  /* when it joined */
     int mode[KEYS]; /* -1: not wanted */
@@ -30,6 +31,8 @@ static uint64_t turns;
 static struct random rnd;
 
 static void told(struct lane_ticket *t) { ((struct sim *)t)->told++; }
+
+static void wanted(struct lane_ticket *t) { ((struct sim *)t)->wanted = true; }
 
 static bool modes_go(int a, int b) {
     if (a == LANE_ALONE || b == LANE_ALONE) return false;
@@ -51,6 +54,19 @@ static bool should_go(const struct sim *x) {
     return true;
 }
 
+/* Whether somebody came behind x, which shares, who cannot go with it. */
+static bool is_wanted(const struct sim *x) {
+    for (int i = 0; i < SLOTS; i++) {
+        const struct sim *y = &sims[i];
+        if (!y->in || y->turn <= x->turn) continue;
+        if (y->all) return true;
+        for (int k = 0; k < KEYS; k++) {
+            if (x->mode[k] == LANE_SHARES && y->mode[k] > LANE_SHARES) return true;
+        }
+    }
+    return false;
+}
+
 static void join(struct sim *x) {
     struct lane_want wants[KEYS_A_TICKET];
     int n = (int)random_next_below(&rnd, KEYS_A_TICKET + 1);
@@ -64,8 +80,21 @@ static void join(struct sim *x) {
     x->in = true;
     x->told = 0;
     x->turn = ++turns;
-    x->t = (struct lane_ticket){.what = "test", .on_granted = told};
+    x->wanted = x->was_wanted = false;
+    x->asks = !x->all;
+    for (int i = 0; i < n; i++) x->asks &= wants[i].mode == LANE_SHARES;
+    x->t = (struct lane_ticket){
+        .what = "test", .on_granted = told, .on_wanted = x->asks ? wanted : NULL};
+    bool would = !x->all && lane_would_grant(lanes, wants, n);
     x->at_once = lane_join(lanes, &x->t, wants, n, x->all, (int64_t)turns);
+    if (!x->all && would != x->at_once) CU_FAIL_FATAL("what would be granted is said wrongly");
+    for (int i = 0; i < SLOTS; i++) {
+        struct sim *y = &sims[i];
+        if (!y->in || !y->asks) continue;
+        if (y->wanted != (y->was_wanted || is_wanted(y)))
+            CU_FAIL_FATAL("who shares is told wrongly");
+        y->was_wanted = y->wanted;
+    }
 }
 
 static void leave(struct sim *x) {

@@ -144,9 +144,10 @@ static void random_edits_agree_with_the_model(void) {
 
 /* Lets all fields leave whose time has come, of the hash and of the model. */
 static void let_leave(struct hash_value *h) {
-    size_t gone = 0, before = model_count;
+    struct hash_leavers leavers = {0};
+    size_t before = model_count;
     int64_t first_ms = INT64_MAX;
-    while (hash_value_expire(h, now_ms, &gone)) continue;
+    while (hash_value_expire(h, now_ms, &leavers)) continue;
     for (size_t i = 0; i < FIELDS; i++) {
         struct pair *p = &model[i];
         if (!p->there || p->time_ms < 0) continue;
@@ -161,7 +162,7 @@ static void let_leave(struct hash_value *h) {
             first_ms = p->time_ms;
         }
     }
-    CU_ASSERT_EQUAL(gone, before - model_count);
+    CU_ASSERT_EQUAL(leavers.count, before - model_count);
     CU_ASSERT(hash_value_next_ms(h) > now_ms);
     if (first_ms != INT64_MAX) CU_ASSERT(hash_value_next_ms(h) <= first_ms + TABLE_LATE_MS);
 }

@@ -119,11 +119,20 @@ static void check_range(const struct stream *s, struct stream_id from, struct st
     while (b > a && stream_id_cmp(model[b - 1].id, to) > 0) b--;
     stream_iter_start(&it, s, from, to, backward);
     for (size_t i = a; i < b; i++) {
+        size_t left = b - i;
+        CU_ASSERT_EQUAL_FATAL(stream_iter_count(it, UINT64_MAX), left);
+        CU_ASSERT_EQUAL(stream_iter_count(it, left / 2), left / 2);
         CU_ASSERT_FATAL(stream_iter_next(&it, &e));
         check_entry(e, &model[backward ? a + b - 1 - i : i]);
     }
+    CU_ASSERT_EQUAL(stream_iter_count(it, UINT64_MAX), 0);
     CU_ASSERT(!stream_iter_next(&it, &e));
     CU_ASSERT(!stream_iter_next(&it, &e));
+    CU_ASSERT_EQUAL(stream_iter_count(it, UINT64_MAX), 0);
+    uint64_t about = stream_entries_about(s, from, to, UINT64_MAX), nodes = stream_node_count(s);
+    CU_ASSERT(about <= count + 1);
+    if (a == 0 && b == count && count) CU_ASSERT(about >= count);
+    if (a == b && count > 256) CU_ASSERT(about <= count / (nodes + 1) * 2 + 2 || nodes < 2);
 }
 
 /* Everything that lies in the heap is reached from the tree, and each node is one. */

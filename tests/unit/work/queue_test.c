@@ -4,8 +4,8 @@
 #include <semaphore.h>
 #include <string.h>
 
-#include "base/cancel.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "support/suite.h"
 #include "work/pool.h"
 
@@ -27,7 +27,7 @@ static void run_step(struct work_job *job) {
     order[atomic_fetch_add(&order_count, 1)] = s->letter;
     sem_post(&begun);
     if (s->gate) sem_wait(s->gate);
-    s->saw_cancel = cancel_asked();
+    s->saw_cancel = nap_take();
 }
 
 static struct step step_of(char letter, sem_t *at) {
@@ -131,7 +131,7 @@ static void jobs_are_cancelled(void) {
     CU_ASSERT_FALSE(work_job_cancel(&c.job)); /* has run */
     struct work_queue_counts n = work_queue_counts(q);
     CU_ASSERT(n.done == 2 && n.cancelled == 1 && n.queued == 0 && n.refused == 0);
-    CU_ASSERT_FALSE(cancel_asked()); /* this thread has nobody who could */
+    CU_ASSERT_FALSE(nap_take()); /* this thread has nobody who could */
     end();
 }
 

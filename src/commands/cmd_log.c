@@ -1,0 +1,102 @@
+/* cmd_log.c - commands about the append log: BGREWRITEAOF, WAITAOF.
+ *
+ * Threads: the loop. Specification: Redis 7.2's replies and errors. WAITAOF does not wait for the
+ * second to be over with appendfsync everysec: it lets the log be synced.
+ */
+#include "base/err.h"
+#include "commands/families.h"
+#include "core/blocked.h"
+#include "persist/aof.h"
+
+static void log_rewrite(struct ctx *c) {
+    bool not_now = !exec_may_wait(c) || c->core->ongoing.step;
+    switch (aof_rewrite(c->core->aof, not_now)) {
+    case AOF_REWRITE_STARTED:
+        reply_simple(c->r, "Background append only file rewriting started");
+        break;
+    case AOF_REWRITE_SCHEDULED:
+        reply_simple(c->r, "Background append only file rewriting scheduled");
+        break;
+    case AOF_REWRITE_UNDER_WAY:
+        reply_error(c->r, "ERR Background append only file rewriting already in progress");
+        break;
+    case AOF_REWRITE_FAILED:
+        reply_error(c->r, "ERR Can't execute an AOF background rewriting. Please check the server "
+                          "logs for more information.");
+        break;
+    }
+}
+
+/* What the session has written is on disk. */
+static bool is_local(const struct session *s) {
+    const struct core_log *log = &s->core->log;
+    return log->on && log->synced >= s->told_to;
+}
+
+static void reply_copies(struct session *s) {
+    list_unlink(&s->in_held);
+    reply_array(&s->reply, 2);
+    reply_int(&s->reply, is_local(s));
+    reply_int(&s->reply, 0);
+}
+
+static void log_wait(struct ctx *c) {
+    int64_t local, replicas, until_ms;
+    struct core_log *log = &c->core->log;
+    if (!ctx_int_range(c, 1, 0, 1, &local,
+                       "ERR value is out of range, value must between 0 and 1") ||
+        !ctx_int_range(c, 2, 0, INT64_MAX, &replicas, err_text(ERR_RANGE_POSITIVE)) ||
+        !blocked_parse_ms(c, 3, &until_ms)) {
+        return;
+    }
+    if (local && !log->on) {
+        reply_error(c->r, "ERR WAITAOF cannot be used when numlocal is set but appendonly is "
+                          "disabled.");
+        return;
+    }
+    if ((is_local(c->s) >= local && !replicas) || !exec_may_wait(c)) {
+        reply_copies(c->s);
+        return;
+    }
+    blocked_wait(c, &(struct blocked_on){.until_ms = until_ms, .at_end = reply_copies});
+    if (!replicas) list_push_back(&log->waiting, &c->s->in_held);
+    log->hurry(log->hurry_ctx);
+}
+
+/* -- rows ---------------------------------------------------------------------------- */
+
+static const struct row_arg wait_args[] = {
+    {.name = "numlocal", .type = ARG_INTEGER},
+    {.name = "numreplicas", .type = ARG_INTEGER},
+    {.name = "timeout", .type = ARG_INTEGER},
+    {0},
+};
+static const char *const wait_tips[] = {"request_policy:all_shards", "response_policy:agg_min",
+                                        NULL};
+
+const struct row log_rows[] = {
+    {
+        .name = "bgrewriteaof",
+        .run = log_rewrite,
+        .arity = 1,
+        .flags = ROW_ADMIN | ROW_NOSCRIPT | ROW_NO_ASYNC_LOADING,
+        .since = "1.0.0",
+        .summary = "Lets the append log begin anew with a snapshot, beside the clients.",
+        .complexity = "O(1) for the clients",
+        .group = GROUP_SERVER,
+    },
+    {
+        .name = "waitaof",
+        .run = log_wait,
+        .arity = 4,
+        .flags = ROW_NOSCRIPT | ROW_BLOCKING,
+        .acl = ACL_CONNECTION,
+        .since = "7.2.0",
+        .summary = "Waits until what the connection has written is on disk, here and at replicas.",
+        .complexity = "O(1)",
+        .group = GROUP_GENERIC,
+        .args = wait_args,
+        .tips = wait_tips,
+    },
+    {0},
+};

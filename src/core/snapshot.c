@@ -1,0 +1,138 @@
+/* snapshot.c - see snapshot.h. */
+#include "core/snapshot.h"
+
+#include "base/mem.h"
+#include "core/multi.h"
+#include "core/offload.h"
+
+#define STEP_US 300 /* of a turn */
+#define KEYS_INLINE 16
+
+/* A lane that is held because a writer has come. */
+struct waited {
+    struct lane_ticket ticket;
+    struct core *core;
+};
+
+/* ---- the walk ----------------------------------------------------------------------- */
+
+static void give(void *ctx, struct capture *c) {
+    const struct snapshot_writer *w = ((struct core *)ctx)->snapshot;
+    w->give(w->ctx, c);
+}
+
+void snapshot_begin(struct core *core, const struct snapshot_writer *writer) {
+    core->snapshot = writer;
+    cut_begin(core->ks, give, core);
+    core_update_gates(core);
+}
+
+static size_t held_max(const struct core *core) {
+    size_t part = keyspace_memory(core->ks) / 25;
+    return part > CAPTURE_HELD_BYTES ? part : CAPTURE_HELD_BYTES;
+}
+
+static void follow_held(struct core *core) {
+    size_t held = cut_figures(core->ks->cut).held_bytes, max = held_max(core);
+    if (!core->snapshot_full) {
+        core->snapshot_full = held > max;
+    } else if (held < max / 2) {
+        core->snapshot_full = false;
+        core_release_held(core);
+    }
+}
+
+bool snapshot_step(struct core *core) {
+    struct cut *cut = core->ks->cut;
+    if (likely(!cut)) return false;
+    bool more = cut_step(cut, CAPTURE_AHEAD_BYTES, STEP_US);
+    follow_held(core);
+    return more && cut_figures(cut).work_bytes < CAPTURE_AHEAD_BYTES;
+}
+
+void snapshot_take_back(struct core *core, struct capture *c) {
+    cut_take_back(core->ks->cut, c);
+    follow_held(core);
+}
+
+void snapshot_end(struct core *core) {
+    cut_end(core->ks->cut);
+    core->snapshot = NULL;
+    core->snapshot_full = false;
+    core_update_gates(core);
+    core_release_held(core);
+}
+
+/* ---- waiting ------------------------------------------------------------------------ */
+
+static void no_news(struct lane_ticket *t) { (void)t; }
+
+static void returned(void *ctx) {
+    struct waited *w = ctx;
+    offload_leave_lane(w->core, &w->ticket);
+    mem_free(w);
+}
+
+static void wait_for(struct core *core, struct lent *l, struct key k) {
+    const struct snapshot_writer *writer = core->snapshot;
+    if (lent_is_waited_for(l)) return;
+    struct waited *w = mem_calloc(sizeof *w);
+    w->core = core;
+    w->ticket.what = "snapshot";
+    w->ticket.on_granted = no_news;
+    offload_join_lane(core, &w->ticket, k);
+    lent_on_return(l, returned, w);
+    writer->hurry(writer->ctx, lent_capture(l));
+}
+
+/* Only who changes a value where it lies waits: what replaces it, or deletes it, need not. */
+static bool edits(const struct row *row, uint16_t flags) {
+    if (row->flags & ROW_EDITS_ASIDE) return true;
+    return flags & KEY_RW || !(flags & (KEY_RO | KEY_OW | KEY_RM));
+}
+
+typedef void lent_fn(struct core *core, struct lent *l, struct key k);
+
+/* Calls `found` for each value that the command edits and that is being written. True if there is
+ * one. */
+static bool each_lent(struct core *core, struct db *db, const struct request *req, lent_fn *found) {
+    int index_room[KEYS_INLINE], *index = index_room;
+    uint16_t flag_room[KEYS_INLINE], *flags = flag_room;
+    bool many = req->argc > KEYS_INLINE, some = false;
+    if (many) {
+        index = mem_alloc((size_t)req->argc * sizeof *index);
+        flags = mem_calloc((size_t)req->argc * sizeof *flags);
+    }
+    int n = row_keys(req->row, req->argv, req->argc, index, flags, req->argc);
+    for (int i = 0; i < n; i++) {
+        struct slice name = req->argv[index[i]];
+        if (!edits(req->row, flags[i])) continue;
+        struct key k = {name.p, name.n, index[i] == 1 ? req->key_hash : hash_bytes(name.p, name.n)};
+        struct lent *l = cut_find_lent(core->ks->cut, db, k);
+        if (l) found(core, l, k);
+        some = some || l;
+    }
+    if (many) {
+        mem_free(index);
+        mem_free(flags);
+    }
+    return some;
+}
+
+static void hurry(struct core *core, struct lent *l, struct key k) {
+    (void)k;
+    core->snapshot->hurry(core->snapshot->ctx, lent_capture(l));
+}
+
+bool snapshot_lends(struct core *core, struct db *db, const struct request *req) {
+    return core->ks->cut && each_lent(core, db, req, hurry);
+}
+
+void snapshot_gate(struct core *core, const struct session *s, const struct request *req) {
+    each_lent(core, s->db, req, wait_for);
+    if (!s->multi || !(req->row->flags & ROW_RUNS_OTHERS)) return;
+    for (size_t i = 0; i < s->multi->count; i++) {
+        if (s->multi->requests[i].row->flags & (ROW_WRITE | ROW_RUNS_OTHERS))
+            each_lent(core, s->db, &s->multi->requests[i], wait_for);
+    }
+}

@@ -1,0 +1,179 @@
+/* aof_base.c - a base of commands (aof-use-rdb-preamble no), made of a snapshot.
+ *
+ * A value of an RDB file is what RESTORE takes, but for a trailer: so each becomes a RESTORE with
+ * the absolute time at which it ends, and nothing is decoded. A worker reads the file that the
+ * snapshot has become and writes the base. Threads: the loop begins and ends; a worker converts.
+ * Specification: Redis 7's DUMP payload.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crc64.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "persist/aof_internal.h"
+#include "wire/aof.h"
+#include "wire/rdb_pass.h"
+#include "work/pool.h"
+
+#define GROUP_BYTES (256 * 1024)
+
+/* Commands on their way into the file. */
+struct out {
+    struct outfile *file;
+    char *bytes;
+    size_t n, size;
+    int err;
+};
+
+static void put(struct out *o, const void *p, size_t n) {
+    if (o->n + n > o->size) {
+        o->size = 2 * (o->n + n);
+        o->bytes = mem_realloc(o->bytes, o->size);
+    }
+    if (n) memcpy(o->bytes + o->n, p, n);
+    o->n += n;
+}
+
+static void put_header(struct out *o, char kind, size_t v) {
+    char text[NUM_INT_BYTES_MAX + 3] = {kind};
+    size_t n = 1 + num_format_u64(text + 1, v);
+    memcpy(text + n, "\r\n", 2);
+    put(o, text, n + 2);
+}
+
+static void put_bulk(struct out *o, struct slice s) {
+    put_header(o, '$', s.n);
+    put(o, s.p, s.n);
+    put(o, "\r\n", 2);
+}
+
+static void put_word(struct out *o, const char *word) { put_bulk(o, slice_cstr(word)); }
+
+static void put_int(struct out *o, int64_t v) {
+    char text[NUM_INT_BYTES_MAX];
+    put_bulk(o, slice_of(text, num_format_i64(text, v)));
+}
+
+static void flush(struct out *o, bool all) {
+    char line[AOF_GROUP_LINE_BYTES_MAX];
+    if (o->err || !o->n || (!all && o->n < GROUP_BYTES)) return;
+    struct slice group = slice_of(o->bytes, o->n);
+    struct slice parts[] = {slice_of(line, aof_put_group(line, group)), group};
+    o->err = outfile_write(o->file, parts, 2);
+    o->n = 0;
+}
+
+/* RESTORE key ttl payload [ABSTTL]: the payload is type, body, version and checksum. */
+static void put_restore(struct out *o, const struct rdb_key *key, struct slice name,
+                        struct slice body) {
+    char type = (char)key->type, version[2] = {(char)rdb_version_of(key->type), 0};
+    bool ends = key->expire_ms >= 0;
+    put_header(o, '*', ends ? 5 : 4);
+    put_word(o, "RESTORE");
+    put_bulk(o, name);
+    put_int(o, ends ? key->expire_ms : 0);
+    put_header(o, '$', 1 + body.n + RDB_DUMP_END_BYTES);
+    uint64_t crc = crc64(crc64(crc64(0, &type, 1), body.p, body.n), version, 2);
+    crc = htole64(crc);
+    put(o, &type, 1);
+    put(o, body.p, body.n);
+    put(o, version, 2);
+    put(o, &crc, sizeof crc);
+    put(o, "\r\n", 2);
+    if (ends) put_word(o, "ABSTTL");
+}
+
+static void put_record(struct out *o, const struct rdb_record *rec) {
+    if (rec->kind == RDB_RECORD_SELECT_DB) {
+        put_header(o, '*', 2);
+        put_word(o, "SELECT");
+        put_int(o, (int64_t)rec->index);
+    } else if (rec->kind == RDB_RECORD_FUNCTION) {
+        put_header(o, '*', 3);
+        put_word(o, "FUNCTION");
+        put_word(o, "LOAD");
+        put_bulk(o, rec->text);
+    }
+}
+
+static int convert_bytes(struct out *o, struct slice rdb) {
+    struct rdb_reader in;
+    struct rdb_record rec;
+    rdb_reader_init(&in, rdb);
+    int err = rdb_get_header(&in);
+    while (!err && !o->err && !(err = rdb_next(&in, &rec)) && rec.kind != RDB_RECORD_END) {
+        put_record(o, &rec);
+        if (rec.kind == RDB_RECORD_KEY) {
+            char *name = mem_dup(rec.key.name.p, rec.key.name.n);
+            uint64_t from = rdb_reader_offset(&in);
+            err = rdb_pass_value(&in, rec.key.type);
+            size_t n = (size_t)(rdb_reader_offset(&in) - from);
+            if (!err) {
+                put_restore(o, &rec.key, slice_of(name, rec.key.name.n), slice_of(rdb.p + from, n));
+            }
+            mem_free(name);
+        }
+        flush(o, false);
+    }
+    flush(o, true);
+    rdb_reader_fini(&in);
+    return err ? -EINVAL : o->err;
+}
+
+/* 0 or a negative errno. */
+static int convert(const char *from, const char *to) {
+    struct stat st;
+    struct out o = {0};
+    int fd = open(from, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    void *map = fstat(fd, &st) < 0 ? MAP_FAILED
+                                   : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    int err = map == MAP_FAILED ? -errno : 0;
+    close(fd);
+    if (err) return err;
+    unlink(to);
+    err = outfile_open(to, &o.file);
+    if (!err) err = convert_bytes(&o, slice_of(map, (size_t)st.st_size));
+    if (!err) err = outfile_sync(o.file);
+    if (!err) err = file_sync_dir_of(to);
+    outfile_close(o.file);
+    mem_free(o.bytes);
+    munmap(map, (size_t)st.st_size);
+    return err;
+}
+
+static void run(struct work_job *job) {
+    struct base_job *b = (struct base_job *)job;
+    b->err = convert(b->from, b->to);
+    unlink(b->from);
+    atomic_store(&b->state, BASE_MADE);
+    b->wake(b->wake_ctx);
+}
+
+void aof_base_begin(struct aof *a, const char *from, const char *to) {
+    struct base_job *b = &a->rewrite.base;
+    b->job.run = run;
+    b->from = mem_dup(from, strlen(from));
+    b->to = mem_dup(to, strlen(to));
+    b->wake = a->wake;
+    b->wake_ctx = a->wake_ctx;
+    atomic_store(&b->state, BASE_IN_WORK);
+    bool taken = work_queue_submit(a->core->queues.files, &b->job);
+    ASSERT(taken); /* there is one at a time */
+}
+
+bool aof_base_end(struct aof *a, int *err) {
+    struct base_job *b = &a->rewrite.base;
+    if (atomic_load(&b->state) != BASE_MADE) return false;
+    *err = b->err;
+    mem_free(b->from);
+    mem_free(b->to);
+    atomic_store(&b->state, BASE_NONE);
+    return true;
+}

@@ -1,0 +1,181 @@
+/* aof_load.c - reads the log at start: manifest, base, files of commands.
+ *
+ * An older server's log, one file beside the directory, becomes the base of a new manifest: it is
+ * moved into the directory, as Redis 7 does.
+ * Threads: the loop. Specification: Redis 7.2.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/config.h"
+#include "core/loading.h"
+#include "persist/aof_internal.h"
+#include "persist/load.h"
+#include "store/db.h"
+
+#define MAGIC "REDIS"
+
+static bool exists(const char *path) { return access(path, F_OK) == 0; }
+
+/* Whether the file begins as an RDB does. */
+static bool begins_with_rdb(const char *path) {
+    char magic[sizeof MAGIC - 1];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool is = read(fd, magic, sizeof magic) == (ssize_t)sizeof magic &&
+              memcmp(magic, MAGIC, sizeof magic) == 0;
+    close(fd);
+    return is;
+}
+
+/* ---- the old form ------------------------------------------------------------------- */
+
+/* Moves the log of one file into the directory, with a manifest that calls it the base. */
+static bool adopt(struct aof *a) {
+    const struct config *conf = a->core->config;
+    const char *name = conf->appendfilename;
+    log_notice("moving the append log %s, of one file, into the directory %s", name,
+               conf->appenddirname);
+    int err = file_make_dir(conf->appenddirname, 0755);
+    if (!err) {
+        manifest_adopt_base(&a->manifest, name);
+        err = aof_save_manifest(a, &a->manifest);
+    }
+    char *to = aof_path(a, name);
+    if (!err && rename(name, to) < 0) err = -errno;
+    if (!err) err = file_sync_dir_of(to);
+    if (!err) err = file_sync_dir_of(name);
+    mem_free(to);
+    if (err) log_warning("cannot move the append log into the directory: %s", strerror(-err));
+    return !err;
+}
+
+/* Finds out which files there are. False: there is something that cannot be understood. */
+static bool find(struct aof *a) {
+    const struct config *conf = a->core->config;
+    char why[MANIFEST_WHY_BYTES];
+    char *path = aof_manifest_path(a), *same = aof_path(a, conf->appendfilename);
+    bool ok = true;
+    int err = manifest_read(&a->manifest, path, why);
+    if (err && err != -ENOENT) {
+        log_warning("cannot read the manifest %s: %s", path, why);
+        ok = false;
+    } else if (err && exists(conf->appendfilename) && !file_is_dir(conf->appendfilename)) {
+        ok = exists(same) ? false : adopt(a);
+        if (exists(same) && !ok)
+            log_warning("%s and %s are both there: which one is the data?", same,
+                        conf->appendfilename);
+    } else if (!err && a->manifest.base.name &&
+               strcmp(a->manifest.base.name, conf->appendfilename) == 0 && !exists(same) &&
+               exists(conf->appendfilename)) {
+        ok = rename(conf->appendfilename, same) == 0; /* it died while moving */
+    }
+    mem_free(path);
+    mem_free(same);
+    return ok;
+}
+
+/* ---- one file ----------------------------------------------------------------------- */
+
+static bool cut_off(const char *path, const struct replay *r, bool allowed) {
+    if (!allowed) {
+        log_warning("Unexpected end of file reading the append only file %s, at offset %llu of "
+                    "%llu. You can: 1) Make a backup of your AOF file, then use check-aof "
+                    "--fix <filename.manifest>. 2) Alternatively you can set the "
+                    "'aof-load-truncated' configuration option to yes and restart the server.",
+                    path, (unsigned long long)r->whole, (unsigned long long)r->bytes);
+        return false;
+    }
+    log_warning("!!! Warning: short read while loading the AOF file %s!!!", path);
+    log_warning("AOF %s loaded anyway because aof-load-truncated is enabled", path);
+    log_warning("Truncating the AOF %s at offset %llu: %llu bytes go", path,
+                (unsigned long long)r->whole, (unsigned long long)(r->bytes - r->whole));
+    int fd = open(path, O_WRONLY | O_CLOEXEC), err = fd < 0 ? -errno : 0;
+    if (!err && ftruncate(fd, (off_t)r->whole) < 0) err = -errno;
+    if (!err && fsync(fd) < 0) err = -errno;
+    if (fd >= 0) close(fd);
+    if (err) log_warning("Error truncating the AOF file %s: %s", path, strerror(-err));
+    return !err;
+}
+
+static bool load_preamble(struct aof *a, const char *path, uint64_t *offset) {
+    struct load_result result = {.replace = a->core->log.on}; /* DEBUG LOADAOF */
+    if (!begins_with_rdb(path)) return true;
+    if (load_rdb(a->core, path, 0, &result) != LOAD_OK) {
+        log_warning("Error reading the RDB preamble of the AOF file %s, AOF loading aborted: %s",
+                    path, result.why);
+        return false;
+    }
+    *offset = result.offset;
+    return true;
+}
+
+static bool load_file(struct aof *a, const char *name, bool last) {
+    struct replay r = {.bytes_before = a->core->loading.loaded_bytes};
+    uint64_t offset = 0, began_us = clock_mono_us();
+    char *path = aof_path(a, name);
+    bool ok = load_preamble(a, path, &offset);
+    enum replay_status status = ok ? aof_replay(a->core, path, offset, &r) : REPLAY_FAILED;
+    if (ok && status == REPLAY_TORN && !last) {
+        log_warning("Fatal error: the truncated file %s (offset %llu) is not the last file", path,
+                    (unsigned long long)r.whole);
+        ok = false;
+    } else if (ok && status == REPLAY_TORN) {
+        ok = cut_off(path, &r, a->core->config->aof_load_truncated);
+    } else if (ok && status == REPLAY_FAILED) {
+        log_warning("Bad file format reading the append only file %s at offset %llu: %s. Make a "
+                    "backup of your AOF file, then use check-aof --fix "
+                    "<filename.manifest>",
+                    path, (unsigned long long)r.whole, r.why);
+        ok = false;
+    }
+    if (ok) {
+        log_notice("DB loaded from %s file %s: %.3f seconds, %llu commands",
+                   name == a->manifest.base.name ? "base" : "incr", path,
+                   (double)(clock_mono_us() - began_us) / 1e6, (unsigned long long)r.commands);
+    }
+    mem_free(path);
+    return ok;
+}
+
+static bool load_files(struct aof *a) {
+    const struct manifest *m = &a->manifest;
+    if (m->base.name && !load_file(a, m->base.name, m->incr_count == 0)) return false;
+    for (size_t i = 0; i < m->incr_count; i++) {
+        if (!load_file(a, m->incr[i].name, i + 1 == m->incr_count)) return false;
+    }
+    return true;
+}
+
+static bool load_all(struct aof *a) {
+    loading_begin(a->core, aof_bytes(a));
+    core_replay_begin(a->core);
+    bool ok = load_files(a);
+    core_replay_end(a->core);
+    loading_end(a->core);
+    return ok;
+}
+
+bool aof_load(struct aof *a) {
+    if (!find(a)) return false;
+    const struct manifest *m = &a->manifest;
+    if (!m->base.name && !m->incr_count) return true;
+    bool ok = load_all(a);
+    if (ok) aof_remove_history(a);
+    return ok;
+}
+
+bool aof_reload(struct aof *a) {
+    struct core *core = a->core;
+    if (!core->log.on) return false;
+    aof_finish(a);
+    for (int i = 0; i < core->ks->db_count; i++) db_flush(&core->ks->dbs[i]);
+    return load_all(a);
+}

@@ -1,0 +1,327 @@
+/* writer.c - see writer.h. */
+#include "persist/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "wire/aof.h"
+
+#define PART_BYTES_MIN (16 * 1024)
+#define RETRY_MS 1000
+#define GATHER_PARTS 4 /* what of the time of a sync is waited for a group to gather */
+#define GATHER_US_MAX 1000
+#define SYNC_MS 1000
+
+/* Bytes for one file. */
+struct part {
+    struct part *next;
+    struct outfile *file;
+    char *bytes;
+    size_t n, size;
+    uint64_t end; /* offset of the stream */
+    bool last;    /* of its file, which is closed behind it */
+};
+
+struct log_writer {
+    pthread_t thread;
+    void (*woken)(void *ctx);
+    void *woken_ctx;
+    struct part *writing;     /* the thread's: taken, and not written */
+    uint64_t synced_ms;       /* the thread's: when the last sync ended */
+    uint64_t sync_us;         /* what a sync takes */
+    uint64_t gather_until_us; /* monotonic; 0: none gathers */
+
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    struct part *first, *last; /* never empty: the last one is open */
+    struct log_writer_state state;
+    enum log_sync sync;
+    uint64_t hurry_to; /* to be synced up to here at once */
+    bool stop, idle;
+    size_t expected; /* bytes that the next group may have */
+};
+
+static struct part *part_new(struct outfile *file, uint64_t end) {
+    struct part *p = mem_calloc(sizeof *p);
+    p->file = file;
+    p->end = end;
+    return p;
+}
+
+static void part_free(struct part *p) {
+    mem_free(p->bytes);
+    mem_free(p);
+}
+
+/* ---- the thread --------------------------------------------------------------------- */
+
+static int write_part(struct part *p) {
+    char line[AOF_GROUP_LINE_BYTES_MAX];
+    struct slice group = slice_of(p->bytes, p->n);
+    if (!p->n) return 0;
+    struct slice parts[] = {slice_of(line, aof_put_group(line, group)), group};
+    return outfile_write(p->file, parts, 2);
+}
+
+/* Under the lock: whether what is written is to be synced now. */
+static bool sync_due(const struct log_writer *w, uint64_t now_ms) {
+    const struct log_writer_state *s = &w->state;
+    if (s->sync_error || s->written <= s->synced) return false;
+    if (w->sync == LOG_SYNC_ALWAYS || w->hurry_to > s->synced) return true;
+    return w->sync == LOG_SYNC_EVERY_SECOND && now_ms - w->synced_ms >= SYNC_MS;
+}
+
+static int sync_file(struct log_writer *w, struct outfile *file) {
+    int err = outfile_sync(file);
+    w->synced_ms = clock_mono_ms();
+    return err;
+}
+
+/* Writes what was taken as far as possible; the part that is open stays, empty. */
+static void write_taken(struct log_writer *w, int *write_error, int *sync_error,
+                        uint64_t *written) {
+    for (struct part *p; (p = w->writing);) {
+        *write_error = write_part(p);
+        if (*write_error) return;
+        *written = p->end;
+        w->writing = p->next;
+        if (p->last) {
+            if (!*sync_error) *sync_error = sync_file(w, p->file);
+            outfile_close(p->file);
+        }
+        part_free(p);
+    }
+}
+
+/* Under the lock: takes all that has gathered. */
+static void take(struct log_writer *w) {
+    struct part *open = w->last, **end = &w->writing;
+    if (w->first == open && !open->n) return;
+    while (*end) end = &(*end)->next;
+    *end = w->first;
+    w->first = w->last = part_new(open->file, open->end);
+    w->state.waiting_bytes = 0;
+}
+
+static void wait_until(struct log_writer *w, uint64_t mono_us) {
+    struct timespec at = {(time_t)(mono_us / 1000000), (long)(mono_us % 1000000) * 1000};
+    pthread_cond_timedwait(&w->work, &w->lock, &at);
+}
+
+/* Under the lock, with something to write: whether to wait for more of it. */
+static bool gathers(struct log_writer *w) {
+    if (w->sync != LOG_SYNC_ALWAYS || w->first != w->last || w->writing) return false;
+    uint64_t now_us = clock_mono_us();
+    if (!w->gather_until_us) {
+        uint64_t most_us = w->sync_us / GATHER_PARTS;
+        w->gather_until_us = now_us + (most_us < GATHER_US_MAX ? most_us : GATHER_US_MAX);
+    }
+    if (w->state.waiting_bytes < w->expected && now_us < w->gather_until_us) return true;
+    w->gather_until_us = 0;
+    return false;
+}
+
+/* Under the lock: waits for something to do. */
+static void wait_for_work(struct log_writer *w) {
+    for (;;) {
+        uint64_t now_ms = clock_mono_ms();
+        bool failed = w->writing != NULL;
+        bool more = !failed && (w->first != w->last || w->last->n);
+        if (w->stop || sync_due(w, now_ms)) return;
+        if (more && !gathers(w)) return;
+        w->idle = true;
+        if (more) {
+            wait_until(w, w->gather_until_us);
+            w->idle = false;
+            continue;
+        }
+        pthread_cond_broadcast(&w->done);
+        if (failed) {
+            wait_until(w, (now_ms + RETRY_MS) * 1000);
+            w->idle = false;
+            return;
+        }
+        bool later = w->sync == LOG_SYNC_EVERY_SECOND && w->state.written > w->state.synced &&
+                     !w->state.sync_error;
+        if (later) {
+            wait_until(w, (w->synced_ms + SYNC_MS) * 1000);
+        } else {
+            pthread_cond_wait(&w->work, &w->lock);
+        }
+        w->idle = false;
+    }
+}
+
+/* Under the lock, which is let go meanwhile. */
+static void sync_now(struct log_writer *w, struct outfile *file) {
+    uint64_t up_to = w->state.written, begun_us = clock_mono_us();
+    w->state.syncing = true;
+    pthread_mutex_unlock(&w->lock);
+    int err = sync_file(w, file);
+    pthread_mutex_lock(&w->lock);
+    w->state.syncing = false;
+    uint64_t took_us = clock_mono_us() - begun_us;
+    w->sync_us = w->sync_us ? (3 * w->sync_us + took_us) / 4 : took_us;
+    w->expected = up_to - w->state.synced + w->state.waiting_bytes;
+    w->state.sync_error = err;
+    if (!err) w->state.synced = up_to;
+}
+
+static void turn(struct log_writer *w) {
+    struct log_writer_state before = w->state;
+    int write_error = 0, sync_error = 0;
+    uint64_t written = before.written;
+    take(w);
+    struct outfile *open = w->last->file;
+    pthread_mutex_unlock(&w->lock);
+    write_taken(w, &write_error, &sync_error, &written);
+    pthread_mutex_lock(&w->lock);
+    w->state.written = written;
+    w->state.write_error = write_error;
+    if (sync_error) w->state.sync_error = sync_error;
+    if (!w->writing) {
+        bool more = w->first != w->last || w->last->n;
+        w->state.waiting_since_ms = more ? clock_mono_ms() : 0;
+        w->state.bytes = open->bytes;
+    }
+    if (!write_error && sync_due(w, clock_mono_ms())) sync_now(w, open);
+    const struct log_writer_state *s = &w->state;
+    bool news = s->synced != before.synced || s->write_error != before.write_error ||
+                s->sync_error != before.sync_error;
+    if (!news) return;
+    pthread_mutex_unlock(&w->lock);
+    w->woken(w->woken_ctx);
+    pthread_mutex_lock(&w->lock);
+}
+
+static void *run(void *arg) {
+    struct log_writer *w = arg;
+    mem_thread_init();
+    pthread_mutex_lock(&w->lock);
+    while (wait_for_work(w), !w->stop) turn(w);
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+/* ---- the loop ----------------------------------------------------------------------- */
+
+struct log_writer *log_writer_new(struct outfile *file, uint64_t end, void (*woken)(void *ctx),
+                                  void *ctx) {
+    struct log_writer *w = mem_calloc(sizeof *w);
+    pthread_condattr_t attr;
+    w->woken = woken;
+    w->woken_ctx = ctx;
+    w->first = w->last = part_new(file, end);
+    w->state.appended = w->state.written = w->state.synced = end;
+    w->state.bytes = file->bytes;
+    w->synced_ms = clock_mono_ms();
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->work, &attr);
+    pthread_cond_init(&w->done, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_create(&w->thread, NULL, run, w);
+    return w;
+}
+
+void log_writer_free(struct log_writer *w) {
+    pthread_mutex_lock(&w->lock);
+    w->stop = true;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    struct outfile *open = w->last->file;
+    for (struct part *p = w->writing, *next; p; p = next) {
+        next = p->next;
+        if (p->last) outfile_close(p->file);
+        part_free(p);
+    }
+    for (struct part *p = w->first, *next; p; p = next) {
+        next = p->next;
+        if (p->last) outfile_close(p->file);
+        part_free(p);
+    }
+    outfile_close(open);
+    pthread_cond_destroy(&w->work);
+    pthread_cond_destroy(&w->done);
+    pthread_mutex_destroy(&w->lock);
+    mem_free(w);
+}
+
+void log_writer_set_sync(struct log_writer *w, enum log_sync sync) {
+    pthread_mutex_lock(&w->lock);
+    w->sync = sync;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void add(struct part *p, const char *bytes, size_t n) {
+    if (p->n + n > p->size) {
+        size_t size = p->size ? p->size : PART_BYTES_MIN;
+        while (size < p->n + n) size *= 2;
+        p->bytes = mem_realloc(p->bytes, size);
+        p->size = size;
+    }
+    memcpy(p->bytes + p->n, bytes, n);
+    p->n += n;
+}
+
+void log_writer_append(struct log_writer *w, const char *p, size_t n, uint64_t end) {
+    pthread_mutex_lock(&w->lock);
+    add(w->last, p, n);
+    w->last->end = w->state.appended = end;
+    w->state.waiting_bytes += n;
+    if (!w->state.waiting_since_ms) w->state.waiting_since_ms = clock_mono_ms();
+    bool gathering = w->gather_until_us && w->state.waiting_bytes < w->expected;
+    if (w->idle && !gathering) pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void log_writer_switch(struct log_writer *w, struct outfile *next) {
+    pthread_mutex_lock(&w->lock);
+    struct part *open = part_new(next, w->last->end);
+    w->last->last = true;
+    w->last->next = open;
+    w->last = open;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void log_writer_hurry(struct log_writer *w) {
+    pthread_mutex_lock(&w->lock);
+    w->hurry_to = w->last->end;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+}
+
+bool log_writer_finish(struct log_writer *w) {
+    pthread_mutex_lock(&w->lock);
+    uint64_t end = w->hurry_to = w->last->end;
+    pthread_cond_signal(&w->work);
+    const struct log_writer_state *s = &w->state;
+    while (s->synced < end && !s->sync_error && !(s->write_error && w->idle)) {
+        pthread_cond_wait(&w->done, &w->lock);
+    }
+    bool ok = s->synced >= end;
+    pthread_mutex_unlock(&w->lock);
+    return ok;
+}
+
+void log_writer_forgive(struct log_writer *w, uint64_t up_to) {
+    pthread_mutex_lock(&w->lock);
+    if (w->state.sync_error && up_to > w->state.synced) w->state.synced = up_to;
+    w->state.sync_error = 0;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+}
+
+struct log_writer_state log_writer_state(struct log_writer *w) {
+    pthread_mutex_lock(&w->lock);
+    struct log_writer_state s = w->state;
+    pthread_mutex_unlock(&w->lock);
+    return s;
+}

@@ -1,0 +1,135 @@
+/* writer_test.c - the log's thread: order, groups, syncs, files that follow each other, errors. */
+#include "persist/writer.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "support/suite.h"
+#include "wire/aof.h"
+
+#define FILE_BYTES_MAX (1024 * 1024)
+
+static char dir[] = "/tmp/writer-XXXXXX";
+static char first[64], second[64];
+
+static void woken(void *ctx) { __atomic_add_fetch((int *)ctx, 1, __ATOMIC_SEQ_CST); }
+
+static struct outfile *open_file(const char *path) {
+    struct outfile *f = NULL;
+    CU_ASSERT_EQUAL_FATAL(outfile_open(path, &f), 0);
+    return f;
+}
+
+/* The bytes of all groups of a file, each of which must be right; the caller frees. */
+static char *contents(const char *path) {
+    char *bytes = malloc(FILE_BYTES_MAX), *out = calloc(1, FILE_BYTES_MAX);
+    FILE *f = fopen(path, "rb");
+    size_t n = fread(bytes, 1, FILE_BYTES_MAX, f), len = 0;
+    fclose(f);
+    const char *at = bytes, *end = bytes + n;
+    while (at < end) {
+        struct aof_group g;
+        bool is_group = aof_take_group(&at, end, &g) && aof_group_is_right(&g, at, end);
+        CU_ASSERT_TRUE_FATAL(is_group);
+        memcpy(out + len, at, g.bytes);
+        len += g.bytes;
+        at += g.bytes;
+    }
+    free(bytes);
+    return out;
+}
+
+static void everything_is_there_in_order(void) {
+    int wakes = 0;
+    char want[40000] = "", word[32];
+    struct log_writer *w = log_writer_new(open_file(first), 100, woken, &wakes);
+    log_writer_set_sync(w, LOG_SYNC_ALWAYS);
+    uint64_t end = 100;
+    for (int i = 0; i < 5000; i++) {
+        int n = snprintf(word, sizeof word, "%d,", i);
+        strcat(want + (end - 100), word);
+        end += (uint64_t)n;
+        log_writer_append(w, word, (size_t)n, end);
+        if (i % 1000 == 999) CU_ASSERT_TRUE(log_writer_finish(w));
+    }
+    struct log_writer_state s = log_writer_state(w);
+    CU_ASSERT_EQUAL(s.synced, end);
+    CU_ASSERT_EQUAL(s.waiting_bytes, 0);
+    log_writer_free(w);
+    CU_ASSERT_TRUE(wakes > 0);
+    char *have = contents(first);
+    CU_ASSERT_STRING_EQUAL(have, want);
+    free(have);
+}
+
+static void what_follows_a_switch_is_in_the_next_file(void) {
+    int wakes = 0;
+    unlink(first);
+    struct log_writer *w = log_writer_new(open_file(first), 0, woken, &wakes);
+    log_writer_append(w, "one", 3, 3);
+    log_writer_switch(w, open_file(second));
+    log_writer_append(w, "two", 3, 6);
+    CU_ASSERT_TRUE(log_writer_finish(w));
+    CU_ASSERT_EQUAL(log_writer_state(w).synced, 6);
+    log_writer_free(w);
+    char *a = contents(first), *b = contents(second);
+    CU_ASSERT_STRING_EQUAL(a, "one");
+    CU_ASSERT_STRING_EQUAL(b, "two");
+    free(a);
+    free(b);
+}
+
+/* What does not fit leaves nothing behind, and is written when there is room. */
+static void a_full_disk_is_waited_for(void) {
+    int wakes = 0;
+    char block[4000];
+    struct rlimit tight = {2000, RLIM_INFINITY}, wide = {RLIM_INFINITY, RLIM_INFINITY};
+    memset(block, 'x', sizeof block);
+    unlink(first);
+    signal(SIGXFSZ, SIG_IGN);
+    struct log_writer *w = log_writer_new(open_file(first), 0, woken, &wakes);
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    log_writer_append(w, block, sizeof block, sizeof block);
+    CU_ASSERT_FALSE(log_writer_finish(w));
+    CU_ASSERT_TRUE(log_writer_state(w).write_error < 0);
+    CU_ASSERT_EQUAL(log_writer_state(w).synced, 0);
+    char *none = contents(first);
+    CU_ASSERT_EQUAL(*none, 0);
+    free(none);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &wide), 0);
+    struct timespec moment = {0, 10000000};
+    for (int i = 0; i < 500 && log_writer_state(w).synced == 0; i++) {
+        log_writer_hurry(w);
+        nanosleep(&moment, NULL);
+    }
+    CU_ASSERT_EQUAL(log_writer_state(w).write_error, 0);
+    CU_ASSERT_EQUAL(log_writer_state(w).synced, sizeof block);
+    log_writer_free(w);
+    char *all = contents(first);
+    CU_ASSERT_EQUAL(strlen(all), sizeof block);
+    free(all);
+}
+
+int main(void) {
+    static const struct suite_test tests[] = {
+        {"everything_is_there_in_order", everything_is_there_in_order},
+        {"what_follows_a_switch_is_in_the_next_file", what_follows_a_switch_is_in_the_next_file},
+        {"a_full_disk_is_waited_for", a_full_disk_is_waited_for},
+        {NULL, NULL},
+    };
+    mem_thread_init();
+    if (!mkdtemp(dir)) return 1;
+    snprintf(first, sizeof first, "%s/first", dir);
+    snprintf(second, sizeof second, "%s/second", dir);
+    int status = suite_main("writer", tests);
+    unlink(first);
+    unlink(second);
+    rmdir(dir);
+    return status;
+}

@@ -1,0 +1,245 @@
+/* check_aof.c - looks through an append log, and cuts off what a crash has left at its end.
+ *
+ *     check-aof [--fix] FILE...        FILE: a manifest, or one file of commands
+ *
+ * Said of each file: what it is, how many commands it has, up to where it is right. With --fix the
+ * last file is cut to that, if one asks for it by y. What is damaged in the middle, with something
+ * right behind it, is told apart from a torn end; cutting would lose what is behind, and is offered
+ * all the same, with the number of bytes. Exit status 0 if all is right (now), else 1.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "persist/manifest.h"
+#include "wire/aof.h"
+#include "wire/rdb_pass.h"
+
+struct findings {
+    uint64_t size, good_up_to;
+    uint64_t commands, groups;
+    bool damaged; /* something right is behind what is wrong */
+    bool has_rdb;
+    char why[256];
+};
+
+/* ---- the RDB at the front ------------------------------------------------------------- */
+
+/* The bytes of the RDB that the file begins with; *ok: whether it is right. */
+static uint64_t check_rdb(const char *map, uint64_t size, struct findings *f, bool *ok) {
+    struct rdb_reader in;
+    struct rdb_record rec;
+    rdb_reader_init(&in, slice_of(map, size));
+    int err = rdb_get_header(&in);
+    while (!err && !(err = rdb_next(&in, &rec)) && rec.kind != RDB_RECORD_END) {
+        if (rec.kind != RDB_RECORD_KEY) continue;
+        err = rdb_pass_value(&in, rec.key.type);
+    }
+    uint64_t end = rdb_reader_offset(&in);
+    *ok = !err;
+    f->has_rdb = true;
+    if (err) snprintf(f->why, sizeof f->why, "the RDB is not right (%d)", err);
+    rdb_reader_fini(&in);
+    return end;
+}
+
+/* ---- commands ------------------------------------------------------------------------- */
+
+struct scan {
+    const char *begin, *at, *end;
+    struct slice *argv;
+    size_t room;
+    const char *multi; /* where the open transaction begins, or NULL */
+};
+
+static bool is(const struct scan *s, int argc, const char *word) {
+    return argc == 1 && slice_is(s->argv[0], word);
+}
+
+/* One command; *good moves behind it unless a transaction is open. */
+static enum aof_result scan_command(struct scan *s, struct findings *f, const char **good) {
+    int argc;
+    const char *from = s->at;
+    enum aof_result result = aof_take_command(&s->at, s->end, &s->argv, &s->room, &argc);
+    if (result != AOF_GOOD) return result;
+    f->commands++;
+    if (is(s, argc, "multi")) s->multi = from;
+    if (is(s, argc, "exec")) s->multi = NULL;
+    if (!s->multi) *good = s->at;
+    return AOF_GOOD;
+}
+
+/* Looks through [s->at, s->end); returns up to where all is right. */
+static const char *scan_all(struct scan *s, struct findings *f) {
+    const char *good = s->at;
+    while (s->at < s->end) {
+        struct aof_group g;
+        const char *body = s->at;
+        if (aof_take_group(&body, s->end, &g)) {
+            if (!aof_group_is_right(&g, body, s->end)) {
+                snprintf(f->why, sizeof f->why,
+                         g.bytes > (uint64_t)(s->end - body) ? "a group of commands is cut short"
+                                                             : "the checksum of a group is wrong");
+                return good;
+            }
+            f->groups++;
+            s->at = body;
+        } else if (*s->at == '#') {
+            enum aof_result result = aof_take_comment(&s->at, s->end);
+            if (result != AOF_GOOD) {
+                snprintf(f->why, sizeof f->why,
+                         result == AOF_SHORT ? "a comment is cut short"
+                                             : "the line of a group is damaged");
+                return good;
+            }
+            if (!s->multi) good = s->at;
+        } else {
+            enum aof_result result = scan_command(s, f, &good);
+            if (result != AOF_GOOD) {
+                snprintf(f->why, sizeof f->why, "%s",
+                         result == AOF_SHORT ? "a command is cut short" : "this is no command");
+                return good;
+            }
+        }
+    }
+    if (s->multi) snprintf(f->why, sizeof f->why, "a transaction has no end");
+    return good;
+}
+
+static void check_bytes(const char *map, struct findings *f) {
+    bool ok = true;
+    uint64_t from = 0;
+    if (f->size >= 5 && memcmp(map, "REDIS", 5) == 0) from = check_rdb(map, f->size, f, &ok);
+    f->good_up_to = from;
+    if (!ok) return;
+    struct scan s = {.begin = map, .at = map + from, .end = map + f->size};
+    const char *good = scan_all(&s, f);
+    f->good_up_to = (uint64_t)(good - map);
+    if (f->good_up_to < f->size) f->damaged = aof_right_group_behind(s.at + 1, s.end);
+    mem_free(s.argv);
+}
+
+/* False if the file cannot be read. */
+static bool check_file(const char *path, struct findings *f) {
+    struct stat st;
+    *f = (struct findings){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        printf("Cannot open file %s: %s\n", path, strerror(errno));
+        if (fd >= 0) close(fd);
+        return false;
+    }
+    f->size = (uint64_t)st.st_size;
+    char *map = f->size ? mmap(NULL, f->size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    close(fd);
+    if (map == MAP_FAILED) {
+        printf("Cannot read file %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    if (map) {
+        check_bytes(map, f);
+        munmap(map, f->size);
+    }
+    return true;
+}
+
+/* ---- what is said and done -------------------------------------------------------------- */
+
+static bool cut(const char *path, const struct findings *f) {
+    char answer[8] = "";
+    printf("This will shrink the AOF %s from %llu bytes, with %llu bytes, to %llu bytes\n", path,
+           (unsigned long long)f->size, (unsigned long long)(f->size - f->good_up_to),
+           (unsigned long long)f->good_up_to);
+    printf("Continue? [y/N]: ");
+    fflush(stdout);
+    if (!fgets(answer, sizeof answer, stdin) || (*answer != 'y' && *answer != 'Y')) {
+        printf("Aborting...\n");
+        return false;
+    }
+    if (truncate(path, (off_t)f->good_up_to) < 0) {
+        printf("Failed to truncate AOF %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    printf("Successfully truncated AOF %s\n", path);
+    return true;
+}
+
+static bool check(const char *path, const char *kind, bool last, bool fix) {
+    struct findings f;
+    if (!check_file(path, &f)) return false;
+    printf("AOF analyzed: filename=%s, size=%llu, ok_up_to=%llu, diff=%llu, commands=%llu, "
+           "groups=%llu%s\n",
+           path, (unsigned long long)f.size, (unsigned long long)f.good_up_to,
+           (unsigned long long)(f.size - f.good_up_to), (unsigned long long)f.commands,
+           (unsigned long long)f.groups, f.has_rdb ? ", RDB preamble is OK" : "");
+    if (f.good_up_to == f.size && !f.why[0]) {
+        printf("%s %s is valid\n", kind, path);
+        return true;
+    }
+    printf("%s %s is not valid at offset %llu: %s%s\n", kind, path,
+           (unsigned long long)f.good_up_to, f.why,
+           f.damaged ? "; what is behind it is right, so that this is damage, not a torn end" : "");
+    if (!fix) {
+        printf("Use the --fix option to try fixing it.\n");
+        return false;
+    }
+    if (!last) {
+        printf("Cannot fix %s: only the last file of a log can be cut\n", path);
+        return false;
+    }
+    return cut(path, &f);
+}
+
+static bool is_manifest(const char *path) {
+    size_t n = strlen(path), suffix = strlen(".manifest");
+    return n > suffix && strcmp(path + n - suffix, ".manifest") == 0;
+}
+
+static bool check_member(const char *manifest, const char *name, const char *kind, bool last,
+                         bool fix) {
+    const char *slash = strrchr(manifest, '/');
+    char path[4096];
+    snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash - manifest + 1) : 0, manifest, name);
+    return check(path, kind, last, fix);
+}
+
+static bool check_manifest(const char *path, bool fix) {
+    struct manifest m;
+    char why[MANIFEST_WHY_BYTES];
+    bool ok = true;
+    printf("Start checking Multi Part AOF\n");
+    if (manifest_read(&m, path, why)) {
+        printf("Cannot read the manifest %s: %s\n", path, why);
+        return false;
+    }
+    if (m.base.name) ok = check_member(path, m.base.name, "BASE AOF", !m.incr_count, fix);
+    for (size_t i = 0; ok && i < m.incr_count; i++) {
+        ok = check_member(path, m.incr[i].name, "INCR AOF", i + 1 == m.incr_count, fix);
+    }
+    if (ok) printf("All AOF files and manifest are valid\n");
+    manifest_fini(&m);
+    return ok;
+}
+
+int main(int argc, char **argv) {
+    bool fix = argc > 1 && strcmp(argv[1], "--fix") == 0, ok = true;
+    int first = fix ? 2 : 1;
+    mem_thread_init();
+    if (first >= argc) {
+        fprintf(stderr, "usage: %s [--fix] <file.manifest|file.aof>...\n", argv[0]);
+        return 1;
+    }
+    for (int i = first; i < argc; i++) {
+        bool good =
+            is_manifest(argv[i]) ? check_manifest(argv[i], fix) : check(argv[i], "AOF", true, fix);
+        ok = ok && good;
+    }
+    return ok ? 0 : 1;
+}
