@@ -4,7 +4,7 @@
 #   make run        build, then serve 127.0.0.1:6379 with redis-compat.conf
 #   make check      unit tests, layers, format, headers: under a minute
 #   make test       check, integration, short model and fuzz runs, and again with SAN=address,
-#                   without and with STRESS=1
+#                   without and with STRESS=1; with SAN= or STRESS=1 said: the suites of that flavour
 #   make model      MODEL_COMMANDS=1000000 random commands beside redis-server
 #   make fuzz       FUZZ_SECONDS=3600 for each target
 #   make crash      the crash tests
@@ -71,10 +71,11 @@ endif
 # The sanitizers' own branches make gcc see uses of unset variables that are none.
 CFLAGS += $(SAN_$(SAN)) -fno-sanitize-recover=all -Wno-maybe-uninitialized -DNO_JEMALLOC
 LINK += $(SAN_$(SAN))
-SUITE_SECONDS := 300
+SUITE_SECONDS := $(if $(filter thread,$(SAN)),1200,300)
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
-export TSAN_OPTIONS ?= second_deadlock_stack=1
+# A server that is told to leave at once does not wait a second for races.
+export TSAN_OPTIONS ?= second_deadlock_stack=1 atexit_sleep_ms=0
 endif
 
 TEST_CFLAGS := $(CFLAGS) -O2 -Itests -DTESTS_DIR='"$(CURDIR)/tests"'
@@ -235,9 +236,10 @@ run-check: run-layers run-format run-headers $(UNIT_RUNS)
 run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS) run-instructions
 run-sanitized: $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) run-fuzz-driver $(FUZZ_RUNS)
 run-stressed: $(UNIT_RUNS) $(filter-out %/soak_test,$(INTEGRATION_RUNS))
+run-flavour: $(if $(STRESS),run-stressed,run-sanitized)
 
 .PHONY: run-layers run-format run-headers run-instructions run-model run-fuzz-driver run-check run-all run-sanitized \
-    run-stressed $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) $(FUZZ_RUNS)
+    run-stressed run-flavour $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) $(FUZZ_RUNS)
 
 check:
 	rm -f $(RESULTS)
@@ -245,6 +247,14 @@ check:
 	$(TALLY)
 
 # All is built before the first test runs, so that no compiler disturbs a test's timing.
+ifneq ($(FLAVOUR),)
+test:
+	rm -f $(RESULTS)
+	{ $(MAKE) -k executables $(if $(STRESS),,$(FUZZ)) && \
+	  $(MAKE) run-flavour FUZZ_SECONDS=$(TEST_FUZZ_SECONDS); \
+	} || echo FAIL build >>$(RESULTS)
+	$(TALLY)
+else
 test:
 	rm -f $(RESULTS)
 	{ $(MAKE) -k executables && \
@@ -256,6 +266,7 @@ test:
 	  $(MAKE) SAN=address STRESS=1 run-stressed; \
 	} || echo FAIL build >>$(RESULTS)
 	$(TALLY)
+endif
 
 model crash fuzz:
 	rm -f $(RESULTS)

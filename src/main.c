@@ -38,18 +38,23 @@
 #include "store/db.h"
 #include "work/pool.h"
 
-#define WORKERS_MIN 2     /* so that memory is readied while something big is freed */
+#define WORKERS_MIN 2     /* so that a command need not wait while something big is freed */
 #define SPARE_FDS 32      /* listeners, log, epoll ... beside the clients */
 #define DRAIN_MS_MAX 1000 /* how long clients have to take their last replies */
+#define WORK_MS_MAX 10000 /* how long what workers have begun may take at the end */
 
 struct server {
     struct config *config;
     struct net_loop *loop;
     struct net_signal *signals;
-    struct net_timer cron;  /* ten times a second */
+    struct net_timer tasks; /* goes off when the next task is due */
     struct net_timer alarm; /* for what comes earlier than that */
     int64_t alarm_ms;       /* when it goes off, 0: not set */
     struct work_pool *work;
+    struct work_services *services;
+    /* In the order of their starts. */
+    struct work_service log, workers, memory, scripts, persistence, clients, supervisor;
+    struct work_task supervision, watchdog, append_log, save_points;
     struct net_wake *computed; /* a worker has finished a command */
     struct net_wake *logged;   /* the log's writer has news */
     struct core *core;
@@ -146,6 +151,7 @@ static bool move_listeners(struct server *sv, const char *text, char why[CONFIG_
     bool moved = edge_relisten(sv->edge, reason, sizeof reason);
     if (!moved) {
         log_warning("cannot listen: %s", reason);
+        work_service_note(&sv->clients, "%s", reason);
         snprintf(why, CONFIG_WHY_BYTES, "%s", text);
     }
     process_title(&sv->process);
@@ -184,7 +190,7 @@ static bool follow_allocator(void *ctx, char why[CONFIG_WHY_BYTES]) {
     struct allocator_job *job = mem_calloc(sizeof *job);
     job->job.run = set_allocator;
     job->background = sv->config->jemalloc_bg_thread;
-    work_pool_submit(sv->work, &job->job);
+    if (!work_queue_submit(sv->core->queues.allocator, &job->job)) set_allocator(&job->job);
     return true;
 }
 
@@ -208,14 +214,11 @@ static bool follow_maxclients(void *ctx, char why[CONFIG_WHY_BYTES]) {
 
 /* ---- the loop ----------------------------------------------------------------------- */
 
-static void on_cron(void *ctx) {
+static void on_tasks(void *ctx) {
     struct server *sv = ctx;
     core_turn_begin(sv->core);
-    core_cron(sv->core);
-    aof_cron(sv->core->aof);
-    persist_cron(sv->core);
-    edge_cron(sv->edge);
-    process_tick(&sv->process);
+    int64_t now_ms = (int64_t)clock_mono_ms(), next_ms = work_tasks_run(sv->core->tasks, now_ms);
+    net_timer_start(&sv->tasks, (uint64_t)(next_ms - now_ms) * 1000, 0);
 }
 
 static void on_alarm(void *ctx) {
@@ -231,6 +234,7 @@ static void on_signal(void *ctx, int signo, pid_t sender) {
     if (signo == SIGHUP) {
         int err = log_reopen();
         log_notice("SIGHUP: %s", err ? strerror(-err) : "the log file is open anew");
+        if (err) work_service_note(&sv->log, "opening the log file: %s", strerror(-err));
         return;
     }
     if (sv->core->shutdown_asked) {
@@ -241,10 +245,10 @@ static void on_signal(void *ctx, int signo, pid_t sender) {
     core_shutdown(sv->core, signo == SIGINT ? conf->shutdown_on_sigint : conf->shutdown_on_sigterm);
 }
 
-/* What the core wants to do before the next cron gets a timer of its own. */
+/* What the core wants to do before the next tasks gets a timer of its own. */
 static void set_alarm(struct server *sv) {
     int64_t at = core_next_ms(sv->core), in_ms = at - sv->core->now_ms;
-    if (in_ms > CORE_CRON_MS || (sv->alarm_ms && sv->alarm_ms <= at)) return;
+    if (in_ms > CORE_TASK_MS || (sv->alarm_ms && sv->alarm_ms <= at)) return;
     sv->alarm_ms = at;
     net_timer_start(&sv->alarm, in_ms > 0 ? (uint64_t)in_ms * 1000 : 0, 0);
 }
@@ -281,17 +285,6 @@ static void run_loop(struct server *sv) {
         if (core_turn_end(sv->core)) more = true;
         if (!more) set_alarm(sv);
         count_turn(&sv->core->stats, start);
-    }
-}
-
-/* Clients that read get the replies that they wait for. */
-static void drain(struct server *sv) {
-    int64_t most_ms = (int64_t)sv->config->shutdown_timeout_s * 1000;
-    if (sv->core->shutdown_now) most_ms = 0;
-    if (most_ms > DRAIN_MS_MAX) most_ms = DRAIN_MS_MAX;
-    int64_t until_ms = (int64_t)clock_mono_ms() + most_ms;
-    while (edge_drain(sv->edge) && (int64_t)clock_mono_ms() < until_ms) {
-        net_loop_turn(sv->loop, true);
     }
 }
 
@@ -351,34 +344,187 @@ static void start_crash_log(struct server *sv) {
     if (sv->config->crash_log) follow_crash_log(sv, why);
 }
 
+/* ---- services ----------------------------------------------------------------------- */
+
+static bool start_log(void *ctx, char why[WORK_WHY_BYTES]) {
+    const struct server *sv = ctx;
+    if (process_open_log(sv->config)) return true;
+    snprintf(why, WORK_WHY_BYTES, "it cannot be opened");
+    return false;
+}
+
+static bool start_workers(void *ctx, char why[WORK_WHY_BYTES]) {
+    (void)why;
+    struct server *sv = ctx;
+    sv->work = work_pool_new(worker_count(sv->config));
+    return true;
+}
+
+static bool stop_workers(void *ctx, int ms_max) {
+    struct server *sv = ctx;
+    if (!work_pool_drain(sv->work, ms_max)) return false;
+    work_pool_free(sv->work);
+    return true;
+}
+
+static bool start_scripts(void *ctx, char why[WORK_WHY_BYTES]) {
+    (void)why;
+    struct server *sv = ctx;
+    sv->core->scripts = scripts_new(sv->core);
+    return true;
+}
+
+/* What clients that left had begun is to be in place before. */
+static bool stop_scripts(void *ctx, int ms_max) {
+    struct server *sv = ctx;
+    if (!work_pool_drain(sv->work, ms_max)) return false;
+    offload_collect(sv->core);
+    offload_finish_late(sv->core);
+    scripts_free(sv->core->scripts);
+    return true;
+}
+
+static void run_append_log(void *ctx) { aof_cron(((struct server *)ctx)->core->aof); }
+
+static void run_save_points(void *ctx) { persist_cron(((struct server *)ctx)->core); }
+
+static bool start_persistence(void *ctx, char why[WORK_WHY_BYTES]) {
+    (void)why;
+    struct server *sv = ctx;
+    sv->logged = net_wake_new(sv->loop, on_logged, sv);
+    sv->core->aof = aof_new(sv->core, wake_loop, sv->logged);
+    persist_new(sv->core, sv->loop);
+    sv->append_log = work_task_of("append-log", CORE_TASK_MS, run_append_log, sv);
+    sv->save_points = work_task_of("save-points", CORE_TASK_MS, run_save_points, sv);
+    work_task_add(sv->core->tasks, &sv->append_log);
+    work_task_add(sv->core->tasks, &sv->save_points);
+    return true;
+}
+
+static bool stop_persistence(void *ctx, int ms_max) {
+    (void)ms_max;
+    struct server *sv = ctx;
+    aof_free(sv->core->aof);
+    net_wake_free(sv->logged);
+    persist_free(sv->core);
+    return true;
+}
+
+static bool start_clients(void *ctx, char why[WORK_WHY_BYTES]) {
+    struct server *sv = ctx;
+    sv->edge = edge_new(sv->loop, sv->core);
+    return edge_listen(sv->edge, why, WORK_WHY_BYTES);
+}
+
+/* Clients that read get the replies that they wait for; then they are closed in any case. */
+static bool stop_clients(void *ctx, int ms_max) {
+    struct server *sv = ctx;
+    int64_t most_ms = (int64_t)sv->config->shutdown_timeout_s * 1000;
+    if (sv->core->shutdown_now) most_ms = 0;
+    if (most_ms > ms_max) most_ms = ms_max;
+    aof_finish(sv->core->aof);
+    int64_t until_ms = (int64_t)clock_mono_ms() + most_ms;
+    while (edge_drain(sv->edge) && (int64_t)clock_mono_ms() < until_ms) {
+        net_loop_turn(sv->loop, true);
+    }
+    aof_finish(sv->core->aof);
+    edge_free(sv->edge);
+    ongoing_drop(sv->core);
+    return true;
+}
+
+static void run_watchdog(void *ctx) {
+    (void)ctx;
+    process_alive();
+}
+
+static bool start_supervisor(void *ctx, char why[WORK_WHY_BYTES]) {
+    (void)why;
+    struct server *sv = ctx;
+    sv->watchdog = work_task_of("watchdog", process_serving(sv->config), run_watchdog, sv);
+    if (sv->watchdog.period_ms) work_task_add(sv->core->tasks, &sv->watchdog);
+    return true;
+}
+
+static bool stop_supervisor(void *ctx, int ms_max) {
+    (void)ms_max;
+    const struct server *sv = ctx;
+    process_stopping(sv->config);
+    return true;
+}
+
+static void run_supervision(void *ctx) {
+    struct server *sv = ctx;
+    work_services_run(sv->services, (int64_t)clock_mono_ms());
+}
+
+static void describe_services(struct server *sv) {
+    sv->log = (struct work_service){.name = "log", .start = start_log, .ctx = sv};
+    sv->workers = (struct work_service){.name = "workers",
+                                        .start = start_workers,
+                                        .stop = stop_workers,
+                                        .ctx = sv,
+                                        .stop_ms_max = WORK_MS_MAX};
+    sv->memory = (struct work_service){.name = "memory",
+                                       .run = core_keep_memory,
+                                       .ctx = sv,
+                                       .restart = WORK_RESTART_ON_FAILURE,
+                                       .retry = {100, 60000, 20, 0},
+                                       .stable_ms = 60000,
+                                       .stop_ms_max = WORK_MS_MAX};
+    sv->scripts = (struct work_service){.name = "scripts",
+                                        .start = start_scripts,
+                                        .stop = stop_scripts,
+                                        .ctx = sv,
+                                        .stop_ms_max = WORK_MS_MAX};
+    sv->persistence = (struct work_service){
+        .name = "persistence", .start = start_persistence, .stop = stop_persistence, .ctx = sv};
+    sv->clients = (struct work_service){.name = "clients",
+                                        .start = start_clients,
+                                        .stop = stop_clients,
+                                        .ctx = sv,
+                                        .stop_ms_max = DRAIN_MS_MAX};
+    sv->supervisor = (struct work_service){
+        .name = "supervisor", .start = start_supervisor, .stop = stop_supervisor, .ctx = sv};
+    sv->services = work_services_new();
+}
+
+static bool start_service(struct server *sv, struct work_service *service) {
+    return work_service_start(sv->services, service, (int64_t)clock_mono_ms());
+}
+
+static bool start_core(struct server *sv) {
+    char why[CONFIG_WHY_BYTES];
+    sv->core = core_new(sv->config, all_families, sv->work);
+    sv->core->services = sv->services;
+    sv->core->memory = &sv->memory;
+    crash_core = sv->core;
+    sv->computed = net_wake_new(sv->loop, on_computed, sv);
+    offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
+    follow_allocator(sv, why);
+    sv->core->config_file = sv->config->config_file[0] ? sv->config->config_file : NULL;
+    return rename_commands(sv->core);
+}
+
 static bool start(struct server *sv) {
     struct config *conf = sv->config;
     char why[CONFIG_WHY_BYTES];
     start_crash_log(sv);
-    if (!fit_maxclients(conf) || !start_loop(sv)) return false;
-    sv->work = work_pool_new(worker_count(conf));
-    follow_allocator(sv, why);
-    sv->core = core_new(conf, all_families, sv->work);
-    sv->core->scripts = scripts_new(sv->core);
-    crash_core = sv->core;
-    sv->computed = net_wake_new(sv->loop, on_computed, sv);
-    offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
-    sv->logged = net_wake_new(sv->loop, on_logged, sv);
-    sv->core->aof = aof_new(sv->core, wake_loop, sv->logged);
-    persist_new(sv->core, sv->loop);
-    if (!rename_commands(sv->core)) return false;
-    sv->core->config_file = conf->config_file[0] ? conf->config_file : NULL;
-    sv->edge = edge_new(sv->loop, sv->core);
-    if (!edge_listen(sv->edge, why, sizeof why)) {
-        process_tell("cannot listen: %s", why);
+    if (!fit_maxclients(conf) || !start_loop(sv) || !start_service(sv, &sv->workers)) return false;
+    if (!start_core(sv) || !start_service(sv, &sv->memory) || !start_service(sv, &sv->scripts) ||
+        !start_service(sv, &sv->persistence))
+        return false;
+    if (!start_service(sv, &sv->clients)) {
+        process_tell("cannot listen: %s", sv->clients.error);
         return false;
     }
     if (net_backlog_warning(conf->tcp_backlog, why, sizeof why)) log_warning("%s", why);
     follow_config(sv);
-    net_timer_init(&sv->cron, sv->loop, on_cron, sv);
+    sv->supervision = work_task_of("services", CORE_TASK_MS, run_supervision, sv);
+    work_task_add(sv->core->tasks, &sv->supervision);
+    net_timer_init(&sv->tasks, sv->loop, on_tasks, sv);
     net_timer_init(&sv->alarm, sv->loop, on_alarm, sv);
-    net_timer_start(&sv->cron, CORE_CRON_MS * 1000, CORE_CRON_MS * 1000);
-    core_cron(sv->core); /* the first sample is that of an empty server */
+    on_tasks(sv); /* the first sample is that of an empty server */
     return true;
 }
 
@@ -409,24 +555,17 @@ static bool load(struct server *sv) {
 }
 
 static void stop(struct server *sv) {
-    process_stopping(&sv->process);
-    aof_finish(sv->core->aof);
-    drain(sv);
-    aof_finish(sv->core->aof);
-    net_timer_stop(&sv->cron);
+    if (!work_services_stop(sv->services, (int64_t)clock_mono_ms())) {
+        process_fini(&sv->process);
+        log_warning("leaving without waiting any longer");
+        _exit(1); /* a thread still uses what would be freed */
+    }
+    net_timer_stop(&sv->tasks);
     net_timer_stop(&sv->alarm);
-    edge_free(sv->edge);
-    ongoing_drop(sv->core);
-    aof_free(sv->core->aof);
-    net_wake_free(sv->logged);
-    persist_free(sv->core);
-    work_pool_free(sv->work);
-    offload_collect(sv->core); /* what clients that left had begun is to be in place */
-    offload_finish_late(sv->core);
-    scripts_free(sv->core->scripts);
     net_wake_free(sv->computed);
     crash_core = NULL;
     core_free(sv->core);
+    work_services_free(sv->services);
     net_signal_free(sv->signals);
     net_loop_free(sv->loop);
     process_fini(&sv->process);
@@ -447,6 +586,8 @@ int main(int argc, char **argv) {
         process_tell("%s", why);
         exit(1); /* with what there is still reachable */
     }
+    describe_services(&sv);
+    if (!start_service(&sv, &sv.log)) exit(1);
     if (!process_start(&sv.process, sv.config, argc, argv)) exit(1);
     clock_init();
     log_notice("Clearlane %s starts, serving the protocol of Redis %s, port %d, PID: %d",
@@ -455,6 +596,7 @@ int main(int argc, char **argv) {
     sv.core->executable = executable;
     if (!load(&sv)) exit(1);
     process_ready(&sv.process);
+    if (process_supervisor(sv.config) != CONFIG_SUPERVISED_NO) start_service(&sv, &sv.supervisor);
     log_notice("Server initialized");
     log_notice("Ready to accept connections");
     run_loop(&sv);

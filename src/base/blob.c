@@ -55,6 +55,8 @@ void blob_unref_now(struct blob *b) {
     if (lost_last(b)) mem_free(b);
 }
 
+bool blob_has_unused(void) { return unused != NULL; }
+
 struct blob *blob_take_unused(void) {
     struct blob *first = unused;
     unused = NULL;

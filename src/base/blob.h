@@ -9,6 +9,7 @@
 #define BASE_BLOB_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,7 +37,8 @@ void blob_unref(struct blob *b);
 void blob_unref_now(struct blob *b);
 
 /* The blobs that were set aside so far, NULL if none, for blob_free_unused on any thread, which
- * returns how many there were. Threads: the loop's for the former. */
+ * returns how many there were. Threads: the loop's for the former, and to ask. */
+bool blob_has_unused(void);
 struct blob *blob_take_unused(void);
 size_t blob_free_unused(struct blob *first);
 

@@ -104,6 +104,18 @@
 #define GATHER_US 300
 #endif
 
+/* Jobs that wait for a worker, by queue (core/core): as many commands as clients of the usual
+ * configuration, those that rest or wait for keys included; garbage stays with the loop meanwhile,
+ * and goes in larger pieces. */
+#define QUEUE_COMMANDS_MAX 10000
+#ifdef STRESS
+#define QUEUE_GARBAGE_MAX 1
+#else
+#define QUEUE_GARBAGE_MAX 64
+#endif
+#define QUEUE_ALLOCATOR_MAX 2
+#define QUEUE_FILES_MAX 2
+
 /* A long reply whose keys somebody waits for is written to its end, in parts of this size. */
 #define STREAM_WANTED_BYTES (16 * 1024 * 1024)
 

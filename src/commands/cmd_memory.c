@@ -13,7 +13,6 @@
 #include "commands/cmd_server_internal.h"
 #include "core/config.h"
 #include "core/memory_report.h"
-#include "work/pool.h"
 
 #define MIB ((size_t)1024 * 1024)
 #define SMALL_BYTES (5 * MIB)
@@ -169,7 +168,7 @@ static void purge(struct work_job *job) {
 static void memory_purge(struct ctx *c) {
     struct work_job *job = mem_alloc(sizeof *job);
     *job = (struct work_job){.run = purge};
-    work_pool_submit(c->core->work, job);
+    if (!work_queue_submit(c->core->queues.allocator, job)) mem_free(job); /* much goes on there */
     reply_ok(c->r);
 }
 

@@ -1,4 +1,4 @@
-/* core.c - see core.h: the turn of the loop and the tenth of a second. */
+/* core.c - see core.h: the turn of the loop, and what the loop does by itself. */
 #include "core/core.h"
 
 #include <stdio.h>
@@ -22,7 +22,6 @@
 #include "core/stats.h"
 #include "core/watch.h"
 #include "store/db.h"
-#include "work/pool.h"
 
 /* The part of a turn for eviction, so that clients wait no longer. */
 #define EVICT_BUDGET_US 500 /* at the usual maxmemory-eviction-tenacity */
@@ -112,6 +111,48 @@ static void watch_config(struct core *core) {
     follow_config(core, why);
 }
 
+/* One thread is left for commands when much is to be freed. */
+static void make_queues(struct core *core) {
+    struct work_pool *pool = core->work;
+    int threads = work_pool_threads(pool), some = threads > 1 ? threads - 1 : 1;
+    core->queues.commands = work_queue_new(pool, "commands", QUEUE_COMMANDS_MAX, threads);
+    core->queues.garbage = work_queue_new(pool, "garbage", QUEUE_GARBAGE_MAX, some);
+    core->queues.files = work_queue_new(pool, "files", QUEUE_FILES_MAX, 1);
+    core->queues.allocator = work_queue_new(pool, "allocator", QUEUE_ALLOCATOR_MAX, 1);
+}
+
+static void run_statistics(void *ctx) {
+    struct core *core = ctx;
+    size_t used = keyspace_memory(core->ks);
+    if (used > core->stats.memory_peak) core->stats.memory_peak = used;
+    stats_sample(core);
+}
+
+static void run_allocator(void *ctx) { stats_refresh_allocator(ctx); }
+
+static void run_eviction(void *ctx) {
+    struct core *core = ctx;
+    if (!core->loading.on) core_evict(core);
+}
+
+static void run_lanes(void *ctx) { offload_expire(ctx); }
+
+static void make_tasks(struct core *core) {
+    core->tasks = work_tasks_new();
+    core->own_tasks = (struct core_tasks){
+        .statistics = work_task_of("statistics", CORE_TASK_MS, run_statistics, core),
+        .eviction = work_task_of("eviction", CORE_TASK_MS, run_eviction, core),
+        .expiry = {.name = "expiry"}, /* at the end of a turn, when a key's time has come */
+        .lanes = work_task_of("lanes", CORE_TASK_MS, run_lanes, core),
+        .allocator = work_task_of("allocator", 1000, run_allocator, core),
+    };
+    work_task_add(core->tasks, &core->own_tasks.statistics);
+    work_task_add(core->tasks, &core->own_tasks.eviction);
+    work_task_add(core->tasks, &core->own_tasks.expiry);
+    work_task_add(core->tasks, &core->own_tasks.lanes);
+    work_task_add(core->tasks, &core->own_tasks.allocator);
+}
+
 /* XREADGROUP minds a key that goes. */
 static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave_reason why) {
     struct core *core = ctx;
@@ -145,6 +186,8 @@ struct core *core_new(struct config *config, const struct row *const *families,
     struct core *core = mem_calloc(sizeof *core);
     core->config = config;
     core->work = work;
+    make_queues(core);
+    make_tasks(core);
     core->active_expire = true;
     core->ks = keyspace_new(config->databases);
     core->ks->on_leave = on_leave;
@@ -182,6 +225,7 @@ void core_free(struct core *core) {
     row_table_free(core->rows);
     slowlog_free(core->slowlog);
     latency_free(core->latency);
+    work_tasks_free(core->tasks);
     mem_free(core);
 }
 
@@ -230,14 +274,17 @@ static void free_garbage(struct work_job *job) {
     mem_free(f);
 }
 
+/* While the queue is full, what is there stays for the next time. */
 static void send_garbage(struct core *core) {
+    if (likely(!core->ks->garbage && !blob_has_unused())) return;
+    if (!work_queue_has_room(core->queues.garbage)) return;
     struct garbage *g = keyspace_take_garbage(core->ks);
     struct blob *blobs = blob_take_unused();
-    if (likely(!g && !blobs)) return;
     struct free_job *f = mem_alloc(sizeof *f);
-    *f = (struct free_job){{NULL, free_garbage}, core, g, blobs};
+    *f = (struct free_job){.job.run = free_garbage, .core = core, .garbage = g, .blobs = blobs};
     atomic_fetch_add(&core->lazyfree_pending, garbage_count(g));
-    work_pool_submit(core->work, &f->job);
+    bool taken = work_queue_submit(core->queues.garbage, &f->job);
+    ASSERT(taken);
 }
 
 static bool expire(struct core *core) {
@@ -245,24 +292,19 @@ static bool expire(struct core *core) {
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
-    uint64_t us = clock_ticks_to_us(clock_ticks() - start);
+    work_task_note(&core->own_tasks.expiry, clock_ticks() - start);
+    uint64_t us = core->own_tasks.expiry.us_last;
     core->stats.expire_us += us;
     latency_note(core->latency, "expire-cycle", (int64_t)us / 1000);
     return more;
 }
 
-static void fill_reserve(struct work_job *job) {
-    struct core_reserve *r = (struct core_reserve *)job;
-    chunk_reserve_keep();
-    atomic_store(&r->running, false);
-}
-
-/* Growth finds memory that a worker has touched. */
-static void keep_reserve(struct core *core) {
-    if (likely(!chunk_reserve_due()) || atomic_load(&core->reserve.running)) return;
-    atomic_store(&core->reserve.running, true);
-    core->reserve.job.run = fill_reserve;
-    work_pool_submit(core->work, &core->reserve.job);
+/* Growth finds memory that another thread has touched. */
+bool core_keep_memory(struct work_service *self, void *ctx, char why[WORK_WHY_BYTES]) {
+    (void)ctx;
+    (void)why;
+    while (work_service_wait(self)) chunk_reserve_keep();
+    return true;
 }
 
 bool core_turn_end(struct core *core) {
@@ -281,7 +323,7 @@ bool core_turn_end(struct core *core) {
         more = true;
     }
     send_garbage(core);
-    keep_reserve(core);
+    if (unlikely(chunk_reserve_due()) && core->memory) work_service_poke(core->memory);
     effects_flush(core);
     return more;
 }
@@ -367,15 +409,4 @@ bool core_shutdown(struct core *core, int how) {
     core->shutdown_asked = true;
     core->shutdown_now = how & CONFIG_SHUTDOWN_NOW;
     return true;
-}
-
-/* ---- ten times a second ------------------------------------------------------------- */
-
-void core_cron(struct core *core) {
-    size_t used = keyspace_memory(core->ks);
-    if (used > core->stats.memory_peak) core->stats.memory_peak = used;
-    stats_sample(core);
-    if (!core->loading.on) core_evict(core);
-    offload_expire(core);
-    if (core->pause_until_ms && core->now_ms >= core->pause_until_ms) core_unpause(core);
 }

@@ -15,6 +15,9 @@
 #include "core/feed.h"
 #include "core/reply.h"
 #include "work/pool.h"
+#include "work/queue.h"
+#include "work/service.h"
+#include "work/task.h"
 
 struct blocked;
 struct config;
@@ -71,10 +74,17 @@ struct core_rate {
     int next;
 };
 
-/* The job that keeps memory ready for growth; see base/chunk.h. */
-struct core_reserve {
-    struct work_job job; /* first: the job is the struct */
-    _Atomic bool running;
+/* What workers do, by kind (work/queue.h). */
+struct core_queues {
+    struct work_queue *commands;  /* core/offload */
+    struct work_queue *garbage;   /* what the loop has detached and need not free itself */
+    struct work_queue *files;     /* what is rewritten on the disk: persist/ */
+    struct work_queue *allocator; /* its figures and its housekeeping */
+};
+
+/* What the loop does by itself (work/task.h). */
+struct core_tasks {
+    struct work_task statistics, eviction, expiry, lanes, allocator;
 };
 
 /* The command that goes on over several turns (core/ongoing.h); step NULL: none. */
@@ -150,6 +160,11 @@ struct core {
     struct keyspace *ks;
     struct row_table *rows;
     struct work_pool *work;
+    struct core_queues queues;
+    struct work_tasks *tasks; /* its own and the higher ranks' */
+    struct core_tasks own_tasks;
+    struct work_services *services; /* main's; NULL in tests */
+    struct work_service *memory;    /* touches it ahead: core_keep_memory; NULL in tests */
     struct feed feed;
     struct effects effects;
     struct core_log log;
@@ -204,7 +219,6 @@ struct core {
     bool evict_more;         /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;        /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;
-    struct core_reserve reserve;
 };
 
 /* Takes the configuration (borrowed; it outlives the core) and makes all that hangs on it. */
@@ -217,9 +231,12 @@ void core_free(struct core *core);
 void core_turn_begin(struct core *core);
 bool core_turn_end(struct core *core);
 
-/* Ten times a second: rates, peaks, eviction, the end of a pause. */
-#define CORE_CRON_MS 100
-void core_cron(struct core *core);
+/* The period of most tasks. */
+#define CORE_TASK_MS 100
+
+/* The function of the service that keeps memory ready for growth (base/chunk.h); pokes come from
+ * core_turn_end. */
+bool core_keep_memory(struct work_service *self, void *ctx, char why[WORK_WHY_BYTES]);
 
 /* When core_turn_end has something to do next: Unix ms. */
 int64_t core_next_ms(const struct core *core);

@@ -22,6 +22,7 @@
 #include "core/stats.h"
 #include "core/version.h"
 #include "store/capture.h"
+#include "store/garbage.h"
 
 #define TEXT(x) #x
 #define TEXT_OF(x) TEXT(x)
@@ -220,7 +221,8 @@ static void put_memory(struct core *core, FILE *out) {
             "active_defrag_running:0\r\n"
             "lazyfree_pending_objects:%zu\r\n"
             "lazyfreed_objects:%zu\r\n",
-            m.clients, mem_allocator(), core->lazyfree_pending, core->lazyfree_done);
+            m.clients, mem_allocator(), core->lazyfree_pending + garbage_count(core->ks->garbage),
+            core->lazyfree_done);
 }
 
 /* -- persistence --------------------------------------------------------------------- */
@@ -554,6 +556,60 @@ static void put_lanes(struct core *core, FILE *out) {
             lanes.wait_ms_max, jobs.running, jobs.streams, jobs.done);
 }
 
+/* -- services ------------------------------------------------------------------------ */
+
+static void put_tasks(const struct core *core, FILE *out) {
+    for (struct work_task *t = NULL; (t = work_task_next(core->tasks, t));) {
+        fprintf(out,
+                "task_%s:period_ms=%u,runs=%" PRIu64 ",usec_last=%" PRIu64 ",usec_max=%" PRIu64
+                "\r\n",
+                t->name, t->period_ms, t->runs, t->us_last, t->us_max);
+    }
+}
+
+static void put_queues(const struct core *core, FILE *out) {
+    for (struct work_queue *q = NULL; (q = work_queue_next(core->work, q));) {
+        struct work_queue_counts n = work_queue_counts(q);
+        fprintf(out,
+                "queue_%s:state=%s,capacity=%zu,queued=%zu,running=%d,runs=%" PRIu64
+                ",refused=%" PRIu64 ",cancelled=%" PRIu64 ",wait_usec_max=%" PRIu64
+                ",usec_last=%" PRIu64 ",usec_max=%" PRIu64 "\r\n",
+                work_queue_name(q),
+                n.queued == n.capacity         ? "full"
+                : n.queued + (size_t)n.running ? "busy"
+                                               : "idle",
+                n.capacity, n.queued, n.running, n.done, n.refused, n.cancelled, n.wait_us_max,
+                n.run_us_last, n.run_us_max);
+    }
+}
+
+/* What a reader that splits lines at commas would stumble over. */
+static void put_plain(FILE *out, const char *text) {
+    for (; *text; text++) fputc((unsigned char)*text < ' ' ? ' ' : *text == ',' ? ';' : *text, out);
+}
+
+static void put_supervised(const struct core *core, FILE *out) {
+    static const char *const rules[] = {"never", "on-failure", "always"};
+    int64_t now_ms = (int64_t)clock_mono_ms();
+    if (!core->services) return;
+    for (struct work_service *s = NULL; (s = work_service_next(core->services, s));) {
+        bool waits = s->state == WORK_WAITING;
+        fprintf(out,
+                "service_%s:state=%s,since_ms=%" PRId64 ",restart=%s,restarts=%" PRIu64
+                ",failures=%u,next_start_ms=%" PRId64 ",last_error=",
+                s->name, work_state_name(s->state), now_ms - s->since_ms, rules[s->restart],
+                s->restarts, s->failures, waits ? s->restart_ms - now_ms : 0);
+        put_plain(out, s->error);
+        fputs("\r\n", out);
+    }
+}
+
+static void put_services(struct core *core, FILE *out) {
+    put_supervised(core, out);
+    put_queues(core, out);
+    put_tasks(core, out);
+}
+
 static void put_debug(struct core *core, FILE *out) {
     fprintf(out, "eventloop_duration_max:%" PRIu64 "\r\n", core->stats.loop_us_max);
 }
@@ -582,6 +638,7 @@ static const struct section {
     {"cluster", "Cluster", EVERYWHERE, put_cluster},
     {"keyspace", "Keyspace", EVERYWHERE, put_keyspace},
     {"lanes", "Lanes", IN_EVERYTHING, put_lanes},
+    {"services", "Services", IN_EVERYTHING, put_services},
     {"debug", "Debug", 0, put_debug},
 };
 #define SECTION_COUNT (sizeof sections / sizeof *sections)

@@ -37,12 +37,11 @@ struct offload_job {
     int64_t now_ms; /* the keyspace's, when it was planned */
     int db;
     bool silent, planned;
-    _Atomic bool unwanted; /* its client has left, and it changes nothing */
-    bool computing;        /* a worker has it, or is done and has not been heard */
-    bool begun;            /* compute was called */
-    bool more;             /* of its reply is to be written */
-    bool streams;          /* it was or is so */
-    bool wanted;           /* somebody waits for its keys */
+    bool computing; /* a worker has it, or is done and has not been heard */
+    bool begun;     /* compute was called */
+    bool more;      /* of its reply is to be written */
+    bool streams;   /* it was or is so */
+    bool wanted;    /* somebody waits for its keys */
 };
 
 struct park {
@@ -60,6 +59,7 @@ struct offloads {
     struct list late; /* jobs that a snapshot keeps from their commit */
     struct list parked;
     struct offload_counts counts;
+    size_t job_count;
     bool serving;
     void (*wake)(void *ctx);
     void *wake_ctx;
@@ -270,6 +270,7 @@ static void drop(const struct offload *work) {
 }
 
 static void job_free(struct offload_job *job) {
+    job->core->offloads->job_count--;
     if (job->planned) {
         drop(&job->work);
         mem_free(job->work.state);
@@ -341,9 +342,7 @@ static void job_run(struct work_job *work) {
     struct offload_job *job = (struct offload_job *)work;
     struct offloads *o = job->core->offloads;
     uint64_t start = clock_ticks();
-    nap_unwanted = &job->unwanted;
     job->more = compute_part(&job->work, &job->begun, &job->reply);
-    nap_unwanted = NULL;
     job->ticks += clock_ticks() - start;
     job->next_done = NULL;
     pthread_mutex_lock(&o->lock);
@@ -359,7 +358,8 @@ static void submit(struct offload_job *job) {
     job->core->offloads->counts.running++;
     if (job->work.more)
         reply_set_share(&job->reply, job->wanted ? STREAM_WANTED_BYTES : STREAM_PART_BYTES);
-    work_pool_submit(job->core->work, &job->job);
+    bool taken = work_queue_submit(job->core->queues.commands, &job->job);
+    ASSERT(taken); /* is_full */
 }
 
 static void go_on(struct offload_job *job) {
@@ -384,6 +384,7 @@ static bool all_share(const struct wants *w) {
 static struct offload_job *job_join(struct ctx *c, struct wants *w) {
     struct core *core = c->core;
     struct offload_job *job = mem_calloc(sizeof *job);
+    core->offloads->job_count++;
     job->job.run = job_run;
     job->core = core;
     job->s = c->s;
@@ -407,8 +408,19 @@ static struct offload_job *job_join(struct ctx *c, struct wants *w) {
     return job;
 }
 
+/* So many commands are on their way that the workers' queue might not take one more. */
+static bool is_full(const struct core *core) {
+    return core->offloads->job_count >= work_queue_capacity(core->queues.commands);
+}
+
 static void job_new(struct ctx *c) {
     struct wants w;
+    if (is_full(c->core)) {
+        lane_note_refused(c->core->offloads->lanes);
+        reply_errorf(c->r, "LANEFULL %zu commands are on their way to a worker already",
+                     c->core->offloads->job_count);
+        return;
+    }
     wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
     if (has_room(c->core, c->s, &w)) job_join(c, &w);
     wants_free(&w);
@@ -600,15 +612,16 @@ bool offload_gather(struct core *core) {
 
 void offload_leave(struct session *s) {
     park_end(s);
+    struct core *core = s->core;
     struct offload_job *job = s->job;
     if (!job) return;
     s->job = NULL;
     s->state &= ~(uint32_t)SESSION_BLOCKED;
     job->s = NULL;
-    bool unwanted = changes_nothing(job);
-    if (unwanted) atomic_store_explicit(&job->unwanted, true, memory_order_relaxed);
-    if (job->computing || (job->planned && !unwanted)) return;
-    if (job->planned && list_linked(&job->in_list)) job->core->offloads->counts.running--;
+    if (job->planned && !changes_nothing(job)) return;
+    if (job->computing && !work_job_cancel(&job->job)) return; /* it is told, and soon collected */
+    if (job->computing || (job->planned && list_linked(&job->in_list)))
+        core->offloads->counts.running--;
     job_free(job);
 }
 
@@ -697,7 +710,7 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
         bool over = o->gather(c, o->state, UINT64_MAX);
         ASSERT(over);
     }
-    if (o->more && may_wait(c)) reply_set_share(c->r, STREAM_PART_BYTES);
+    if (o->more && may_wait(c) && !is_full(c->core)) reply_set_share(c->r, STREAM_PART_BYTES);
     bool more = compute_part(o, &begun, c->r);
     reply_set_share(c->r, 0);
     if (unlikely(more)) {

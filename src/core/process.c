@@ -111,26 +111,22 @@ static void check_supervisor(const struct config *conf) {
         log_warning("supervised upstart: there is no UPSTART_JOB in the environment");
 }
 
-static void tell_supervisor(struct process *p) {
+uint32_t process_serving(const struct config *conf) {
     uint64_t period_us;
-    switch (process_supervisor(p->config)) {
+    switch (process_supervisor(conf)) {
     case CONFIG_SUPERVISED_SYSTEMD:
         sd_notify(0, "READY=1\nSTATUS=Ready to accept connections\n");
-        if (sd_watchdog_enabled(0, &period_us) > 0) p->watchdog_ms = (int64_t)period_us / 2000;
-        break;
-    case CONFIG_SUPERVISED_UPSTART: raise(SIGSTOP); break;
-    default: break;
+        if (sd_watchdog_enabled(0, &period_us) <= 0) return 0;
+        return period_us < 2000 ? 1 : (uint32_t)(period_us / 2000);
+    case CONFIG_SUPERVISED_UPSTART: raise(SIGSTOP); return 0;
+    default: return 0;
     }
 }
 
-void process_tick(struct process *p) {
-    if (!p->watchdog_ms || (int64_t)clock_mono_ms() < p->watchdog_next) return;
-    p->watchdog_next = (int64_t)clock_mono_ms() + p->watchdog_ms;
-    sd_notify(0, "WATCHDOG=1");
-}
+void process_alive(void) { sd_notify(0, "WATCHDOG=1"); }
 
-void process_stopping(const struct process *p) {
-    if (process_supervisor(p->config) != CONFIG_SUPERVISED_SYSTEMD) return;
+void process_stopping(const struct config *conf) {
+    if (process_supervisor(conf) != CONFIG_SUPERVISED_SYSTEMD) return;
     sd_notify(0, "STOPPING=1\nSTATUS=Shutting down\n");
 }
 
@@ -139,7 +135,6 @@ void process_stopping(const struct process *p) {
 bool process_start(struct process *p, const struct config *conf, int argc, char **argv) {
     *p = (struct process){.config = conf, .parent_fd = -1};
     p->name = mem_dup(argv[0], strlen(argv[0]));
-    if (!process_open_log(conf)) return false;
     check_supervisor(conf);
     setlocale(LC_COLLATE, conf->locale_collate);
     signal(SIGPIPE, SIG_IGN);
@@ -179,7 +174,6 @@ void process_ready(struct process *p) {
     write_pidfile(p);
     process_title(p);
     free_parent(p);
-    tell_supervisor(p);
 }
 
 void process_fini(struct process *p) {

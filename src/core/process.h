@@ -17,11 +17,9 @@
 
 struct process {
     const struct config *config;
-    char *name;            /* as it was started */
-    char *pidfile;         /* absolute; written, to be removed; NULL if none */
-    int parent_fd;         /* the parent in the foreground waits here; -1 if there is none */
-    int64_t watchdog_ms;   /* how often the supervisor wants to hear of us; 0: never */
-    int64_t watchdog_next; /* clock_mono_ms */
+    char *name;    /* as it was started */
+    char *pidfile; /* absolute; written, to be removed; NULL if none */
+    int parent_fd; /* the parent in the foreground waits here; -1 if there is none */
 };
 
 /* One line for the log, and for stderr unless the log goes there anyway. */
@@ -30,25 +28,27 @@ __attribute__((format(printf, 1, 2))) void process_tell(const char *fmt, ...);
 /* Lets the log go where the configuration says. False: told why. */
 bool process_open_log(const struct config *conf);
 
-/* Log, locale, signals to be ignored, the background. `conf` is borrowed for the process' life.
+/* Locale, signals to be ignored, the background. `conf` is borrowed for the process' life.
  * False: told why. */
 bool process_start(struct process *p, const struct config *conf, int argc, char **argv);
 
-/* The server serves: pid file, title, and a word to the parent and to the supervisor. */
+/* The server serves: pid file, title, and a word to the parent. */
 void process_ready(struct process *p);
 
 /* Renews the title after a change of what it shows. */
 void process_title(const struct process *p);
 
-/* To be called some times a second: a sign of life for the supervisor. */
-void process_tick(struct process *p);
-
-/* The server ends: tells the supervisor. Then, when all is closed, process_fini. */
-void process_stopping(const struct process *p);
+/* When all is closed: takes the pid file away. */
 void process_fini(struct process *p);
 
 /* Who watches this process: "systemd" or "upstart" only if the environment agrees, never
  * "auto". */
 enum config_supervised process_supervisor(const struct config *conf);
+
+/* Tells who watches that the server serves; returns how often process_alive is to be called then,
+ * in ms, 0 for never. Later, that it ends. */
+uint32_t process_serving(const struct config *conf);
+void process_alive(void);
+void process_stopping(const struct config *conf);
 
 #endif

@@ -5,9 +5,6 @@
 
 #include "base/mem.h"
 #include "store/db.h"
-#include "work/pool.h"
-
-#define REFRESH_SAMPLES (1000 / CORE_CRON_MS)
 
 /* -- rates --------------------------------------------------------------------------- */
 
@@ -44,10 +41,12 @@ void stats_sample(struct core *core) {
         rate_sample(&core->rates[m], metric_value(core, m),
                     by_turn ? core->stats.loop_turns : (uint64_t)core->now_ms, by_turn ? 1 : 1000);
     }
-    if (core->rates[0].next % REFRESH_SAMPLES) return;
+}
+
+void stats_refresh_allocator(struct core *core) {
     struct work_job *job = mem_alloc(sizeof *job);
     *job = (struct work_job){.run = refresh_allocator};
-    work_pool_submit(core->work, job);
+    if (!work_queue_submit(core->queues.allocator, job)) mem_free(job); /* one is on its way */
 }
 
 uint64_t stats_rate(const struct core *core, enum core_metric metric) {

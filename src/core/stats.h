@@ -10,9 +10,11 @@
 #include "core/core.h"
 #include "core/row.h"
 
-/* Takes a sample of every rate, and once a second has a worker refresh the allocator's
- * figures. Called each CORE_CRON_MS. */
+/* Takes a sample of every rate: each CORE_TASK_MS. */
 void stats_sample(struct core *core);
+
+/* Has a worker refresh the allocator's figures. */
+void stats_refresh_allocator(struct core *core);
 
 /* The average of the last CORE_RATE_SAMPLES samples. */
 uint64_t stats_rate(const struct core *core, enum core_metric metric);

@@ -1,4 +1,4 @@
-/* cron.c - see resp.h: what connections are looked at for ten times a second. */
+/* cron.c - see resp.h: what connections are looked at for now and then. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -89,4 +89,11 @@ void edge_cron(struct edge *edge) {
     }
     check_clients_memory(edge);
     edge_free_dead(edge);
+}
+
+static void run_clients(void *ctx) { edge_cron(ctx); }
+
+void edge_add_tasks(struct edge *edge) {
+    edge->clients = work_task_of("clients", CORE_TASK_MS, run_clients, edge);
+    work_task_add(edge->core->tasks, &edge->clients);
 }

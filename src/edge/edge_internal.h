@@ -20,9 +20,13 @@ struct edge {
     int tcp_count;
     int tcp_port;   /* of those in tcp */
     char *tcp_text; /* port and addresses that they were opened for */
+    struct work_task clients;
     struct batch *batch;
     char *buf; /* EDGE_ROUND times EDGE_READ_BYTES */
 };
+
+/* Registers what is looked at now and then. */
+void edge_add_tasks(struct edge *edge);
 
 /* Frees the connections that were closed. */
 void edge_free_dead(struct edge *edge);

@@ -50,6 +50,7 @@ struct edge *edge_new(struct net_loop *loop, struct core *core) {
     list_init(&edge->withheld);
     core->log.on_synced = send_withheld;
     core->log.on_synced_ctx = edge;
+    edge_add_tasks(edge);
     return edge;
 }
 
@@ -79,6 +80,7 @@ void edge_free(struct edge *edge) {
         conn_close(c);
     }
     edge_free_dead(edge);
+    work_task_drop(&edge->clients);
     mem_free(edge->batch);
     mem_free(edge->buf);
     mem_free(edge);

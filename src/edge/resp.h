@@ -46,8 +46,8 @@ bool edge_drain(struct edge *edge);
  * even without an event. */
 bool edge_turn(struct edge *edge);
 
-/* Ten times a second: idle timeouts and output limits, some connections each time, and
- * maxmemory-clients. */
+/* What the task `clients` does, each CORE_TASK_MS: idle timeouts and output limits, some
+ * connections each time, and maxmemory-clients. */
 void edge_cron(struct edge *edge);
 
 #endif

@@ -164,7 +164,8 @@ void aof_base_begin(struct aof *a, const char *from, const char *to) {
     b->wake = a->wake;
     b->wake_ctx = a->wake_ctx;
     atomic_store(&b->state, BASE_IN_WORK);
-    work_pool_submit(a->core->work, &b->job);
+    bool taken = work_queue_submit(a->core->queues.files, &b->job);
+    ASSERT(taken); /* there is one at a time */
 }
 
 bool aof_base_end(struct aof *a, int *err) {

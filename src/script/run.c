@@ -55,8 +55,8 @@ static void discard(struct work_job *job) {
 void scripts_discard_vm(struct scripts *sc, struct vm *vm) {
     if (!vm) return;
     struct discard *d = mem_alloc(sizeof *d);
-    *d = (struct discard){{NULL, discard}, vm};
-    work_pool_submit(sc->core->work, &d->job);
+    *d = (struct discard){.job.run = discard, .vm = vm};
+    if (!work_queue_submit(sc->core->queues.garbage, &d->job)) discard(&d->job);
 }
 
 struct scripts *scripts_new(struct core *core) {

@@ -1,24 +1,28 @@
 /* pool.h - threads for what the loop must not do itself.
  *
- * Jobs start in the order given, on threads of low priority, so that the loop keeps its
- * core; long ones call nap_point (base/nap) now and then. A job lies in its owner's memory, which
- * it may free when it runs. Threads: work_pool_submit any; the rest the owner's.
+ * The threads take jobs from the queues of the pool (work/queue), which get their turns one
+ * after the other: a queue with a thousand jobs does not make the others wait. Long jobs call
+ * nap_point (base/nap) now and then, which also tells them that they were cancelled.
+ * Threads: the owner's.
  */
 #ifndef WORK_POOL_H
 #define WORK_POOL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct work_pool;
 
-struct work_job {
-    struct work_job *next;
-    void (*run)(struct work_job *job);
-};
-
+/* At least one thread; fewer than asked for if the system gives no more. */
 struct work_pool *work_pool_new(int threads);
 
-/* Runs what was submitted to its end, then stops the threads. */
-void work_pool_free(struct work_pool *pool);
+int work_pool_threads(const struct work_pool *pool);
 
-void work_pool_submit(struct work_pool *pool, struct work_job *job);
+/* Waits until all jobs have run, those included that they submit meanwhile; false if that takes
+ * longer than so many milliseconds (negative: no bound). */
+bool work_pool_drain(struct work_pool *pool, int ms_max);
+
+/* Drains, then stops the threads and frees the queues. */
+void work_pool_free(struct work_pool *pool);
 
 #endif

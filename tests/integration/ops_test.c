@@ -198,6 +198,8 @@ static void tells_systemd(void) {
     CU_ASSERT(reply_has(cmd(c, "INFO server"), "process_supervised:systemd\r\n"));
     CU_ASSERT(receives(fd, "WATCHDOG=1"));
     CU_ASSERT(receives(fd, "WATCHDOG=1"));
+    CU_ASSERT(reply_has(cmd(c, "INFO services"), "service_supervisor:state=running,"));
+    CU_ASSERT(reply_has(cmd(c, "INFO services"), "task_watchdog:period_ms=200,"));
     redisFree(c);
     CU_ASSERT_EQUAL(server_stop(s), 0);
     CU_ASSERT(receives(fd, "STOPPING=1"));
@@ -271,6 +273,7 @@ static void the_port_moves(void) {
                "this port. Check server logs.",
                "CONFIG SET port %d", server_port(other));
     CU_ASSERT(server_log_has(s, "Address already in use", 1000));
+    CU_ASSERT(reply_has(cmd(c, "INFO services"), ": Address already in use\r\n"));
     CU_ASSERT(serves("127.0.0.1", first));
     expect_ok(c, "CONFIG SET port %d", second);
     CU_ASSERT(serves("127.0.0.1", second) && !serves("127.0.0.1", first));

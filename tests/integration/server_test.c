@@ -107,6 +107,39 @@ static void info_names_the_server(void) {
     freeReplyObject(r);
 }
 
+/* A line of each kind, of what is always there. */
+static void info_lists_services(void) {
+    static const char *const lines[] = {
+        "# Services\r\nservice_log:state=running,since_ms=",
+        "\r\nservice_workers:state=running,",
+        "\r\nservice_memory:state=running,",
+        "\r\nservice_persistence:state=running,",
+        "\r\nservice_clients:state=running,",
+        ",restart=never,restarts=0,failures=0,next_start_ms=0,last_error=\r\n",
+        "\r\nqueue_commands:state=",
+        "\r\nqueue_garbage:state=",
+        "\r\nqueue_files:state=",
+        "\r\nqueue_allocator:state=",
+        ",refused=0,cancelled=0,wait_usec_max=",
+        "\r\ntask_statistics:period_ms=100,runs=",
+        "\r\ntask_eviction:period_ms=100,runs=",
+        "\r\ntask_expiry:period_ms=0,runs=",
+        "\r\ntask_lanes:period_ms=100,runs=",
+        "\r\ntask_allocator:period_ms=1000,runs=",
+        "\r\ntask_append-log:period_ms=100,runs=",
+        "\r\ntask_save-points:period_ms=100,runs=",
+        "\r\ntask_clients:period_ms=100,runs=",
+        "\r\ntask_services:period_ms=100,runs=",
+    };
+    redisReply *r = cmd(c, "INFO services");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        CU_ASSERT_PTR_NOT_NULL(strstr(r->str, lines[i]));
+    }
+    freeReplyObject(r);
+    CU_ASSERT(reply_has(cmd(c, "INFO everything"), "# Services\r\n"));
+    CU_ASSERT_FALSE(reply_has(cmd(c, "INFO all"), "# Services\r\n"));
+}
+
 /* CONFIG */
 
 static void config_set_is_all_or_nothing(void) {
@@ -481,6 +514,7 @@ int main(void) {
         {"info_has_all_fields", info_has_all_fields},
         {"info_selects_sections", info_selects_sections},
         {"info_names_the_server", info_names_the_server},
+        {"info_lists_services", info_lists_services},
         {"config_set_is_all_or_nothing", config_set_is_all_or_nothing},
         {"rewrite_keeps_the_file", rewrite_keeps_the_file},
         {"config_reads_quotes_and_includes", config_reads_quotes_and_includes},

@@ -29,11 +29,6 @@ static void first_section(int fd) {
 
 static void second_section(int fd) { crash_write(fd, "section two\n"); }
 
-static void broken_section(int fd) {
-    (void)fd;
-    raise(SIGSEGV);
-}
-
 /* Runs `die` in a child with handlers; returns its status and, in *report, its log. */
 static int child_dies(void (*die)(void), char **report) {
     unlink(path);
@@ -90,6 +85,11 @@ static void die_by_ill(void) { raise(SIGILL); }
 static void die_by_panic(void) { panic("file.c", 17, "found %d, expected %s", 3, "none"); }
 
 static void die_by_assert(void) { ASSERT(1 + 1 == 3); }
+
+static void broken_section(int fd) {
+    (void)fd;
+    die_by_segv();
+}
 
 static void die_in_section(void) {
     crash_add_section(broken_section);
