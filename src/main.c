@@ -371,8 +371,8 @@ static void stop(struct server *sv) {
     drain(sv);
     net_timer_stop(&sv->cron);
     net_timer_stop(&sv->alarm);
-    edge_free(sv->edge);
     ongoing_drop(sv->core);
+    edge_free(sv->edge);
     scripts_free(sv->core->scripts);
     work_pool_free(sv->work);
     net_wake_free(sv->computed);

@@ -61,9 +61,10 @@
 #define EDGE_ROUND 64
 #define EDGE_BATCH 32
 
-/* A script runs so long in a turn, looking at the clock every so many instructions (script/). */
-#define SCRIPT_SLICE_US 1000
-#define SCRIPT_HOOK_COUNT 5000
+/* A script or a transaction runs so long in a turn (core/ongoing); a script looks at the clock every
+ * so many instructions (script/). */
+#define SCRIPT_SLICE_US 300
+#define SCRIPT_HOOK_COUNT 1000
 
 #endif
 

@@ -138,7 +138,7 @@ static void server_shutdown(struct ctx *c) {
         reply_err(c->r, ERR_SYNTAX);
     } else if (options & SHUTDOWN_ABORT) {
         abort_shutdown(c);
-    } else if (c->core->ongoing.step && !(options & CONFIG_SHUTDOWN_NOSAVE)) {
+    } else if (c->core->ongoing.on && c->core->ongoing.busy && !(options & CONFIG_SHUTDOWN_NOSAVE)) {
         reply_error(c->r, c->core->ongoing.busy);
     } else if (core_shutdown(c->core, options)) {
         log_warning("User requested shutdown...");
@@ -390,7 +390,7 @@ const struct row server_rows[] = {
         .name = "debug",
         .run = server_debug,
         .arity = -2,
-        .flags = ROW_ADMIN | ROW_NOSCRIPT | ROW_LOADING | ROW_STALE | ROW_PROTECTED,
+        .flags = ROW_ADMIN | ROW_NOSCRIPT | ROW_LOADING | ROW_STALE | ROW_PROTECTED | ROW_NOT_BESIDE,
         .since = "1.0.0",
         .summary = "Looks inside the server and forces rare states, for tests.",
         .complexity = "Depends on subcommand.",

@@ -31,7 +31,7 @@ void core_update_gates(struct core *core) {
     core->gates = ROW_PROTECTED | ROW_CONTAINER;
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
     if (core->lanes_busy) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
-    if (core->pause_until_ms || core->ongoing.step || !list_empty(&core->monitors)) {
+    if (core->pause_until_ms || core->ongoing.on || !list_empty(&core->monitors)) {
         core->gates = ~(uint32_t)0;
     }
     int64_t us = conf->slowlog_slower_than_us;
@@ -125,6 +125,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
 
 void core_free(struct core *core) {
     offloads_free(core->offloads);
+    ongoing_fini(core);
     blocked_free(core->blocked);
     watches_free(core->watches);
     keyspace_free(core->ks);
@@ -176,7 +177,7 @@ static void send_garbage(struct core *core) {
 }
 
 static bool expire(struct core *core) {
-    if (core->ongoing.step) return false;
+    if (ongoing_is_exclusive(core)) return false;
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
@@ -209,7 +210,8 @@ bool core_turn_end(struct core *core) {
         core_evict(core);
         more = more || core->evict_more;
     }
-    if (unlikely(core->after_due)) { /* by time, or by keys that left by themselves */
+    if (unlikely(core->after_due) &&
+        !ongoing_is_exclusive(core)) { /* by time, or by keys that left by themselves */
         exec_after(core);
         more = true;
     }
@@ -240,7 +242,7 @@ static uint64_t evict_budget_ticks(int tenacity) {
 bool core_evict(struct core *core) {
     const struct config *conf = core->config;
     uint64_t max = conf->maxmemory_bytes;
-    if (core->ongoing.step) return !core->over_memory;
+    if (ongoing_is_exclusive(core)) return !core->over_memory;
     /* As in Redis, nothing leaves during a pause. */
     core->evict_more = false;
     if (!max || core->pause_until_ms || keyspace_fits(core->ks, max)) {

@@ -7,6 +7,7 @@
 #include "core/offload.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -15,6 +16,8 @@
 #include "base/nap.h"
 #include "core/blocked.h"
 #include "core/config.h"
+#include "core/multi.h"
+#include "core/ongoing.h"
 #include "core/stats.h"
 
 #define UNIT_NS_FIRST 60 /* of a unit of work, until a command has been timed */
@@ -34,6 +37,7 @@ struct offload_job {
     uint64_t ticks;
     int db;
     bool silent, planned;
+    bool inner;            /* on the fiber's stack: a part of the command that goes on */
     _Atomic bool unwanted; /* its client has left, and it changes nothing */
 };
 
@@ -116,31 +120,50 @@ static void leave(struct core *core, struct lane_ticket *t) {
     blocked_retry(core);
 }
 
-/* The keys of a command as it wants them: to be freed by wants_free. */
+/* The keys of commands as they want them: to be freed by wants_free. */
 struct wants {
     struct lane_want *at;
-    int n;
+    int n, room_n;
+    bool all_told; /* there are no others that the commands touch */
     struct lane_want room[WANTS_INLINE];
 };
 
-static void wants_of(struct wants *w, const struct request *req, enum lane_mode reads,
-                     enum lane_mode writes) {
+static void wants_init(struct wants *w) {
+    w->at = w->room;
+    w->n = 0;
+    w->room_n = WANTS_INLINE;
+    w->all_told = true;
+}
+
+static void wants_free(struct wants *w) {
+    if (w->at != w->room) mem_free(w->at);
+}
+
+static void wants_grow(struct wants *w, int more) {
+    if (w->n + more <= w->room_n) return;
+    bool was_here = w->at == w->room;
+    w->room_n = 2 * w->room_n + more;
+    w->at = mem_realloc(was_here ? NULL : w->at, (size_t)w->room_n * sizeof *w->at);
+    if (was_here) memcpy(w->at, w->room, (size_t)w->n * sizeof *w->at);
+}
+
+static void wants_add(struct wants *w, const struct request *req, enum lane_mode reads,
+                      enum lane_mode writes) {
     int index_room[WANTS_INLINE], *index = index_room;
     uint16_t flag_room[WANTS_INLINE], *flags = flag_room;
     bool many = req->argc > WANTS_INLINE;
-    w->at = w->room;
     if (many) {
-        size_t n = (size_t)req->argc;
-        w->at = mem_alloc(n * sizeof *w->at);
-        index = mem_alloc(n * sizeof *index);
-        flags = mem_calloc(n * sizeof *flags);
+        index = mem_alloc((size_t)req->argc * sizeof *index);
+        flags = mem_alloc((size_t)req->argc * sizeof *flags);
     }
-    w->n = row_keys(req->row, req->argv, req->argc, index, flags, req->argc);
-    if (w->n < 0) w->n = 0; /* the command will say what is wrong with it */
-    for (int i = 0; i < w->n; i++) {
+    memset(flags, 0, (size_t)req->argc * sizeof *flags);
+    int n = row_keys(req->row, req->argv, req->argc, index, flags, req->argc);
+    if (row_hides_keys(req->row, req->argv, req->argc, n)) w->all_told = false;
+    if (n > 0) wants_grow(w, n);
+    for (int i = 0; i < n; i++) { /* of nonsense the command will tell */
         struct slice name = req->argv[index[i]];
         bool only_reads = flags[i] ? flags[i] & KEY_RO : !(req->row->flags & ROW_WRITE);
-        w->at[i] =
+        w->at[w->n++] =
             (struct lane_want){hash_bytes(name.p, name.n), name, only_reads ? reads : writes};
     }
     if (many) {
@@ -149,20 +172,43 @@ static void wants_of(struct wants *w, const struct request *req, enum lane_mode 
     }
 }
 
-static void wants_free(struct wants *w) {
-    if (w->at != w->room) mem_free(w->at);
+static void wants_of(struct wants *w, const struct request *req, enum lane_mode reads,
+                     enum lane_mode writes) {
+    wants_init(w);
+    wants_add(w, req, reads, writes);
 }
 
-/* False, with an error reply, if so many wait for one of the keys that one more may not. */
-static bool has_room(struct core *core, struct session *s, const struct wants *w) {
+/* What a command that may go on wants to hold meanwhile. */
+static void wants_of_all(struct wants *w, const struct request *requests, size_t count,
+                         bool only_reads) {
+    wants_init(w);
+    for (size_t i = 0; i < count; i++) {
+        wants_add(w, &requests[i], LANE_SHARES, only_reads ? LANE_SHARES : LANE_ALONE);
+    }
+}
+
+/* Of what stands before exec: of EXEC, what its commands want. */
+static void wants_of_next(struct wants *w, const struct session *s, const struct request *req) {
+    if (req->row->flags & ROW_RUNS_OTHERS) {
+        size_t count;
+        const struct request *requests = multi_commands(s, req, &count);
+        wants_of_all(w, requests, count, false);
+    } else {
+        wants_of(w, req, LANE_READS, LANE_ALONE);
+    }
+}
+
+/* An error, good until the next call, if so many wait for one of the keys that one more may not;
+ * else NULL. */
+static const char *refusal(struct core *core, const struct wants *w) {
+    static char text[96];
     struct lanes *lanes = core->offloads->lanes;
     size_t most = (size_t)core->config->lane_max_waiting;
-    if (!most || lane_depth(lanes, w->at, w->n) < most) return true;
+    if (!most || lane_depth(lanes, w->at, w->n) < most) return NULL;
     lane_note_refused(lanes);
-    reply_errorf(&s->reply,
-                 "LANEFULL %zu commands wait for a key of this one already: lane-max-waiting",
-                 most);
-    return false;
+    snprintf(text, sizeof text,
+             "LANEFULL %zu commands wait for a key of this one already: lane-max-waiting", most);
+    return text;
 }
 
 /* ---- parked sessions ---------------------------------------------------------------- */
@@ -182,18 +228,17 @@ static void park_granted(struct lane_ticket *t) {
     s->kick(s);
 }
 
-static void park(struct core *core, struct session *s, const struct request *req, struct wants *w,
+/* Gives s a ticket of its own; whether that is granted at once. */
+static bool park(struct core *core, struct session *s, const struct row *row, struct wants *w,
                  bool all_keys) {
     struct park *p = mem_calloc(sizeof *p);
     p->s = s;
-    p->ticket.what = req->row->name;
+    p->ticket.what = row->name;
     p->ticket.on_granted = park_granted;
     list_link_init(&p->in_list);
     list_push_back(&core->offloads->parked, &p->in_list);
     s->park = p;
-    s->state |= SESSION_HELD;
-    bool granted = join(core, &p->ticket, w->at, w->n, all_keys);
-    ASSERT(!granted);
+    return join(core, &p->ticket, w->at, w->n, all_keys);
 }
 
 static bool must_wait(const struct core *core, const struct wants *w, bool all_keys) {
@@ -205,6 +250,17 @@ static bool must_wait(const struct core *core, const struct wants *w, bool all_k
     return false;
 }
 
+/* Whether one of the keys is the command's that goes on and lets others be told so. */
+static bool is_refused(const struct core *core, const struct wants *w, bool all_keys) {
+    const struct ongoing *o = &core->ongoing;
+    if (!o->refusing || !o->s->park) return false;
+    bool is = all_keys;
+    for (int i = 0; !is && i < w->n; i++) {
+        is = lane_ticket_stops(&o->s->park->ticket, w->at[i].hash, w->at[i].mode);
+    }
+    return is;
+}
+
 bool offload_stops(const struct core *core, const struct request *req) {
     if (!core->lanes_busy) return false;
     struct wants w;
@@ -214,33 +270,71 @@ bool offload_stops(const struct core *core, const struct request *req) {
     return stops;
 }
 
-enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req) {
-    if (s->park) {
-        if (s->park->expired) {
-            park_end(s);
-            reply_error(&s->reply, "LANETIMEOUT the keys were not free within CLIENT LANE-TIMEOUT");
-            return LANE_REFUSED;
-        }
-        if (lane_is_granted(&s->park->ticket)) return LANE_GO;
-        s->state |= SESSION_HELD;
-        return LANE_WAIT;
-    }
+#define TIMEOUT_TEXT "LANETIMEOUT the keys were not free within CLIENT LANE-TIMEOUT"
+
+enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req,
+                               const char **why) {
+    struct park *p = s->park;
     struct wants w;
-    enum lane_verdict verdict = LANE_GO;
-    bool all_keys = !row_has_keys(req->row) || req->row->flags & ROW_RUNS_OTHERS;
-    wants_of(&w, req, LANE_READS, LANE_ALONE);
-    if (must_wait(core, &w, all_keys)) {
-        verdict = LANE_REFUSED;
-        if (has_room(core, s, &w)) {
-            park(core, s, req, &w, all_keys);
-            verdict = LANE_WAIT;
-        }
+    uint32_t flags = req->row->flags;
+    bool all_keys = flags & ROW_WRITE && !row_has_keys(req->row);
+    if (p && lane_is_granted(&p->ticket)) return LANE_GO;
+    wants_of_next(&w, s, req);
+    bool refused = is_refused(core, &w, all_keys);
+    bool waits = p || must_wait(core, &w, all_keys) ||
+                 (flags & ROW_RUNS_OTHERS && lane_stops_all(core->offloads->lanes));
+    *why = NULL;
+    if (waits && refused) {
+        *why = core->ongoing.busy;
+    } else if (p && p->expired) {
+        *why = TIMEOUT_TEXT;
+    } else if (waits && !p) {
+        *why = refusal(core, &w);
+    }
+    if (*why) {
+        park_end(s);
+    } else if (waits) {
+        bool granted = !p && park(core, s, req->row, &w, all_keys);
+        ASSERT(!granted);
+        s->state |= SESSION_HELD;
     }
     wants_free(&w);
-    return verdict;
+    return *why ? LANE_REFUSED : waits ? LANE_WAIT : LANE_GO;
 }
 
 void offload_passed(struct session *s) { park_end(s); }
+
+void offload_ask_again(struct core *core) {
+    const struct list *parked = &core->offloads->parked;
+    for (struct list_link *l = list_first(parked); l; l = list_next(parked, l)) {
+        struct park *p = LIST_MEMBER(l, struct park, in_list);
+        if (!lane_is_granted(&p->ticket)) park_granted(&p->ticket);
+    }
+}
+
+/* ---- what a command that goes on holds ----------------------------------------------- */
+
+bool offload_keys_are_told(const struct request *requests, size_t count) {
+    struct wants w;
+    wants_of_all(&w, requests, count, false);
+    wants_free(&w);
+    return w.all_told;
+}
+
+bool offload_hold(struct core *core, struct session *s, const struct request *requests,
+                  size_t count, bool only_reads) {
+    struct wants w;
+    wants_of_all(&w, requests, count, only_reads);
+    bool some = w.n > 0;
+    if (some && !s->park) { /* else it waited, and holds them already */
+        bool granted = park(core, s, s->last_row, &w, false);
+        ASSERT(granted);
+    }
+    wants_free(&w);
+    return w.all_told;
+}
+
+bool offload_is_computing(const struct core *core) { return core->offloads->counts.running; }
 
 /* ---- jobs --------------------------------------------------------------------------- */
 
@@ -310,7 +404,10 @@ static void job_new(struct ctx *c) {
     struct core *core = c->core;
     struct wants w;
     wants_of(&w, c->req, LANE_SHARES, LANE_UPDATES);
-    if (has_room(core, c->s, &w)) {
+    const char *no = refusal(core, &w);
+    if (no) {
+        reply_error(c->r, no);
+    } else {
         struct offload_job *job = mem_calloc(sizeof *job);
         job->core = core;
         job->s = c->s;
@@ -366,7 +463,7 @@ static void job_submit(struct ctx *c, struct offload_job *job, const struct offl
 
 void offload_serve(struct core *core) {
     struct offloads *o = core->offloads;
-    if (o->serving) return;
+    if (o->serving || core->ongoing.draining) return;
     o->serving = true;
     for (struct list_link *l; (l = list_pop_front(&o->ready));) {
         struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
@@ -436,6 +533,12 @@ static void job_over(struct offload_job *job) {
     job_end(job);
 }
 
+static void inner_over(struct offload_job *job) {
+    job->core->offloads->counts.running--;
+    job->core->offloads->counts.done++;
+    ongoing_computed(job->core);
+}
+
 void offload_collect(struct core *core) {
     struct offloads *o = core->offloads;
     pthread_mutex_lock(&o->lock);
@@ -445,7 +548,11 @@ void offload_collect(struct core *core) {
     pthread_mutex_unlock(&o->lock);
     for (struct offload_job *next; job; job = next) {
         next = job->next_done;
-        job_over(job);
+        if (job->inner) {
+            inner_over(job);
+        } else {
+            job_over(job);
+        }
     }
     if (core->after_due) exec_after(core);
 }
@@ -501,9 +608,7 @@ void offload_expire(struct core *core) {
         next = list_next(&o->waiting, l);
         int64_t most = job->s->lane_timeout_ms;
         if (!most || core->now_ms - job->ticket.joined_ms < most) continue;
-        if (!job->silent)
-            reply_error(&job->s->reply,
-                        "LANETIMEOUT the keys were not free within CLIENT LANE-TIMEOUT");
+        if (!job->silent) reply_error(&job->s->reply, TIMEOUT_TEXT);
         stats_error(core, "LANETIMEOUT");
         job_end(job);
     }
@@ -512,7 +617,12 @@ void offload_expire(struct core *core) {
 void offloads_free(struct offloads *o) {
     for (struct offload_job *job = o->done, *next; job; job = next) {
         next = job->next_done;
-        job_free(job);
+        if (job->inner) {
+            drop(&job->work);
+            reply_fini(&job->reply);
+        } else {
+            job_free(job);
+        }
     }
     for (struct list_link *l; (l = list_first(&o->gathering));)
         job_free(LIST_MEMBER(l, struct offload_job, in_list));
@@ -545,10 +655,32 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
     drop(o);
 }
 
+/* Whether the command is a part of one that may go on, and keeps to the lanes of that. */
+static bool is_inner(const struct core *core) {
+    const struct ongoing *o = &core->ongoing;
+    return ongoing_may_pause(core) && !o->strayed && !o->exclusive;
+}
+
+/* The same in the midst of a command: its fiber stops until a worker has computed. */
+static void do_inner(struct ctx *c, const struct offload *o) {
+    struct core *core = c->core;
+    struct offload_job job = {.job.run = job_run, .core = core, .work = *o, .inner = true};
+    reply_init(&job.reply);
+    job.reply.proto = c->r->proto;
+    core->offloads->counts.running++;
+    ongoing_compute(core, &job.job);
+    reply_take(c->r, &job.reply);
+    reply_fini(&job.reply);
+    learn(c->req->row, o->units, job.ticks);
+    if (o->commit) o->commit(c, o->state);
+    drop(o);
+}
+
 bool offload_would(const struct ctx *c, uint64_t units) {
     if (c->req->job) return true;
     if (c->s->waiter) return false; /* it is served in the turn that its key has */
-    return c->core->offloads->wake && exec_may_wait(c) && is_long(c, units);
+    if (!c->core->offloads->wake || !(exec_may_wait(c) || is_inner(c->core))) return false;
+    return is_long(c, units);
 }
 
 void offload(struct ctx *c, const struct offload *o) {
@@ -557,6 +689,12 @@ void offload(struct ctx *c, const struct offload *o) {
         job_submit(c, job, o);
     } else if (!offload_would(c, o->units)) {
         do_at_once(c, o);
+    } else if (!exec_may_wait(c)) {
+        if (o->gather) {
+            do_at_once(c, o);
+        } else {
+            do_inner(c, o);
+        }
     } else {
         drop(o);
         job_new(c);

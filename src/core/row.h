@@ -46,6 +46,8 @@ enum row_flag {
     ROW_CONTAINER = 1 << 26,    /* has subcommands; set by the table in its copy (not shown) */
     ROW_RUNS_OTHERS = 1 << 27,  /* runs commands that may touch any key (not shown) */
     ROW_NOT_QUEUED = 1 << 28,   /* runs at once even after MULTI (not shown) */
+    ROW_NOT_BESIDE = 1 << 30,   /* sees all keys, or needs the interpreter of scripts: waits while a
+                                 * command goes on (core/ongoing.h), whatever its keys (not shown) */
     ROW_MONITOR_MAY = 1 << 25,  /* open to a session that MONITOR feeds (not shown) */
 };
 
@@ -161,6 +163,8 @@ struct row {
     /* With KEY_VARIABLE_FLAGS: what these arguments do to the keys (keyspec_flag); NULL: all
      * that the specification says. */
     uint16_t (*key_flags)(const struct slice *argv, int argc);
+    /* Whether these arguments name keys that their positions do not tell; NULL: never. */
+    bool (*hides_keys)(const struct slice *argv, int argc);
     const struct row *subs; /* ends with a NULL name */
     const char *since, *summary, *complexity;
     enum row_group group;
@@ -249,6 +253,9 @@ static inline bool row_arity_ok(const struct row *row, int argc) {
  * -1 if the arguments are not well-formed. With max >= argc all of them fit. */
 int row_keys(const struct row *row, const struct slice *argv, int argc, int *out, uint16_t *flags,
              int max);
+
+/* Whether such a call, of which row_keys has found n keys (-1: nonsense), touches others too. */
+bool row_hides_keys(const struct row *row, const struct slice *argv, int argc, int n);
 
 /* Positions of first key, last key and step, as the old form of COMMAND INFO has them. */
 void row_key_range(const struct row *row, int *first, int *last, int *step);

@@ -18,7 +18,6 @@
 #include "core/core.h"
 #include "core/multi.h"
 #include "core/offload.h"
-#include "core/ongoing.h"
 
 #define CHAINS_MIN 64 /* power of two */
 
@@ -131,13 +130,13 @@ static void leave_class(struct session *s) {
 }
 
 void session_fini(struct session *s) {
+    ASSERT(!(s->state & SESSION_BUSY));
     list_unlink(&s->in_all);
     leave_class(s);
     list_unlink(&s->in_held);
     blocked_leave(s);
     offload_leave(s);
     multi_end(s);
-    ongoing_leave(s);
     leave_ids(s);
     s->core->session_count--;
     fieldsets_discard_all(&s->fieldsets);

@@ -37,9 +37,10 @@ enum session_state {
     SESSION_HELD = 1 << 2,        /* its next commands wait (pause, later: parked) */
     SESSION_NO_EVICT = 1 << 3,
     SESSION_UNIX = 1 << 4,
-    SESSION_LOCAL = 1 << 5,   /* from this machine; the door sets both */
-    SESSION_BLOCKED = 1 << 6, /* its command waits for a key, its next ones for that one */
-    SESSION_BUSY = 1 << 7,    /* its command goes on (core/ongoing.h), its next ones wait for it */
+    SESSION_LOCAL = 1 << 5,      /* from this machine; the door sets both */
+    SESSION_BLOCKED = 1 << 6,    /* its command waits for a key, its next ones for that one */
+    SESSION_BUSY = 1 << 7,       /* its command goes on (core/ongoing.h), its next ones wait for it;
+                                  * the session stays until then */
     SESSION_CAS_FAILED = 1 << 9, /* a key that it watches has changed: core/watch.h */
     SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
 };

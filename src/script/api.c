@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "core/config.h"
+#include "core/ongoing.h"
 #include "core/stats.h"
 #include "core/version.h"
 #include "script/convert.h"
@@ -147,6 +148,7 @@ static int run_command(lua_State *L, struct run *r, const struct slice *argv, in
     exec_prepare(sc->core, &req, NULL);
     const char *no = command_refusal(r, req.row, argc);
     if (unlikely(no)) return refuse_command(L, &req, no, raises);
+    if (!sc->core->ongoing.strayed && unlikely(!run_declares(r, &req))) ongoing_stray(sc->core);
     empty_reply(sc);
     exec_inner(sc->core, &sc->inner, &req);
     bool failed = sc->inner.reply.noted & REPLY_HAS_ERROR;
