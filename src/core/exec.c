@@ -256,9 +256,9 @@ static bool must_wait(const struct core *core, const struct session *s, const st
 }
 
 /* Whether somebody may be in the lanes of the command's keys: readers meet only who goes on. */
-static bool asks_lanes(const struct core *core, const struct row *row) {
+static bool asks_lanes(const struct core *core, const struct session *s, const struct row *row) {
     if (!core->lanes_busy) return false;
-    return row->flags & (ROW_WRITE | ROW_RUNS_OTHERS) ||
+    return s->park || row->flags & (ROW_WRITE | ROW_RUNS_OTHERS) ||
            (core->ongoing.on && !(row->flags & ROW_ALLOW_BUSY));
 }
 
@@ -272,7 +272,7 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         return false;
     }
     bool queued = s->gates & GATE_MULTI && !(row->flags & ROW_NOT_QUEUED);
-    if (!no && !queued && asks_lanes(core, row)) {
+    if (!no && !queued && asks_lanes(core, s, row)) {
         if (offload_gate(core, s, req, &no) == LANE_WAIT) return false;
     }
     if (no) {

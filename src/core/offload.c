@@ -217,6 +217,7 @@ static void park_end(struct session *s) {
     struct park *p = s->park;
     if (!p) return;
     s->park = NULL;
+    s->gates &= ~(uint32_t)GATE_PARKED;
     list_unlink(&p->in_list);
     leave(s->core, &p->ticket);
     mem_free(p);
@@ -238,6 +239,7 @@ static bool park(struct core *core, struct session *s, const struct row *row, st
     list_link_init(&p->in_list);
     list_push_back(&core->offloads->parked, &p->in_list);
     s->park = p;
+    s->gates |= GATE_PARKED;
     return join(core, &p->ticket, w->at, w->n, all_keys);
 }
 

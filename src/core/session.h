@@ -28,6 +28,7 @@ enum session_gate {
     GATE_REPLY_SKIPPING = 1 << 3,
     GATE_NO_TOUCH = 1 << 4,
     GATE_MULTI = 1 << 6,   /* queues its commands: core/multi.h */
+    GATE_PARKED = 1 << 7,  /* has a ticket for its command: core/offload.h */
     GATE_MONITOR = 1 << 5, /* is fed by MONITOR: RESET and QUIT only */
 };
 
