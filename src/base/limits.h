@@ -61,8 +61,8 @@
 #define EDGE_ROUND 64
 #define EDGE_BATCH 32
 
-/* A script or a transaction runs so long in a turn (core/ongoing); a script looks at the clock every
- * so many instructions (script/). */
+/* A script or a transaction runs so long in a turn (core/ongoing); a script looks at the clock
+ * every so many instructions (script/). */
 #define SCRIPT_SLICE_US 300
 #define SCRIPT_HOOK_COUNT 1000
 
@@ -77,6 +77,15 @@
 #define OFFLOAD_US_MIN 100
 #define GATHER_US 300
 #endif
+
+/* What a key may hold, and all keys of a script together, to be kept while the script may be taken
+ * back (core/undo). */
+#ifdef STRESS
+#define UNDO_KEY_BYTES_MAX (16 * 1024)
+#else
+#define UNDO_KEY_BYTES_MAX (1024 * 1024)
+#endif
+#define UNDO_BYTES_MAX (64 * 1024 * 1024)
 
 /* Scripts that only EVAL brought and that are kept; clients see which are there, so that it is one
  * number always (script/eval). */

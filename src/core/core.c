@@ -85,7 +85,7 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
     if (likely(!core->feed.on_key && !core->feed.on_write)) return;
     struct slice name = entry_key(e);
     uint64_t hash = hash_bytes(name.p, name.n);
-    feed_touch(&core->feed, db->id, hash);
+    watch_left(core, db, hash);
     feed_wake(&core->feed, db->id, hash);
 }
 

@@ -130,6 +130,7 @@ struct core {
     struct list monitors; /* in_class */
     struct list held;     /* in_held: sessions that a pause stopped */
     uint64_t next_session_id;
+    uint64_t undone;        /* scripts that were taken back: see core/undo.h */
     uint32_t gates;         /* ROW_ flags of commands that must take exec's slow way now */
     int64_t pause_until_ms; /* CLIENT PAUSE; 0: none */
     bool pause_all;         /* all commands, not only writes */

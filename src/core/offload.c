@@ -252,15 +252,13 @@ static bool must_wait(const struct core *core, const struct wants *w, bool all_k
     return false;
 }
 
-/* Whether one of the keys is the command's that goes on and lets others be told so. */
-static bool is_refused(const struct core *core, const struct wants *w, bool all_keys) {
-    const struct ongoing *o = &core->ongoing;
-    if (!o->refusing || !o->s->park) return false;
-    bool is = all_keys;
-    for (int i = 0; !is && i < w->n; i++) {
-        is = lane_ticket_stops(&o->s->park->ticket, w->at[i].hash, w->at[i].mode);
+/* Whether the command that goes on has one of the keys. */
+static bool is_stopped_by_ongoing(const struct core *core, const struct wants *w) {
+    const struct session *s = core->ongoing.s;
+    for (int i = 0; s && s->park && i < w->n; i++) {
+        if (lane_ticket_stops(&s->park->ticket, w->at[i].hash, w->at[i].mode)) return true;
     }
-    return is;
+    return false;
 }
 
 bool offload_stops(const struct core *core, const struct request *req) {
@@ -282,11 +280,12 @@ enum lane_verdict offload_gate(struct core *core, struct session *s, const struc
     bool all_keys = flags & ROW_WRITE && !row_has_keys(req->row);
     if (p && lane_is_granted(&p->ticket)) return LANE_GO;
     wants_of_next(&w, s, req);
-    bool refused = is_refused(core, &w, all_keys);
-    bool waits = p || must_wait(core, &w, all_keys) ||
-                 (flags & ROW_RUNS_OTHERS && lane_stops_all(core->offloads->lanes));
+    bool meets = all_keys || is_stopped_by_ongoing(core, &w);
+    bool waits = p || meets;
+    if (flags & (ROW_WRITE | ROW_RUNS_OTHERS)) waits = waits || must_wait(core, &w, all_keys);
+    if (flags & ROW_RUNS_OTHERS) waits = waits || lane_stops_all(core->offloads->lanes);
     *why = NULL;
-    if (waits && refused) {
+    if (meets && core->ongoing.refusing) {
         *why = core->ongoing.busy;
     } else if (p && p->expired) {
         *why = TIMEOUT_TEXT;

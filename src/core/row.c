@@ -453,7 +453,7 @@ int row_keys(const struct row *row, const struct slice *argv, int argc, int *out
 }
 
 bool row_hides_keys(const struct row *row, const struct slice *argv, int argc, int n) {
-    if (n > 0) return row->hides_keys && row->hides_keys(argv, argc);
+    if (n > 0) return row_hides(row, argv, argc) == HIDES_NAMES;
     return n < 0 || row->flags & (ROW_WRITE | ROW_NOT_BESIDE);
 }
 

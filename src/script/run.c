@@ -11,6 +11,7 @@
 #include "core/config.h"
 #include "core/monitor.h"
 #include "core/ongoing.h"
+#include "core/undo.h"
 #include "script/convert.h"
 
 #define BUSY_TEXT(who)                                                                             \
@@ -78,6 +79,7 @@ void scripts_free(struct scripts *sc) {
     table_fini(&sc->by_sha);
     table_fini(&sc->by_function);
     session_fini_inner(&sc->inner);
+    undo_free(sc->undo);
     mem_free(sc->run.declared);
     mem_free(sc);
 }
@@ -254,6 +256,11 @@ static void reply_failure(struct run *r) {
     if (counted) out->noted &= (uint8_t)~REPLY_HAS_ERROR;
 }
 
+static void begin_undo(struct scripts *sc) {
+    if (!sc->undo) sc->undo = undo_new(sc->core);
+    undo_begin(sc->undo);
+}
+
 /* An error that a script hands on from a command was counted with that. */
 static bool result_is_counted(lua_State *L) {
     if (!lua_istable(L, -1)) return false;
@@ -266,13 +273,16 @@ static bool result_is_counted(lua_State *L) {
 
 static void call_body(struct run *r) {
     lua_State *L = r->vm->L;
+    if (unlikely(r->sc->core->config->script_rollback) && !r->read_only) begin_undo(r->sc);
     know_declared(r);
     lua_rawgeti(L, LUA_REGISTRYINDEX, r->ref);
     push_arguments(r);
     if (unlikely(run_protected(r, r->vm == r->sc->eval ? 0 : 2))) {
         reply_failure(r);
+        if (r->sc->undo) undo_roll_back(r->sc->undo);
         return;
     }
+    if (unlikely(r->sc->undo != NULL)) undo_end(r->sc->undo);
     bool counted = unlikely(lua_istable(L, -1)) && result_is_counted(L);
     struct reply *out = r->r;
     convert_reply(L, out, r->sc->inner.reply.proto);
@@ -320,7 +330,7 @@ void scripts_kill(struct ctx *c, bool function) {
         reply_error(c->r, "NOTBUSY No scripts in execution right now.");
     } else if ((r->vm == sc->functions) != function) {
         reply_error(c->r, run_busy_text(r));
-    } else if (r->written) {
+    } else if (r->written && (!sc->undo || undo_is_lost(sc->undo))) {
         reply_error(c->r, "UNKILLABLE Sorry the script already executed write commands against "
                           "the dataset. You can either wait the script termination or kill the "
                           "server in a hard way using the SHUTDOWN NOSAVE command.");

@@ -55,7 +55,8 @@ struct scripts {
     struct vm *eval, *functions; /* NULL until used */
     struct session inner;        /* runs the commands of scripts */
     struct reply_place inner_start;
-    struct run run; /* run.vm->run points here while it runs */
+    struct undo *undo; /* NULL until script-rollback is used */
+    struct run run;    /* run.vm->run points here while it runs */
     struct table by_text, by_sha;
     struct list recent;        /* scripts that only EVAL brought, the one longest unused first */
     struct library *libraries; /* chained; see library.c */
