@@ -52,7 +52,9 @@ static void evalsha_ro(struct ctx *c) { run_sha(c, true); }
 /* ---- SCRIPT ------------------------------------------------------------------------- */
 
 static void script_debug(struct ctx *c) {
-    if (slice_is(c->argv[2], "no")) {
+    if (reply_pending(c->r)) {
+        reply_error(c->r, "ERR SCRIPT DEBUG must be called outside a pipeline");
+    } else if (slice_is(c->argv[2], "no")) {
         reply_ok(c->r);
     } else if (slice_is(c->argv[2], "yes") || slice_is(c->argv[2], "sync")) {
         reply_error(c->r, "ERR SCRIPT DEBUG is refused: this server has no debugger of scripts");

@@ -236,9 +236,9 @@ static const char *refusal(struct core *core, struct session *s, const struct re
     if (core->ongoing.refusing && is_excluded(core, s, req)) return core->ongoing.busy;
     if (s->multi && row->flags & ROW_NO_MULTI)
         return "ERR Command not allowed inside a transaction";
-    if (row->flags & ROW_DENYOOM && core->config->maxmemory_bytes && !core_evict(core)) {
-        return err_text(ERR_OOM);
-    }
+    /* What is queued takes memory, whatever it will do. */
+    bool takes = row->flags & ROW_DENYOOM || (s->multi && !(row->flags & ROW_NOT_QUEUED));
+    if (takes && core->config->maxmemory_bytes && !core_evict(core)) return err_text(ERR_OOM);
     return NULL;
 }
 
