@@ -80,11 +80,7 @@
 
 /* What a key may hold, and all keys of a script together, to be kept while the script may be taken
  * back (core/undo). */
-#ifdef STRESS
-#define UNDO_KEY_BYTES_MAX (16 * 1024)
-#else
 #define UNDO_KEY_BYTES_MAX (1024 * 1024)
-#endif
 #define UNDO_BYTES_MAX (64 * 1024 * 1024)
 
 /* Scripts that only EVAL brought and that are kept; clients see which are there, so that it is one

@@ -52,7 +52,7 @@ static void evalsha_ro(struct ctx *c) { run_sha(c, true); }
 /* ---- SCRIPT ------------------------------------------------------------------------- */
 
 static void script_debug(struct ctx *c) {
-    if (reply_pending(c->r)) {
+    if (reply_pending(c->r) || !exec_may_wait(c)) {
         reply_error(c->r, "ERR SCRIPT DEBUG must be called outside a pipeline");
     } else if (slice_is(c->argv[2], "no")) {
         reply_ok(c->r);
