@@ -278,6 +278,7 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
     if (no) {
         reply_errorf(&s->reply, "%s%s", aborts(s, row) ? ABORTED : "", no);
         refused(core, s, row);
+        offload_passed(s);
         return true;
     }
     if (queued) {

@@ -292,9 +292,7 @@ enum lane_verdict offload_gate(struct core *core, struct session *s, const struc
     } else if (waits && !p) {
         *why = refusal(core, &w);
     }
-    if (*why) {
-        park_end(s);
-    } else if (waits) {
+    if (!*why && waits) {
         bool granted = !p && park(core, s, req->row, &w, all_keys);
         ASSERT(!granted);
         s->state |= SESSION_HELD;

@@ -75,7 +75,7 @@ enum lane_verdict { LANE_GO, LANE_WAIT, LANE_REFUSED /* an error was replied */ 
 
 /* Before a command that writes, runs others, or meets one that goes on (core/ongoing.h), while
  * lanes are busy: whether it is to wait for them. If it is refused, *why is the error, good until
- * the next call. After one that was told to go, and is over, offload_passed. */
+ * the next call. When the command is over, or refused for whatever reason: offload_passed. */
 enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req,
                                const char **why);
 void offload_passed(struct session *s);

@@ -288,6 +288,20 @@ static void one_without_keys_refuses_everybody(void) {
     kill_it();
 }
 
+/* Who waited for its key before it went beyond: refused like everybody, it waits for nothing. */
+static void who_waited_is_refused_too(void) {
+    fresh();
+    expect_ok(c, "CONFIG SET busy-reply-threshold 300");
+    redisAppendCommand(a, "EVAL %s 1 k", WORK "redis.call('exists','beyond') while true do end");
+    send_all(a);
+    await_lanes("exclusive");
+    expect_err(b, BUSY, "GET k");
+    expect_err(b, BUSY, "PING");
+    expect_ok(b, "SCRIPT KILL");
+    freeReplyObject(wait_for(a));
+    expect_nil(b, "GET k");
+}
+
 /* ---- going beyond the keys ---- */
 
 static void others_wait_when_it_goes_beyond(void) {
@@ -523,6 +537,7 @@ int main(void) {
         {"watchers_fail_by_it", watchers_fail_by_it},
         {"only_who_must_wait_is_refused", only_who_must_wait_is_refused},
         {"one_without_keys_refuses_everybody", one_without_keys_refuses_everybody},
+        {"who_waited_is_refused_too", who_waited_is_refused_too},
         {"others_wait_when_it_goes_beyond", others_wait_when_it_goes_beyond},
         {"workers_come_first", workers_come_first},
         {"workers_end_before_it_goes_beyond", workers_end_before_it_goes_beyond},
