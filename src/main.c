@@ -237,7 +237,7 @@ static void on_signal(void *ctx, int signo, pid_t sender) {
         if (err) work_service_note(&sv->log, "opening the log file: %s", strerror(-err));
         return;
     }
-    if (sv->core->shutdown_asked) {
+    if (sv->core->shutdown_asked || sv->core->shutdown_waits) {
         log_warning("a second signal %d: leaving at once", signo);
         exit(1);
     }
@@ -428,8 +428,8 @@ static bool stop_clients(void *ctx, int ms_max) {
         net_loop_turn(sv->loop, true);
     }
     aof_finish(sv->core->aof);
-    edge_free(sv->edge);
     ongoing_drop(sv->core);
+    edge_free(sv->edge);
     return true;
 }
 

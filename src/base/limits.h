@@ -88,9 +88,10 @@
 #define CAPTURE_AHEAD_BYTES (2 * 1024 * 1024)
 #define CAPTURE_HELD_BYTES (32 * 1024 * 1024)
 
-/* A script runs so long in a turn, looking at the clock every so many instructions (script/). */
-#define SCRIPT_SLICE_US 1000
-#define SCRIPT_HOOK_COUNT 5000
+/* A script or a transaction runs so long in a turn (core/ongoing); a script looks at the clock
+ * every so many instructions (script/). */
+#define SCRIPT_SLICE_US 300
+#define SCRIPT_HOOK_COUNT 1000
 
 #endif
 
@@ -118,6 +119,11 @@
 
 /* A long reply whose keys somebody waits for is written to its end, in parts of this size. */
 #define STREAM_WANTED_BYTES (16 * 1024 * 1024)
+
+/* What a key may hold, and all keys of a script together, to be kept while the script may be taken
+ * back (core/undo). */
+#define UNDO_KEY_BYTES_MAX (1024 * 1024)
+#define UNDO_BYTES_MAX (64 * 1024 * 1024)
 
 /* Scripts that only EVAL brought and that are kept; clients see which are there, so that it is one
  * number always (script/eval). */

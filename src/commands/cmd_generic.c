@@ -67,6 +67,11 @@ static void changed_in(struct ctx *c, const struct db *db, struct key k, const c
     feed_key(&c->core->feed, db->id, FEED_GENERIC, event, k.hash);
 }
 
+static enum row_hides move_hides(const struct slice *argv, int argc) {
+    (void)argv, (void)argc;
+    return HIDES_DATABASE;
+}
+
 static void move_key(struct ctx *c) {
     struct key k = ctx_key(c, 1);
     struct db *to;
@@ -115,6 +120,13 @@ static void commit_copy(struct ctx *c, void *state) {
 static void copy_drop(void *state) {
     struct copy *x = state;
     if (x->made) object_ops(x->type)->free(x->made);
+}
+
+static enum row_hides copy_hides(const struct slice *argv, int argc) {
+    for (int i = 3; i < argc; i++) {
+        if (slice_is(argv[i], "db")) return HIDES_DATABASE;
+    }
+    return HIDES_NOTHING;
 }
 
 static void copy_key(struct ctx *c) {
@@ -201,6 +213,7 @@ const struct row generic_rows[] = {
         .flags = ROW_WRITE | ROW_DENYOOM,
         .acl = ACL_KEYSPACE,
         .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS), KEY_IN(2, KEY_OW | KEY_UPDATE)},
+        .hides = copy_hides,
         .since = "6.2.0",
         .summary = "Copies the value and the expiry of a key to another key.",
         .complexity = "O(1) for strings, O(N) in the number of elements otherwise",
@@ -239,6 +252,7 @@ const struct row generic_rows[] = {
     {
         .name = "move",
         .run = move_key,
+        .hides = move_hides,
         .arity = 3,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_KEYSPACE,

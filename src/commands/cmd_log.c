@@ -9,7 +9,7 @@
 #include "persist/aof.h"
 
 static void log_rewrite(struct ctx *c) {
-    bool not_now = !exec_may_wait(c) || c->core->ongoing.step;
+    bool not_now = !exec_may_wait(c) || c->core->ongoing.on;
     switch (aof_rewrite(c->core->aof, not_now)) {
     case AOF_REWRITE_STARTED:
         reply_simple(c->r, "Background append only file rewriting started");
@@ -79,7 +79,7 @@ const struct row log_rows[] = {
         .name = "bgrewriteaof",
         .run = log_rewrite,
         .arity = 1,
-        .flags = ROW_ADMIN | ROW_NOSCRIPT | ROW_NO_ASYNC_LOADING,
+        .flags = ROW_ADMIN | ROW_NOSCRIPT | ROW_NO_ASYNC_LOADING | ROW_NOT_BESIDE,
         .since = "1.0.0",
         .summary = "Lets the append log begin anew with a snapshot, beside the clients.",
         .complexity = "O(1) for the clients",

@@ -272,7 +272,11 @@ static void latency_help(struct ctx *c) {
 
 /* A second MONITOR gets no answer, in Redis neither. */
 void server_monitor(struct ctx *c) {
-    if (monitor_add(c->core, c->s)) reply_ok(c->r);
+    if (!exec_may_wait(c)) {
+        reply_error(c->r, "ERR MONITOR isn't allowed for DENY BLOCKING client");
+    } else if (monitor_add(c->core, c->s)) {
+        reply_ok(c->r);
+    }
 }
 
 /* -- rows ---------------------------------------------------------------------------- */

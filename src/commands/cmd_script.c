@@ -52,7 +52,9 @@ static void evalsha_ro(struct ctx *c) { run_sha(c, true); }
 /* ---- SCRIPT ------------------------------------------------------------------------- */
 
 static void script_debug(struct ctx *c) {
-    if (slice_is(c->argv[2], "no")) {
+    if (reply_pending(c->r) || !exec_may_wait(c)) {
+        reply_error(c->r, "ERR SCRIPT DEBUG must be called outside a pipeline");
+    } else if (slice_is(c->argv[2], "no")) {
         reply_ok(c->r);
     } else if (slice_is(c->argv[2], "yes") || slice_is(c->argv[2], "sync")) {
         reply_error(c->r, "ERR SCRIPT DEBUG is refused: this server has no debugger of scripts");
@@ -164,7 +166,7 @@ static const struct row script_subs[] = {
         .name = "debug",
         .run = script_debug,
         .arity = 3,
-        .flags = ROW_NOSCRIPT,
+        .flags = ROW_NOSCRIPT | ROW_NOT_BESIDE,
         .acl = ACL_SCRIPTING,
         .since = "3.2.0",
         .summary = "Is refused: there is no debugger of scripts.",
@@ -176,7 +178,7 @@ static const struct row script_subs[] = {
         .name = "exists",
         .run = script_exists,
         .arity = -3,
-        .flags = ROW_NOSCRIPT,
+        .flags = ROW_NOSCRIPT | ROW_NOT_BESIDE,
         .acl = ACL_SCRIPTING,
         .since = "2.6.0",
         .summary = "Tells which scripts are cached.",
@@ -189,7 +191,7 @@ static const struct row script_subs[] = {
         .name = "flush",
         .run = script_flush,
         .arity = -2,
-        .flags = ROW_NOSCRIPT,
+        .flags = ROW_NOSCRIPT | ROW_NOT_BESIDE,
         .acl = ACL_SCRIPTING,
         .since = "2.6.0",
         .summary = "Removes all scripts from the cache.",
@@ -226,7 +228,7 @@ static const struct row script_subs[] = {
         .name = "load",
         .run = script_load,
         .arity = 3,
-        .flags = ROW_NOSCRIPT | ROW_STALE,
+        .flags = ROW_NOSCRIPT | ROW_STALE | ROW_NOT_BESIDE,
         .acl = ACL_SCRIPTING,
         .since = "2.6.0",
         .summary = "Caches a script.",
@@ -239,7 +241,7 @@ static const struct row script_subs[] = {
         .name = "show",
         .run = script_show,
         .arity = 3,
-        .flags = ROW_NOSCRIPT,
+        .flags = ROW_NOSCRIPT | ROW_NOT_BESIDE,
         .acl = ACL_SCRIPTING,
         .since = "8.0.0",
         .summary = "Returns the text of a cached script.",
@@ -268,7 +270,7 @@ const struct row script_rows[] = {
         .name = "eval_ro",
         .run = eval_ro,
         .arity = -3,
-        .flags = SCRIPT_FLAGS | ROW_READONLY,
+        .flags = SCRIPT_FLAGS | ROW_READONLY | ROW_RUNS_OTHERS,
         .acl = ACL_SCRIPTING,
         .keys = {SCRIPT_KEYS(SCRIPT_KEYS_NOTE("a read"), KEY_RO | KEY_ACCESS)},
         .since = "7.0.0",
@@ -294,7 +296,7 @@ const struct row script_rows[] = {
         .name = "evalsha_ro",
         .run = evalsha_ro,
         .arity = -3,
-        .flags = SCRIPT_FLAGS | ROW_READONLY,
+        .flags = SCRIPT_FLAGS | ROW_READONLY | ROW_RUNS_OTHERS,
         .acl = ACL_SCRIPTING,
         .keys = {SCRIPT_KEYS(NULL, KEY_RO | KEY_ACCESS)},
         .since = "7.0.0",

@@ -19,6 +19,7 @@ bool script_parse_call(struct ctx *c, const char *not_int, bool read_only,
     }
 
 #define SCRIPT_FLAGS                                                                               \
-    (ROW_NOSCRIPT | ROW_STALE | ROW_SKIP_MONITOR | ROW_NO_MANDATORY_KEYS | ROW_MOVABLEKEYS)
+    (ROW_NOSCRIPT | ROW_STALE | ROW_SKIP_MONITOR | ROW_NO_MANDATORY_KEYS | ROW_MOVABLEKEYS |       \
+     ROW_NOT_BESIDE)
 
 #endif

@@ -73,12 +73,14 @@ static void server_swapdb(struct ctx *c) {
         reply_err(c->r, ERR_BAD_DB);
         return;
     }
-    watch_touch_db(c->core, &ks->dbs[a], &ks->dbs[b]);
-    watch_touch_db(c->core, &ks->dbs[b], &ks->dbs[a]);
-    if (a != b) db_swap(&ks->dbs[a], &ks->dbs[b]);
+    if (a != b) {
+        watch_touch_db(c->core, &ks->dbs[a], &ks->dbs[b]);
+        watch_touch_db(c->core, &ks->dbs[b], &ks->dbs[a]);
+        db_swap(&ks->dbs[a], &ks->dbs[b]);
+        blocked_touch_db(c->core->blocked, (int)a);
+        blocked_touch_db(c->core->blocked, (int)b);
+    }
     feed_key(&c->core->feed, (int)a, FEED_GENERIC, "swapdb", 0);
-    blocked_touch_db(c->core->blocked, (int)a);
-    blocked_touch_db(c->core->blocked, (int)b);
     reply_ok(c->r);
 }
 
@@ -125,8 +127,8 @@ static bool shutdown_options(struct ctx *c, int *options) {
 }
 
 static void abort_shutdown(struct ctx *c) {
-    if (c->core->shutdown_asked) {
-        c->core->shutdown_asked = c->core->shutdown_now = false;
+    if (c->core->shutdown_asked || c->core->shutdown_waits) {
+        c->core->shutdown_asked = c->core->shutdown_now = c->core->shutdown_waits = false;
         reply_ok(c->r);
     } else {
         reply_error(c->r, "ERR No shutdown in progress.");
@@ -140,7 +142,8 @@ static void server_shutdown(struct ctx *c) {
         reply_err(c->r, ERR_SYNTAX);
     } else if (options & SHUTDOWN_ABORT) {
         abort_shutdown(c);
-    } else if (c->core->ongoing.step && !(options & CONFIG_SHUTDOWN_NOSAVE)) {
+    } else if (c->core->ongoing.on && c->core->ongoing.busy &&
+               !(options & CONFIG_SHUTDOWN_NOSAVE)) {
         reply_error(c->r, c->core->ongoing.busy);
     } else if (core_shutdown(c->core, options)) {
         log_warning("User requested shutdown...");
@@ -391,8 +394,8 @@ const struct row server_rows[] = {
         .name = "debug",
         .run = server_debug,
         .arity = -2,
-        .flags =
-            ROW_ADMIN | ROW_NOSCRIPT | ROW_LOADING | ROW_STALE | ROW_PROTECTED | ROW_RUNS_OTHERS,
+        .flags = ROW_ADMIN | ROW_NOSCRIPT | ROW_LOADING | ROW_STALE | ROW_PROTECTED |
+                 ROW_RUNS_OTHERS | ROW_NOT_BESIDE,
         .since = "1.0.0",
         .summary = "Looks inside the server and forces rare states, for tests.",
         .complexity = "Depends on subcommand.",

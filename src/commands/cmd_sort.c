@@ -463,6 +463,14 @@ static int sort_keys(const struct slice *argv, int argc, int *out, uint16_t *fla
     return 2;
 }
 
+/* Patterns make names of the elements. */
+static enum row_hides sort_hides(const struct slice *argv, int argc) {
+    for (int i = 2; i < argc; i++) {
+        if (slice_is(argv[i], "get") || slice_is(argv[i], "by")) return HIDES_NAMES;
+    }
+    return HIDES_NOTHING;
+}
+
 static int sort_read_keys(const struct slice *argv, int argc, int *out, uint16_t *flags, int max) {
     (void)argv;
     (void)argc;
@@ -540,6 +548,7 @@ const struct row sort_rows[] = {
                   .begin = BEGIN_UNKNOWN,
                   .find = FIND_UNKNOWN}},
         .find_keys = sort_keys,
+        .hides = sort_hides,
         .since = "1.0.0",
         .summary = "Sorts the elements of a list, set or sorted set, and may store them.",
         .complexity = SORT_COMPLEXITY,
@@ -554,6 +563,7 @@ const struct row sort_rows[] = {
         .acl = ACL_SET | ACL_SORTEDSET | ACL_LIST | ACL_DANGEROUS,
         .keys = {KEY_IN(1, KEY_RO | KEY_ACCESS), KEYS_OF_PATTERNS},
         .find_keys = sort_read_keys,
+        .hides = sort_hides,
         .since = "7.0.0",
         .summary = "Sorts the elements of a list, set or sorted set.",
         .complexity = SORT_COMPLEXITY,

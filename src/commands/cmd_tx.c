@@ -1,13 +1,16 @@
 /* cmd_tx.c - transactions: MULTI, EXEC, DISCARD, WATCH, UNWATCH.
  *
- * A transaction runs without a break on the loop; its commands do not wait, be it for a key or for
- * a worker. While others hold keys in lanes it waits for its turn (ROW_RUNS_OTHERS).
- * Threads: the loop. Specification: Redis 7.2's replies and errors.
+ * EXEC waits until nobody holds its commands' keys in lanes. One that takes long goes on over
+ * several turns (core/ongoing.h), stopping between its commands or in a long one that a worker
+ * computes, alone in the lanes of all its keys. Its commands do not wait for a key. Threads: the
+ * loop. Specification: Redis 7.2's replies and errors.
  */
 #include "base/err.h"
 #include "commands/families.h"
 #include "core/config.h"
 #include "core/multi.h"
+#include "core/offload.h"
+#include "core/ongoing.h"
 #include "core/watch.h"
 
 static void tx_multi(struct ctx *c) {
@@ -48,15 +51,25 @@ static void tx_unwatch(struct ctx *c) {
     reply_ok(c->r);
 }
 
-static void run_all(struct ctx *c, struct multi *m) {
-    reply_array(c->r, m->count);
-    c->s->state |= SESSION_NO_WAIT;
+static void drop(void *arg) { multi_free(arg); }
+
+static void run_all(void *arg) {
+    struct multi *m = arg;
+    struct session *s = m->s;
+    struct core *core = s->core;
+    if (offload_is_computing(core) && !offload_keys_are_told(s->db, m->requests, m->count))
+        ongoing_stray(core);
+    reply_array(&s->reply, m->count);
+    s->state |= SESSION_NO_WAIT;
     for (size_t i = 0; i < m->count; i++) {
-        c->core->running = &m->requests[i];
-        exec_inner(c->core, c->s, &m->requests[i]);
+        if (i && ongoing_is_due(core)) ongoing_pause(core);
+        core->running = &m->requests[i];
+        exec_inner(core, s, &m->requests[i]);
     }
-    c->core->running = c->req;
-    c->s->state &= ~(uint32_t)SESSION_NO_WAIT;
+    s->state &= ~(uint32_t)SESSION_NO_WAIT;
+    s->reply.noted = 0; /* it was counted of the last command */
+    core->running = NULL;
+    multi_free(m);
 }
 
 static void tx_exec(struct ctx *c) {
@@ -69,6 +82,7 @@ static void tx_exec(struct ctx *c) {
     bool changed = watch_failed(s);
     struct multi *m = multi_detach(s);
     unwatch_all(s);
+    bool runs = false;
     if (aborted) {
         reply_error(c->r, "EXECABORT Transaction discarded because of previous errors.");
     } else if (changed) {
@@ -76,9 +90,14 @@ static void tx_exec(struct ctx *c) {
     } else if (m->flags & ROW_DENYOOM && c->core->config->maxmemory_bytes && !core_evict(c->core)) {
         reply_errorf(c->r, "EXECABORT Transaction discarded because of: %s", err_text(ERR_OOM));
     } else {
-        run_all(c, m);
+        runs = true;
+        ongoing_run(c, &(struct ongoing_work){.body = run_all,
+                                              .drop = drop,
+                                              .arg = m,
+                                              .requests = m->requests,
+                                              .request_count = m->count});
     }
-    multi_free(m);
+    if (!runs) multi_free(m);
 }
 
 /* ---- rows --------------------------------------------------------------------------- */

@@ -143,6 +143,7 @@ struct config {
 
     /* Scripts. */
     int64_t busy_reply_ms;
+    bool script_rollback;
 
     /* Persistence. */
     struct config_save_point *save;

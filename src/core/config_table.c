@@ -262,6 +262,7 @@ const struct config_row config_directives[] = {
     /* Scripts. */
     {"busy-reply-threshold", "lua-time-limit", CONFIG_I64, AT(busy_reply_ms), "5000",
      .max = INT64_MAX},
+    {"script-rollback", NULL, CONFIG_BOOL, AT(script_rollback), "no"},
 
     /* Persistence. */
     {"save", NULL, CONFIG_SPECIAL, 0, "3600 1 300 100 60 10000", .flags = CONFIG_WORDS,

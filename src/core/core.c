@@ -41,7 +41,7 @@ void core_update_gates(struct core *core) {
     if (core_write_refusal(core)) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS | ROW_TELLS_OF_DISK;
     core->ks->on_field = core->effects.wanted ? on_field : NULL;
     if (core->loading.on) core->gates = ~(uint32_t)0;
-    if (core->pause_until_ms || core->ongoing.step || !list_empty(&core->monitors)) {
+    if (core->pause_until_ms || core->ongoing.on || !list_empty(&core->monitors)) {
         core->gates = ~(uint32_t)0;
     }
     int64_t us = conf->slowlog_slower_than_us;
@@ -162,7 +162,7 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
     if (likely(!core->feed.on_key && !core->feed.on_write)) return;
     struct slice name = entry_key(e);
     uint64_t hash = hash_bytes(name.p, name.n);
-    feed_touch(&core->feed, db->id, hash);
+    watch_left(core, db, hash);
     feed_wake(&core->feed, db->id, hash);
 }
 
@@ -217,6 +217,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
 
 void core_free(struct core *core) {
     offloads_free(core->offloads); /* what leaves its lanes is told to those who are blocked */
+    ongoing_fini(core);
     blocked_free(core->blocked);
     watches_free(core->watches);
     keyspace_free(core->ks);
@@ -288,7 +289,7 @@ static void send_garbage(struct core *core) {
 }
 
 static bool expire(struct core *core) {
-    if (core->ongoing.step || core->replaying) return false;
+    if (ongoing_is_exclusive(core) || core->replaying) return false;
     if (!core->active_expire || keyspace_next_expire(core->ks) > core->now_ms) return false;
     uint64_t start = clock_ticks();
     bool more = keyspace_expire_step(core->ks, EXPIRE_BUDGET_US);
@@ -318,7 +319,8 @@ bool core_turn_end(struct core *core) {
         core_evict(core);
         more = more || core->evict_more;
     }
-    if (unlikely(core->after_due)) { /* by time, or by keys that left by themselves */
+    if (unlikely(core->after_due) &&
+        !ongoing_is_exclusive(core)) { /* by time, or by keys that left by themselves */
         exec_after(core);
         more = true;
     }
@@ -350,7 +352,7 @@ static uint64_t evict_budget_ticks(int tenacity) {
 bool core_evict(struct core *core) {
     const struct config *conf = core->config;
     uint64_t max = conf->maxmemory_bytes;
-    if (core->ongoing.step) return !core->over_memory;
+    if (ongoing_is_exclusive(core)) return !core->over_memory;
     /* As in Redis, nothing leaves during a pause. */
     core->evict_more = false;
     if (!max || core->pause_until_ms || keyspace_fits(core->ks, max)) {
@@ -403,7 +405,18 @@ void core_release_held(struct core *core) {
 
 /* ---- the end ------------------------------------------------------------------------ */
 
+static bool saves_at_exit(const struct core *core, int how) {
+    if (!core->before_exit || how & CONFIG_SHUTDOWN_NOSAVE) return false;
+    return how & CONFIG_SHUTDOWN_SAVE || core->config->save_count;
+}
+
 bool core_shutdown(struct core *core, int how) {
+    core->shutdown_waits = core->ongoing.on && saves_at_exit(core, how);
+    if (core->shutdown_waits) {
+        core->shutdown_how = how;
+        log_notice("the server ends when the script or transaction that runs is over");
+        return true;
+    }
     if (core->before_exit && !core->before_exit(core, how) && !(how & CONFIG_SHUTDOWN_FORCE))
         return false;
     core->shutdown_asked = true;

@@ -87,18 +87,29 @@ struct core_tasks {
     struct work_task statistics, eviction, expiry, lanes, allocator;
 };
 
-/* The command that goes on over several turns (core/ongoing.h); step NULL: none. */
+/* The command that goes on over several turns: see core/ongoing.h, which alone writes here. */
 struct ongoing {
-    bool (*step)(void *arg);
-    void *arg;
-    struct session *s;   /* NULL: gone */
-    struct request *req; /* a copy */
-    struct reply sink;   /* takes the reply when the session is gone */
-    const char *busy;    /* what others are told */
-    bool refusing;       /* tell them, instead of holding them */
-    int64_t begun_us;    /* the time that it sees, Unix us */
-    uint64_t ticks;      /* that it has run */
+    bool on;             /* there is one, stopped on the fiber */
+    bool inside;         /* the fiber runs */
+    bool may_pause;      /* the fiber's command may stop */
+    bool exclusive;      /* everybody waits for it, not only who shares its keys */
+    bool strayed;        /* it goes beyond the keys that it has told */
+    bool draining;       /* it waits for all workers, and no more work is given to them */
+    bool computing;      /* it waits for its own work on one */
+    bool refusing;       /* who has to wait is told `busy` instead */
     bool silent;         /* CLIENT REPLY swallows the reply */
+    bool no_touch;       /* CLIENT NO-TOUCH */
+    struct fiber *fiber; /* NULL until used */
+    struct session *s;
+    struct request *req;  /* a copy */
+    struct work_job *job; /* for a worker, when the fiber has stopped */
+    void (*drop)(void *arg);
+    void *arg;
+    const char *busy;       /* what others are told of the script that runs; NULL: none does */
+    int64_t begun_us;       /* the time that it sees, Unix us */
+    uint64_t ticks;         /* that it has run */
+    uint64_t slice_end;     /* ticks */
+    uint64_t left_at, away; /* ticks: when the fiber stopped; how long it has been so, in all */
 };
 
 /* What INFO and MEMORY tell about scripts, kept up to date by script/. */
@@ -206,6 +217,8 @@ struct core {
     bool active_expire;   /* keys leave at their time, not only when looked up */
     bool scripts_may_all; /* a test: scripts call what is not for scripts */
     bool shutdown_asked, shutdown_now;
+    bool shutdown_waits; /* for the end of the command that goes on */
+    int shutdown_how;
     struct request *running; /* for the crash report, NULL between commands */
     size_t startup_bytes;    /* in use when the first sample was taken: an empty server's */
     uint64_t tick_mark;      /* clock_ticks when the last command ended */
@@ -253,7 +266,8 @@ void core_update_gates(struct core *core);
 const char *core_write_refusal(const struct core *core);
 
 /* Lets the loop end; `how` is of enum config_shutdown. False, with the reason in the log, if
- * the data was to be saved: it cannot be, and `force` was not said. */
+ * the data was to be saved: it cannot be, and `force` was not said. What goes on (core/ongoing.h)
+ * is not saved half done: the loop ends later then. */
 bool core_shutdown(struct core *core, int how);
 
 /* Whether replies wait, after a change of what that follows from. */

@@ -8,8 +8,9 @@
  * F1  A command that changed nothing is not told; nothing is told while nobody listens.
  * F2  What belongs together is a unit: the effects of one command, of an EXEC, of a script, with
  *     the keys that left meanwhile. More than one effect is wrapped into MULTI and EXEC.
- * F3  Units are handed to the listeners whole, at the end of a turn; a script that goes on over
- *     several turns hands its unit over when it ends.
+ * F3  Units are handed to the listeners whole, at the end of a turn, in the order of their ends:
+ * the unit of a command that goes on over several turns comes after those of commands that ran
+ *     meanwhile, with which it shares no keys.
  * F4  SELECT stands before an effect in another database than the last one's.
  * Cost: nothing but shut gates of exec for commands that write, and only while somebody listens.
  * To add a command whose outcome is not fixed by its arguments: in its handler, after the change,
@@ -34,17 +35,27 @@ struct effects_listener {
     void *ctx;
 };
 
-struct effects {
-    bool wanted;      /* somebody listens */
+/* A unit that is being told, and what its commands are to know. */
+struct effects_unit {
     bool told;        /* the running command has told its effects itself */
+    bool wrapped;     /* MULTI stands before it */
     int depth;        /* commands that run within each other */
     int db;           /* of the last effect; -1: none yet */
+    int first_db;     /* of the last one before the unit */
     uint64_t changes; /* the feed's, when the running command began, but for what left by itself */
-    char *bytes;      /* told, and not handed over */
+    char *bytes;      /* told, and not handed over: whole units, and this one */
     size_t n, size;   /* of them, of their room */
-    size_t unit_at;   /* where the open unit begins */
-    uint64_t unit_count; /* its effects */
-    uint64_t offset;     /* of the stream at the end of all whole units */
+    size_t at;        /* where the unit begins */
+    uint64_t count;   /* its effects */
+};
+
+struct effects {
+    bool wanted;     /* somebody listens */
+    uint64_t offset; /* of the stream at the end of all whole units */
+    struct effects_unit unit;
+    struct effects_unit aside; /* of the command that goes on, while others run */
+    bool has_aside;
+    uint64_t aside_changes; /* the feed's, when that stopped */
     struct effects_listener listeners[EFFECTS_LISTENERS_MAX];
     int listener_count;
 };
@@ -71,12 +82,33 @@ struct effects_frame {
 };
 
 /* Before a handler, and after it: tells the command if it changed something and has not told
- * otherwise. One that goes on (core/ongoing) leaves its unit open, which effects_end_ongoing
- * closes. */
+ * otherwise. */
 struct effects_frame effects_enter(struct core *core);
 void effects_leave(struct core *core, struct effects_frame before, const struct request *req,
                    int db);
-void effects_end_ongoing(struct core *core, const struct request *req);
+
+/* The command that goes on (core/ongoing.h) stops: its unit is put aside, so that others tell
+ * theirs, and taken up again when it goes on. At its end, in place of effects_leave. */
+void effects_put_aside(struct core *core);
+void effects_take_up(struct core *core);
+void effects_end_ongoing(struct core *core, const struct request *req, int db);
+
+/* Whether the command that goes on has told anything yet. */
+static inline bool effects_are_aside(const struct effects *f) {
+    return f->has_aside && f->aside.count;
+}
+
+/* A place in the open unit, and back to it: what was told since then is not true any more
+ * (core/undo.h). */
+struct effects_place {
+    size_t bytes;
+    uint64_t count;
+    int db;
+    bool wrapped;
+};
+
+struct effects_place effects_here(const struct core *core);
+void effects_back_to(struct core *core, struct effects_place place);
 
 /* ---- what leaves by itself ---- */
 

@@ -80,7 +80,7 @@ void exec_account(struct core *core, struct session *s, const struct request *re
 }
 
 void exec_after(struct core *core) {
-    if (core->ongoing.step) return; /* its end comes here again */
+    if (core->ongoing.exclusive) return; /* its end comes here again */
     while (core->after_due) {
         core->after_due = false;
         blocked_serve(core);
@@ -137,6 +137,7 @@ __attribute__((noinline)) void exec_again(struct core *core, struct session *s,
 
 static void call(struct core *core, struct ctx *c) {
     const struct row *row = c->req->row;
+    if (unlikely(core->ks->cut) && row->flags & ROW_WRITE) snapshot_wait(core, c->db, c->req);
     if (likely(!core->effects.wanted) || !(row->flags & ROW_TOLD)) {
         row->run(c);
         return;
@@ -149,11 +150,11 @@ static void call(struct core *core, struct ctx *c) {
 void exec_inner(struct core *core, struct session *s, struct request *req) {
     const struct row *row = req->row;
     struct ctx c = {core, s, s->db, &s->reply, row, req->argv, req->argc, req};
-    uint64_t start = clock_ticks();
+    uint64_t start = clock_ticks() - core->ongoing.away;
     s->reply.noted = 0;
     s->reply.grown = 0;
     call(core, &c);
-    uint64_t ticks = clock_ticks() - start;
+    uint64_t ticks = clock_ticks() - core->ongoing.away - start;
     struct row_stats *stats = row_stats(row);
     stats->calls++;
     stats->ticks += ticks;
@@ -243,8 +244,20 @@ static uint32_t effects(const struct session *s, const struct row *row) {
     return row->flags | (all ? s->multi->flags & (ROW_WRITE | ROW_MAY_REPLICATE) : 0);
 }
 
+/* Whether the command that goes on makes this one wait, whatever keys are asked for. */
+static bool is_excluded(const struct core *core, const struct session *s,
+                        const struct request *req) {
+    if (!core->ongoing.on || req->row->flags & ROW_ALLOW_BUSY) return false;
+    if (core->ongoing.exclusive) return true;
+    size_t count;
+    const struct request *requests = multi_commands(s, req, &count);
+    uint32_t flags = requests == req ? req->row->flags : s->multi->flags;
+    return flags & ROW_NOT_BESIDE || !offload_keys_are_told(s->db, requests, count);
+}
+
 /* The error that a shut gate answers with, NULL if the command may run. */
-static const char *refusal(struct core *core, struct session *s, const struct row *row) {
+static const char *refusal(struct core *core, struct session *s, const struct request *req) {
+    const struct row *row = req->row;
     if (s->gates & GATE_UNAUTHENTICATED && !(row->flags & ROW_NO_AUTH)) {
         return err_text(ERR_NOAUTH);
     }
@@ -258,50 +271,56 @@ static const char *refusal(struct core *core, struct session *s, const struct ro
     }
     if (core->loading.on && !(row->flags & ROW_LOADING))
         return "LOADING Redis is loading the dataset in memory";
-    if (core->ongoing.refusing && !(row->flags & ROW_ALLOW_BUSY)) return core->ongoing.busy;
+    if (core->ongoing.refusing && is_excluded(core, s, req)) return core->ongoing.busy;
     if (s->multi && row->flags & ROW_NO_MULTI)
         return "ERR Command not allowed inside a transaction";
-    if (row->flags & ROW_DENYOOM && core->config->maxmemory_bytes && !core_evict(core)) {
-        return err_text(ERR_OOM);
-    }
+    /* What is queued takes memory, whatever it will do. */
+    bool takes = row->flags & ROW_DENYOOM || (s->multi && !(row->flags & ROW_NOT_QUEUED));
+    if (takes && core->config->maxmemory_bytes && !core_evict(core)) return err_text(ERR_OOM);
     return effects(s, row) & (ROW_WRITE | ROW_TELLS_OF_DISK) ? core_write_refusal(core) : NULL;
 }
 
-static bool must_wait(const struct core *core, const struct session *s, const struct row *row) {
-    if (core->ongoing.step && !(row->flags & ROW_ALLOW_BUSY)) return true;
+static bool must_wait(const struct core *core, const struct session *s, const struct request *req) {
+    const struct row *row = req->row;
+    if (is_excluded(core, s, req)) return true;
     if (core->log.behind && effects(s, row) & ROW_WRITE) return true;
     if (snapshot_is_full(core) && effects(s, row) & ROW_WRITE) return true;
     if (!core->pause_until_ms || row->flags & ROW_PAUSE_EXEMPT) return false;
     return core->pause_all || effects(s, row) & (ROW_WRITE | ROW_MAY_REPLICATE);
 }
 
+/* Whether somebody may be in the lanes of the command's keys: readers meet only who goes on. */
+static bool asks_lanes(const struct core *core, const struct session *s, const struct row *row) {
+    if (!core->lanes_busy) return false;
+    return s->park || row->flags & (ROW_WRITE | ROW_RUNS_OTHERS) ||
+           (core->ongoing.on && !(row->flags & ROW_ALLOW_BUSY));
+}
+
 static bool exec_gated(struct core *core, struct session *s, struct request *req) {
     const struct row *row = req->row;
-    const char *no = refusal(core, s, row);
-    if (!no && must_wait(core, s, row)) {
+    const char *no = refusal(core, s, req);
+    if (!no && must_wait(core, s, req)) {
         s->state |= SESSION_HELD;
         list_unlink(&s->in_held);
         list_push_back(&core->held, &s->in_held);
         return false;
     }
+    bool queued = s->gates & GATE_MULTI && !(row->flags & ROW_NOT_QUEUED);
+    if (!no && !queued) {
+        if (core->ks->cut && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS))
+            snapshot_gate(core, s, req);
+        if (asks_lanes(core, s, row) && offload_gate(core, s, req, &no) == LANE_WAIT) return false;
+    }
     if (no) {
         reply_errorf(&s->reply, "%s%s", aborts(s, row) ? ABORTED : "", no);
         refused(core, s, row);
+        offload_passed(s);
         return true;
     }
-    if (s->gates & GATE_MULTI && !(row->flags & ROW_NOT_QUEUED)) {
+    if (queued) {
         multi_queue(s, req);
         reply_simple(&s->reply, "QUEUED");
         return true;
-    }
-    if (core->ks->cut && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS)) snapshot_gate(core, s, req);
-    if (core->lanes_busy && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS)) {
-        enum lane_verdict verdict = offload_gate(core, s, req);
-        if (verdict == LANE_WAIT) return false;
-        if (verdict == LANE_REFUSED) {
-            refused(core, s, row);
-            return true;
-        }
     }
     core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
     core->in_own_lanes = s->park;
@@ -311,10 +330,11 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         run(core, s, req, false);
     }
     core->in_own_lanes = false;
+    core->ks->no_touch = false;
+    if (s->state & SESSION_BUSY) return true; /* the rest comes at its end: core/ongoing.c */
     if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
         monitor_feed(core, s, req);
     }
-    core->ks->no_touch = false;
     if (s->park) offload_passed(s);
     return true;
 }

@@ -3,6 +3,15 @@
 
 #include "base/crash.h"
 
+void feed_tell(struct feed *f, int db, uint64_t key_hash, bool wake) {
+    if (f->hold && f->hold(f->hold_ctx, db, key_hash, wake)) return;
+    if (wake) {
+        f->on_key(f->on_key_ctx, db, key_hash);
+    } else {
+        f->on_write(f->on_write_ctx, db, key_hash);
+    }
+}
+
 void feed_write_recent(const struct feed *f, int fd) {
     uint64_t first = f->changes > FEED_RECENT ? f->changes - FEED_RECENT : 0;
     for (uint64_t i = first; i < f->changes; i++) {

@@ -8,6 +8,7 @@
 #ifndef CORE_FEED_H
 #define CORE_FEED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,10 @@ struct feed {
     void *on_key_ctx;
     void (*on_write)(void *ctx, int db, uint64_t key_hash); /* NULL: nobody observes */
     void *on_write_ctx;
+    /* Keeps what would be told of a key (`wake`: to those who wait for it) if it returns true;
+     * NULL: nobody does. */
+    bool (*hold)(void *ctx, int db, uint64_t key_hash, bool wake);
+    void *hold_ctx;
     struct feed_event recent[FEED_RECENT]; /* ring, by changes */
 };
 
@@ -61,14 +66,24 @@ static inline void feed_observe(struct feed *f,
     f->on_write_ctx = ctx;
 }
 
+static inline void feed_hold(struct feed *f,
+                             bool (*hold)(void *ctx, int db, uint64_t key_hash, bool wake),
+                             void *ctx) {
+    f->hold = hold;
+    f->hold_ctx = ctx;
+}
+
+/* Calls on_key, or on_write, unless that is held. */
+void feed_tell(struct feed *f, int db, uint64_t key_hash, bool wake);
+
 static inline void feed_touch(struct feed *f, int db, uint64_t key_hash) {
-    if (unlikely(f->on_write != NULL)) f->on_write(f->on_write_ctx, db, key_hash);
+    if (unlikely(f->on_write != NULL)) feed_tell(f, db, key_hash, false);
 }
 
 /* Tells those who wait for a key; alone for one that left by itself, which is no command's change.
  */
 static inline void feed_wake(struct feed *f, int db, uint64_t key_hash) {
-    if (unlikely(f->on_key != NULL)) f->on_key(f->on_key_ctx, db, key_hash);
+    if (unlikely(f->on_key != NULL)) feed_tell(f, db, key_hash, true);
 }
 
 /* A change beside the value: nobody who observes it or waits for it is told. */

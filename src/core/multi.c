@@ -8,6 +8,7 @@
 void multi_begin(struct session *s) {
     ASSERT(!s->multi);
     s->multi = mem_calloc(sizeof *s->multi);
+    s->multi->s = s;
     s->gates |= GATE_MULTI;
 }
 
@@ -20,6 +21,14 @@ void multi_queue(struct session *s, const struct request *req) {
     request_copy(&m->requests[m->count++], req, req->argv);
     for (int i = 0; i < req->argc; i++) m->bytes += req->argv[i].n + sizeof(struct slice);
     m->flags |= req->row->flags;
+}
+
+const struct request *multi_commands(const struct session *s, const struct request *req,
+                                     size_t *count) {
+    const uint32_t exec = ROW_RUNS_OTHERS | ROW_NOT_QUEUED;
+    bool all = s->multi && (req->row->flags & exec) == exec;
+    *count = all ? s->multi->count : 1;
+    return all ? s->multi->requests : req;
 }
 
 struct multi *multi_detach(struct session *s) {

@@ -10,6 +10,7 @@
 #include "core/exec.h"
 
 struct multi {
+    struct session *s;
     struct request *requests;
     size_t count, room;
     size_t bytes;   /* of their arguments */
@@ -28,6 +29,10 @@ void multi_end(struct session *s);
 /* Takes the queue out of the session, which is out of MULTI then; multi_free it. */
 struct multi *multi_detach(struct session *s);
 void multi_free(struct multi *m);
+
+/* What a request stands for: if it is EXEC, what that will run, else itself. */
+const struct request *multi_commands(const struct session *s, const struct request *req,
+                                     size_t *count);
 
 static inline size_t multi_memory(const struct session *s) {
     return s->multi ? sizeof *s->multi + s->multi->room * sizeof(struct request) + s->multi->bytes

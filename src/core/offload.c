@@ -8,6 +8,7 @@
 #include "core/offload.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -16,6 +17,8 @@
 #include "base/nap.h"
 #include "core/blocked.h"
 #include "core/config.h"
+#include "core/multi.h"
+#include "core/ongoing.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
 
@@ -26,7 +29,8 @@
 struct offload_job {
     struct work_job job; /* first: the job is the struct */
     struct lane_ticket ticket;
-    struct list_link in_list; /* offloads->ready, jobs */
+    struct list_link in_list;    /* of offloads' lists, but streams */
+    struct list_link in_streams; /* offloads->streams */
     struct offload_job *next_done;
     struct core *core;
     struct session *s;  /* NULL: it has left */
@@ -42,6 +46,7 @@ struct offload_job {
     bool more;      /* of its reply is to be written */
     bool streams;   /* it was or is so */
     bool wanted;    /* somebody waits for its keys */
+    bool inner;     /* on the fiber's stack: a part of the command that goes on */
 };
 
 struct park {
@@ -56,10 +61,12 @@ struct offloads {
     struct list ready;   /* jobs whose ticket is granted */
     struct list waiting; /* jobs whose ticket is not */
     struct list gathering;
-    struct list late; /* jobs that a snapshot keeps from their commit */
+    struct list late;    /* jobs that a snapshot keeps from their commit */
+    struct list streams; /* in_streams */
     struct list parked;
     struct offload_counts counts;
     size_t job_count;
+    size_t planned; /* of them: they have, or had, a worker, and are not over */
     bool serving;
     void (*wake)(void *ctx);
     void *wake_ctx;
@@ -78,6 +85,7 @@ struct offloads *offloads_new(void) {
     list_init(&o->waiting);
     list_init(&o->gathering);
     list_init(&o->late);
+    list_init(&o->streams);
     list_init(&o->parked);
     pthread_mutex_init(&o->lock, NULL);
     o->done_last = &o->done;
@@ -133,36 +141,57 @@ void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k) {
 
 void offload_leave_lane(struct core *core, struct lane_ticket *t) { leave(core, t); }
 
-/* The keys of a command as it wants them: to be freed by wants_free. */
+/* The keys of commands as they want them: to be freed by wants_free. */
 struct wants {
+    struct db *db; /* where they are */
     struct lane_want *at;
-    int n;
+    int n, room_n;
+    bool all_told; /* there are no others that the commands touch */
     struct lane_want room[WANTS_INLINE];
 };
 
-/* `db` is where the keys are. One that is over, and stays for the sake of who has it in a lane, is
- * not there for this command, but is for that one: they cannot share it. */
-static void wants_of(struct wants *w, struct db *db, const struct request *req,
-                     enum lane_mode reads, enum lane_mode writes) {
+static void wants_init(struct wants *w, struct db *db) {
+    w->db = db;
+    w->at = w->room;
+    w->n = 0;
+    w->room_n = WANTS_INLINE;
+    w->all_told = true;
+}
+
+static void wants_free(struct wants *w) {
+    if (w->at != w->room) mem_free(w->at);
+}
+
+static void wants_grow(struct wants *w, int more) {
+    if (w->n + more <= w->room_n) return;
+    bool was_here = w->at == w->room;
+    w->room_n = 2 * w->room_n + more;
+    w->at = mem_realloc(was_here ? NULL : w->at, (size_t)w->room_n * sizeof *w->at);
+    if (was_here) memcpy(w->at, w->room, (size_t)w->n * sizeof *w->at);
+}
+
+/* A key that is over, and stays for the sake of who has it in a lane, is not there for this
+ * command, but is for that one: they cannot share it. */
+static void wants_add(struct wants *w, const struct request *req, enum lane_mode reads,
+                      enum lane_mode writes) {
     int index_room[WANTS_INLINE], *index = index_room;
     uint16_t flag_room[WANTS_INLINE], *flags = flag_room;
     bool many = req->argc > WANTS_INLINE;
-    w->at = w->room;
     if (many) {
-        size_t n = (size_t)req->argc;
-        w->at = mem_alloc(n * sizeof *w->at);
-        index = mem_alloc(n * sizeof *index);
-        flags = mem_calloc(n * sizeof *flags);
+        index = mem_alloc((size_t)req->argc * sizeof *index);
+        flags = mem_alloc((size_t)req->argc * sizeof *flags);
     }
-    w->n = row_keys(req->row, req->argv, req->argc, index, flags, req->argc);
-    if (w->n < 0) w->n = 0; /* the command will say what is wrong with it */
-    for (int i = 0; i < w->n; i++) {
+    memset(flags, 0, (size_t)req->argc * sizeof *flags);
+    int n = row_keys(req->row, req->argv, req->argc, index, flags, req->argc);
+    if (row_hides_keys(req->row, req->argv, req->argc, n)) w->all_told = false;
+    if (n > 0) wants_grow(w, n);
+    for (int i = 0; i < n; i++) { /* of nonsense the command will tell */
         struct slice name = req->argv[index[i]];
         bool only_reads = flags[i] ? flags[i] & KEY_RO : !(req->row->flags & ROW_WRITE);
         if (req->row->flags & ROW_EDITS_ASIDE) only_reads = false;
-        w->at[i] =
+        if (only_reads && db_is_past(w->db, key_of(name))) only_reads = false;
+        w->at[w->n++] =
             (struct lane_want){hash_bytes(name.p, name.n), name, only_reads ? reads : writes};
-        if (only_reads && db_is_past(db, key_of(name))) w->at[i].mode = writes;
     }
     if (many) {
         mem_free(index);
@@ -170,20 +199,43 @@ static void wants_of(struct wants *w, struct db *db, const struct request *req,
     }
 }
 
-static void wants_free(struct wants *w) {
-    if (w->at != w->room) mem_free(w->at);
+static void wants_of(struct wants *w, struct db *db, const struct request *req,
+                     enum lane_mode reads, enum lane_mode writes) {
+    wants_init(w, db);
+    wants_add(w, req, reads, writes);
 }
 
-/* False, with an error reply, if so many wait for one of the keys that one more may not. */
-static bool has_room(struct core *core, struct session *s, const struct wants *w) {
+/* What a command that may go on wants to hold meanwhile. */
+static void wants_of_all(struct wants *w, struct db *db, const struct request *requests,
+                         size_t count, bool only_reads) {
+    wants_init(w, db);
+    for (size_t i = 0; i < count; i++) {
+        wants_add(w, &requests[i], LANE_SHARES, only_reads ? LANE_SHARES : LANE_ALONE);
+    }
+}
+
+/* Of what stands before exec: of EXEC, what its commands want. */
+static void wants_of_next(struct wants *w, const struct session *s, const struct request *req) {
+    if (req->row->flags & ROW_RUNS_OTHERS) {
+        size_t count;
+        const struct request *requests = multi_commands(s, req, &count);
+        wants_of_all(w, s->db, requests, count, false);
+    } else {
+        wants_of(w, s->db, req, LANE_READS, LANE_ALONE);
+    }
+}
+
+/* An error, good until the next call, if so many wait for one of the keys that one more may not;
+ * else NULL. */
+static const char *refusal(struct core *core, const struct wants *w) {
+    static char text[96];
     struct lanes *lanes = core->offloads->lanes;
     size_t most = (size_t)core->config->lane_max_waiting;
-    if (!most || lane_depth(lanes, w->at, w->n) < most) return true;
+    if (!most || lane_depth(lanes, w->at, w->n) < most) return NULL;
     lane_note_refused(lanes);
-    reply_errorf(&s->reply,
-                 "LANEFULL %zu commands wait for a key of this one already: lane-max-waiting",
-                 most);
-    return false;
+    snprintf(text, sizeof text,
+             "LANEFULL %zu commands wait for a key of this one already: lane-max-waiting", most);
+    return text;
 }
 
 /* ---- parked sessions ---------------------------------------------------------------- */
@@ -192,6 +244,7 @@ static void park_end(struct session *s) {
     struct park *p = s->park;
     if (!p) return;
     s->park = NULL;
+    s->gates &= ~(uint32_t)GATE_PARKED;
     list_unlink(&p->in_list);
     leave(s->core, &p->ticket);
     mem_free(p);
@@ -203,18 +256,18 @@ static void park_granted(struct lane_ticket *t) {
     s->kick(s);
 }
 
-static void park(struct core *core, struct session *s, const struct request *req, struct wants *w,
+/* Gives s a ticket of its own; whether that is granted at once. */
+static bool park(struct core *core, struct session *s, const struct row *row, struct wants *w,
                  bool all_keys) {
     struct park *p = mem_calloc(sizeof *p);
     p->s = s;
-    p->ticket.what = req->row->name;
+    p->ticket.what = row->name;
     p->ticket.on_granted = park_granted;
     list_link_init(&p->in_list);
     list_push_back(&core->offloads->parked, &p->in_list);
     s->park = p;
-    s->state |= SESSION_HELD;
-    bool granted = join(core, &p->ticket, w->at, w->n, all_keys);
-    ASSERT(!granted);
+    s->gates |= GATE_PARKED;
+    return join(core, &p->ticket, w->at, w->n, all_keys);
 }
 
 static bool must_wait(const struct core *core, const struct wants *w, bool all_keys) {
@@ -222,6 +275,15 @@ static bool must_wait(const struct core *core, const struct wants *w, bool all_k
     if (all_keys) return true;
     for (int i = 0; i < w->n; i++) {
         if (lane_stops(lanes, w->at[i].hash, w->at[i].mode)) return true;
+    }
+    return false;
+}
+
+/* Whether the command that goes on has one of the keys. */
+static bool is_stopped_by_ongoing(const struct core *core, const struct wants *w) {
+    const struct session *s = core->ongoing.s;
+    for (int i = 0; s && s->park && i < w->n; i++) {
+        if (lane_ticket_stops(&s->park->ticket, w->at[i].hash, w->at[i].mode)) return true;
     }
     return false;
 }
@@ -235,33 +297,70 @@ bool offload_stops(const struct core *core, struct db *db, const struct request 
     return stops;
 }
 
-enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req) {
-    if (s->park) {
-        if (s->park->expired) {
-            park_end(s);
-            reply_error(&s->reply, "LANETIMEOUT the keys were not free within CLIENT LANE-TIMEOUT");
-            return LANE_REFUSED;
-        }
-        if (lane_is_granted(&s->park->ticket)) return LANE_GO;
-        s->state |= SESSION_HELD;
-        return LANE_WAIT;
-    }
+#define TIMEOUT_TEXT "LANETIMEOUT the keys were not free within CLIENT LANE-TIMEOUT"
+
+enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req,
+                               const char **why) {
+    struct park *p = s->park;
     struct wants w;
-    enum lane_verdict verdict = LANE_GO;
-    bool all_keys = !row_has_keys(req->row) || req->row->flags & ROW_RUNS_OTHERS;
-    wants_of(&w, s->db, req, LANE_READS, LANE_ALONE);
-    if (must_wait(core, &w, all_keys)) {
-        verdict = LANE_REFUSED;
-        if (has_room(core, s, &w)) {
-            park(core, s, req, &w, all_keys);
-            verdict = LANE_WAIT;
-        }
+    uint32_t flags = req->row->flags;
+    bool all_keys = flags & ROW_WRITE && !row_has_keys(req->row);
+    if (p && lane_is_granted(&p->ticket)) return LANE_GO;
+    wants_of_next(&w, s, req);
+    bool meets = all_keys || is_stopped_by_ongoing(core, &w);
+    bool waits = p || meets;
+    if (flags & (ROW_WRITE | ROW_RUNS_OTHERS)) waits = waits || must_wait(core, &w, all_keys);
+    if (flags & ROW_RUNS_OTHERS) waits = waits || lane_stops_all(core->offloads->lanes);
+    *why = NULL;
+    if (meets && core->ongoing.refusing) {
+        *why = core->ongoing.busy;
+    } else if (p && p->expired) {
+        *why = TIMEOUT_TEXT;
+    } else if (waits && !p) {
+        *why = refusal(core, &w);
+    }
+    if (!*why && waits) {
+        bool granted = !p && park(core, s, req->row, &w, all_keys);
+        ASSERT(!granted);
+        s->state |= SESSION_HELD;
     }
     wants_free(&w);
-    return verdict;
+    return *why ? LANE_REFUSED : waits ? LANE_WAIT : LANE_GO;
 }
 
 void offload_passed(struct session *s) { park_end(s); }
+
+void offload_ask_again(struct core *core) {
+    const struct list *parked = &core->offloads->parked;
+    for (struct list_link *l = list_first(parked); l; l = list_next(parked, l)) {
+        struct park *p = LIST_MEMBER(l, struct park, in_list);
+        if (!lane_is_granted(&p->ticket)) park_granted(&p->ticket);
+    }
+}
+
+/* ---- what a command that goes on holds ----------------------------------------------- */
+
+bool offload_keys_are_told(struct db *db, const struct request *requests, size_t count) {
+    struct wants w;
+    wants_of_all(&w, db, requests, count, false);
+    wants_free(&w);
+    return w.all_told;
+}
+
+bool offload_hold(struct core *core, struct session *s, const struct request *requests,
+                  size_t count, bool only_reads) {
+    struct wants w;
+    wants_of_all(&w, s->db, requests, count, only_reads);
+    bool some = w.n > 0;
+    if (some && !s->park) { /* else it waited, and holds them already */
+        bool granted = park(core, s, s->last_row, &w, false);
+        ASSERT(granted);
+    }
+    wants_free(&w);
+    return w.all_told;
+}
+
+bool offload_is_computing(const struct core *core) { return core->offloads->planned; }
 
 /* ---- jobs --------------------------------------------------------------------------- */
 
@@ -272,10 +371,12 @@ static void drop(const struct offload *work) {
 static void job_free(struct offload_job *job) {
     job->core->offloads->job_count--;
     if (job->planned) {
+        job->core->offloads->planned--;
         drop(&job->work);
         mem_free(job->work.state);
     }
     list_unlink(&job->in_list);
+    list_unlink(&job->in_streams);
     leave(job->core, &job->ticket);
     job->core->offloads->counts.streams -= job->streams;
     reply_fini(&job->reply);
@@ -373,6 +474,14 @@ static void job_wanted(struct lane_ticket *t) {
     go_on(job);
 }
 
+void offload_hurry(struct core *core) {
+    const struct list *streams = &core->offloads->streams;
+    for (struct list_link *l = list_first(streams), *next; l; l = next) {
+        next = list_next(streams, l);
+        job_wanted(&LIST_MEMBER(l, struct offload_job, in_streams)->ticket);
+    }
+}
+
 static bool all_share(const struct wants *w) {
     for (int i = 0; i < w->n; i++) {
         if (w->at[i].mode > LANE_SHARES) return false;
@@ -400,6 +509,7 @@ static struct offload_job *job_join(struct ctx *c, struct wants *w) {
         .on_wanted = all_share(w) ? job_wanted : NULL,
     };
     list_link_init(&job->in_list);
+    list_link_init(&job->in_streams);
     list_push_back(&core->offloads->waiting, &job->in_list);
     c->s->job = job;
     c->s->state |= SESSION_BLOCKED;
@@ -422,7 +532,12 @@ static void job_new(struct ctx *c) {
         return;
     }
     wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
-    if (has_room(c->core, c->s, &w)) job_join(c, &w);
+    const char *no = refusal(c->core, &w);
+    if (no) {
+        reply_error(c->r, no);
+    } else {
+        job_join(c, &w);
+    }
     wants_free(&w);
 }
 
@@ -431,6 +546,7 @@ static void plan(struct offload_job *job, const struct offload *work) {
     job->work.state = mem_dup(work->state, work->state_bytes);
     job->now_ms = job->core->ks->now_ms;
     job->planned = true;
+    job->core->offloads->planned++;
 }
 
 static void job_submit(struct ctx *c, struct offload_job *job, const struct offload *work) {
@@ -446,14 +562,17 @@ static void job_submit(struct ctx *c, struct offload_job *job, const struct offl
 }
 
 static void begin_stream(struct offload_job *job) {
-    job->core->offloads->counts.streams += !job->streams;
+    if (!job->streams) {
+        job->core->offloads->counts.streams++;
+        list_push_back(&job->core->offloads->streams, &job->in_streams);
+    }
     job->streams = true;
     job->s->state |= SESSION_STREAMS;
 }
 
 void offload_serve(struct core *core) {
     struct offloads *o = core->offloads;
-    if (o->serving) return;
+    if (o->serving || core->ongoing.draining) return;
     o->serving = true;
     for (struct list_link *l; (l = list_pop_front(&o->ready));) {
         struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
@@ -566,6 +685,18 @@ void offload_drained(struct session *s) {
     if (s->job) go_on(s->job);
 }
 
+static void inner_drop(struct offload_job *job) {
+    drop(&job->work);
+    reply_fini(&job->reply);
+}
+
+/* If the command was dropped meanwhile, its fiber does not come to the end of do_inner. */
+static void inner_over(struct offload_job *job) {
+    job->core->offloads->counts.done++;
+    ongoing_computed(job->core);
+    if (!job->core->ongoing.on) inner_drop(job);
+}
+
 void offload_collect(struct core *core) {
     struct offloads *o = core->offloads;
     pthread_mutex_lock(&o->lock);
@@ -577,7 +708,9 @@ void offload_collect(struct core *core) {
         next = job->next_done;
         o->counts.running--;
         job->computing = false;
-        if (job->more && job->s) {
+        if (job->inner) {
+            inner_over(job);
+        } else if (job->more && job->s) {
             hand_over(job);
         } else {
             finish(job);
@@ -588,7 +721,7 @@ void offload_collect(struct core *core) {
 
 bool offload_gather(struct core *core) {
     struct list *gathering = &core->offloads->gathering;
-    if (likely(list_empty(gathering)) || core->ongoing.step) return false;
+    if (likely(list_empty(gathering))) return false;
     struct list_link *l = list_pop_front(gathering);
     struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
     struct ctx c = ctx_of(job, &job->reply);
@@ -642,9 +775,7 @@ void offload_expire(struct core *core) {
         next = list_next(&o->waiting, l);
         int64_t most = job->s->lane_timeout_ms;
         if (!most || core->now_ms - job->ticket.joined_ms < most) continue;
-        if (!job->silent)
-            reply_error(&job->s->reply,
-                        "LANETIMEOUT the keys were not free within CLIENT LANE-TIMEOUT");
+        if (!job->silent) reply_error(&job->s->reply, TIMEOUT_TEXT);
         stats_error(core, "LANETIMEOUT");
         job_end(job);
     }
@@ -653,7 +784,11 @@ void offload_expire(struct core *core) {
 void offloads_free(struct offloads *o) {
     for (struct offload_job *job = o->done, *next; job; job = next) {
         next = job->next_done;
-        job_free(job);
+        if (job->inner) {
+            inner_drop(job);
+        } else {
+            job_free(job);
+        }
     }
     for (struct list_link *l; (l = list_first(&o->gathering));)
         job_free(LIST_MEMBER(l, struct offload_job, in_list));
@@ -685,7 +820,8 @@ static bool may_wait(const struct ctx *c) {
 static void stream_rest(struct ctx *c, const struct offload *o, struct reply_place before) {
     struct wants w;
     wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
-    if (lane_would_grant(c->core->offloads->lanes, w.at, w.n)) {
+    bool may = !c->core->ongoing.draining && lane_would_grant(c->core->offloads->lanes, w.at, w.n);
+    if (may) {
         struct offload_job *job = job_join(c, &w);
         list_unlink(&job->in_list);
         plan(job, o);
@@ -722,9 +858,37 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
     drop(o);
 }
 
+/* Whether a command that is a part of one that may go on, and keeps to the lanes of that, may be
+ * given to a worker. */
+static bool may_be_inner(const struct core *core) {
+    const struct ongoing *o = &core->ongoing;
+    return core->offloads->wake && ongoing_may_pause(core) && !o->strayed && !o->exclusive &&
+           !is_full(core);
+}
+
+/* The same in the midst of a command: its fiber stops until a worker has computed. */
+static void do_inner(struct ctx *c, const struct offload *o) {
+    struct core *core = c->core;
+    struct offload_job job = {.job.run = job_run, .core = core, .work = *o, .inner = true};
+    reply_init(&job.reply);
+    job.reply.proto = c->r->proto;
+    core->offloads->job_count++;
+    core->offloads->counts.running++;
+    ongoing_compute(core, &job.job);
+    core->offloads->job_count--;
+    reply_take(c->r, &job.reply);
+    reply_fini(&job.reply);
+    learn(c->req->row, o->units, job.ticks);
+    if (o->commit) {
+        snapshot_wait(core, c->db, c->req);
+        o->commit(c, o->state);
+    }
+    drop(o);
+}
+
 bool offload_would(const struct ctx *c, uint64_t units) {
     if (c->req->job) return true;
-    return may_wait(c) && is_long(c, units);
+    return (may_wait(c) || may_be_inner(c->core)) && is_long(c, units);
 }
 
 void offload(struct ctx *c, const struct offload *o) {
@@ -733,8 +897,12 @@ void offload(struct ctx *c, const struct offload *o) {
         job_submit(c, job, o);
     } else if (!offload_would(c, o->units)) {
         do_at_once(c, o);
-    } else {
+    } else if (may_wait(c)) {
         drop(o);
         job_new(c);
+    } else if (o->gather) {
+        do_at_once(c, o);
+    } else {
+        do_inner(c, o);
     }
 }

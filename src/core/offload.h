@@ -86,16 +86,36 @@ void offload_serve(struct core *core);
 
 enum lane_verdict { LANE_GO, LANE_WAIT, LANE_REFUSED /* an error was replied */ };
 
-/* Before a command that writes, while lanes are busy. After one that was told to go,
- * offload_passed.
- */
-enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req);
+/* Before a command that writes, runs others, or meets one that goes on (core/ongoing.h), while
+ * lanes are busy: whether it is to wait for them. If it is refused, *why is the error, good until
+ * the next call. When the command is over, or refused for whatever reason: offload_passed. */
+enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req,
+                               const char **why);
 void offload_passed(struct session *s);
 
 /* A ticket of the server's own on one key, which need not be granted: from now on others may read
  * it and not change it, until offload_leave_lane. */
 void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k);
 void offload_leave_lane(struct core *core, struct lane_ticket *t);
+
+/* Those who wait are asked anew by the gate: it may refuse them now. */
+void offload_ask_again(struct core *core);
+
+/* Whether the arguments tell all keys that the commands, in db, will touch. */
+bool offload_keys_are_told(struct db *db, const struct request *requests, size_t count);
+
+/* Makes s hold the lanes of the commands' keys from now until offload_passed: shared for what they
+ * only read (or with only_reads), else alone. The gate let its command go in this turn, so that
+ * nobody is in the way. False, nothing or some keys held, if their arguments do not tell all keys,
+ * or there are none. */
+bool offload_hold(struct core *core, struct session *s, const struct request *requests,
+                  size_t count, bool only_reads);
+
+/* Whether any command has been planned and is not over: it relies on what it found. */
+bool offload_is_computing(const struct core *core);
+
+/* Long replies are written to their end, whether their clients take them or not. */
+void offload_hurry(struct core *core);
 
 /* Whether a command that waits for a key may not go on now for the lanes' sake. */
 bool offload_stops(const struct core *core, struct db *db, const struct request *req);

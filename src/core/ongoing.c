@@ -1,90 +1,204 @@
-/* ongoing.c - see ongoing.h. */
+/* ongoing.c - see ongoing.h. Threads: the loop. */
 #include "core/ongoing.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
+#include "core/fiber.h"
+#include "core/monitor.h"
+#include "core/offload.h"
 
-void ongoing_begin(struct ctx *c, bool (*step)(void *arg), void *arg, const char *busy) {
-    struct ongoing *o = &c->core->ongoing;
-    ASSERT(!o->step && ongoing_may_begin(c->s));
-    *o = (struct ongoing){
-        .step = step,
-        .arg = arg,
-        .busy = busy,
-        .s = c->s,
-        .begun_us = c->core->now_us,
-        .ticks = clock_ticks() - c->core->tick_mark,
-        .silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING),
-    };
+#define STACK_BYTES (16 * 1024 * 1024) /* of address space */
+
+static uint64_t slice_ticks;
+
+static void begin_slice(struct ongoing *o) {
+    o->slice_end = clock_ticks() + slice_ticks;
+    o->inside = true;
+}
+
+/* The fiber has stopped, and what is to happen before it goes on is set. */
+static void after_stop(struct core *core) {
+    struct work_job *job = core->ongoing.job;
+    if (!job) return;
+    core->ongoing.job = NULL;
+    bool taken = work_queue_submit(core->queues.commands, job);
+    ASSERT(taken); /* by its room: core/offload.c */
+}
+
+/* The body has stopped for the first time. */
+static void begin(struct ctx *c, const struct ongoing_work *w) {
+    struct core *core = c->core;
+    struct ongoing *o = &core->ongoing;
+    o->on = true;
+    o->s = c->s;
+    o->drop = w->drop;
+    o->arg = w->arg;
+    o->begun_us = core->now_us;
+    o->ticks = clock_ticks() - core->tick_mark;
+    o->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
+    o->no_touch = core->ks->no_touch;
     o->req = mem_alloc(sizeof *o->req);
     request_copy(o->req, c->req, c->argv);
-    reply_init(&o->sink);
     c->s->state |= SESSION_BUSY;
-    c->core->after_due = true;
-    core_update_gates(c->core);
+    effects_put_aside(core);
+    core->after_due = true;
+    bool holds = offload_hold(core, c->s, w->requests, w->request_count, w->only_reads);
+    o->exclusive = o->strayed || (!holds && !o->draining);
+    core_update_gates(core);
+    after_stop(core);
+}
+
+void ongoing_run(struct ctx *c, const struct ongoing_work *w) {
+    struct ongoing *o = &c->core->ongoing;
+    if (unlikely(o->inside || o->on)) {
+        w->body(w->arg);
+        return;
+    }
+    if (unlikely(!o->fiber)) {
+        o->fiber = fiber_new(STACK_BYTES);
+        ASSERT(o->fiber);
+        slice_ticks = clock_us_to_ticks(SCRIPT_SLICE_US);
+    }
+    o->may_pause = !(c->s->state & SESSION_NO_WAIT);
+    o->strayed = false;
+    begin_slice(o);
+    bool over = fiber_start(o->fiber, w->body, w->arg);
+    o->inside = false;
+    if (unlikely(!over)) begin(c, w);
+}
+
+/* ---- within a body ------------------------------------------------------------------ */
+
+bool ongoing_is_due(const struct core *core) {
+    return ongoing_may_pause(core) && clock_ticks() > core->ongoing.slice_end;
+}
+
+void ongoing_pause(struct core *core) {
+    ASSERT(ongoing_may_pause(core));
+    core->ongoing.left_at = clock_ticks();
+    fiber_stop(core->ongoing.fiber);
+    core->ongoing.away += clock_ticks() - core->ongoing.left_at;
+}
+
+void ongoing_stray(struct core *core) {
+    struct ongoing *o = &core->ongoing;
+    if (o->strayed || !ongoing_may_pause(core)) return;
+    while (offload_is_computing(core)) {
+        o->draining = true;
+        offload_hurry(core);
+        ongoing_pause(core);
+    }
+    o->draining = false;
+    o->strayed = true;
+    if (!o->on) return;
+    o->exclusive = true;
+    core_update_gates(core);
+}
+
+void ongoing_compute(struct core *core, struct work_job *job) {
+    core->ongoing.job = job;
+    core->ongoing.computing = true;
+    while (core->ongoing.computing) ongoing_pause(core);
+}
+
+void ongoing_computed(struct core *core) { core->ongoing.computing = false; }
+
+void ongoing_set_busy(struct core *core, const char *text) {
+    core->ongoing.busy = text;
+    core->ongoing.refusing = false;
 }
 
 void ongoing_refuse(struct core *core) {
+    if (!core->ongoing.on || core->ongoing.refusing) return;
     core->ongoing.refusing = true;
     core_release_held(core);
+    offload_ask_again(core);
 }
 
-struct reply *ongoing_reply(struct core *core) {
-    struct ongoing *o = &core->ongoing;
-    return o->s ? &o->s->reply : &o->sink;
-}
+/* ---- turns -------------------------------------------------------------------------- */
 
-const struct request *ongoing_request(const struct core *core) { return core->ongoing.req; }
-
-void ongoing_drop(struct core *core) {
+static void forget(struct core *core) {
     struct ongoing *o = &core->ongoing;
-    if (!o->step) return;
-    reply_fini(&o->sink);
     request_free(o->req);
     mem_free(o->req);
-    *o = (struct ongoing){0};
+    o->s->state &= ~(uint32_t)SESSION_BUSY;
+    o->on = o->exclusive = o->draining = o->refusing = false;
+    o->s = NULL;
+    o->req = NULL;
 }
 
-/* The session, if it is there, goes on with what it sent after the command. */
+/* The session, if its client is there, goes on with what was sent after the command. */
 static void end(struct core *core) {
     struct ongoing *o = &core->ongoing;
     struct session *s = o->s;
-    if (s) {
-        exec_account(core, s, o->req, o->ticks);
-        s->state &= ~(uint32_t)SESSION_BUSY;
-        s->kick(s);
-    } else {
-        row_stats(o->req->row)->calls++;
-    }
-    effects_end_ongoing(core, o->req);
-    if (s) s->told_to = core->effects.offset;
-    ongoing_drop(core);
+    exec_account(core, s, o->req, o->ticks);
+    if (!list_empty(&core->monitors) && !(o->req->row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN)))
+        monitor_feed(core, s, o->req);
+    effects_end_ongoing(core, o->req, s->db->id);
+    s->told_to = core->effects.offset;
+    forget(core);
+    offload_passed(s);
+    s->kick(s);
+    core->after_due = true;
     core_update_gates(core);
     exec_after(core);
     core_release_held(core);
+    if (core->shutdown_waits) core_shutdown(core, core->shutdown_how);
+}
+
+/* To the fiber: the command's own time, and what else is its own. */
+static void enter(struct core *core) {
+    struct ongoing *o = &core->ongoing;
+    core_set_now(core, o->begun_us);
+    core->ks->no_touch = o->no_touch;
+    core->in_own_lanes = o->s->park;
+    core->running = o->req;
+    effects_take_up(core);
+}
+
+static void leave(struct core *core, int64_t now_us) {
+    core->running = NULL;
+    core->in_own_lanes = false;
+    core->ks->no_touch = false;
+    core_set_now(core, now_us);
 }
 
 bool ongoing_step(struct core *core) {
     struct ongoing *o = &core->ongoing;
-    if (likely(!o->step)) return false;
+    if (likely(!o->on)) return false;
+    if (o->computing || (o->draining && offload_is_computing(core))) return false;
     uint64_t start = clock_ticks();
     int64_t now_us = core->now_us;
-    core_set_now(core, o->begun_us);
-    struct reply *r = ongoing_reply(core);
+    struct reply *r = &o->s->reply;
     struct reply_place before = reply_here(r);
     r->noted = 0;
     r->grown = 0;
-    core->running = o->req;
-    bool over = o->step(o->arg);
-    core->running = NULL;
+    enter(core);
+    begin_slice(o);
+    bool over = fiber_resume(o->fiber);
+    o->inside = false;
+    leave(core, now_us);
     if (o->silent) reply_rewind(r, before);
     o->ticks += clock_ticks() - start;
-    core_set_now(core, now_us);
-    if (over) end(core);
+    if (over) {
+        end(core);
+    } else {
+        effects_put_aside(core);
+        after_stop(core);
+        if (reply_pending(r)) o->s->kick(o->s);
+    }
     return true;
 }
 
-void ongoing_leave(struct session *s) {
-    if (s->core->ongoing.s == s) s->core->ongoing.s = NULL;
+void ongoing_drop(struct core *core) {
+    struct ongoing *o = &core->ongoing;
+    if (!o->on) return;
+    if (o->drop) o->drop(o->arg);
+    forget(core);
+}
+
+void ongoing_fini(struct core *core) {
+    if (core->ongoing.fiber) fiber_free(core->ongoing.fiber);
 }

@@ -1,15 +1,25 @@
-/* ongoing.h - the command that goes on over several turns of the loop: a script that takes long.
+/* ongoing.h - the command that goes on over several turns of the loop: a script or a transaction
+ * that takes long.
  *
- * A handler that has done its share of a turn calls ongoing_begin instead of replying and is
- * stepped at the end of each turn until it is over. To the others it is one command: what they
- * send meanwhile is held, or refused once ongoing_refuse was called, but for commands with
- * ROW_ALLOW_BUSY; no key expires or is evicted, no waiting session is served, and the time that
- * the command sees stands still.
+ * Its handler calls ongoing_run with a body, which runs on a stack of its own (core/fiber.h) and
+ * stops there when its share of the turn is over; at the end of each turn it goes on. To the others
+ * it is one command, done in the instant of its end:
  *
- * O1  At most one command goes on (core->ongoing.step is set); its session has SESSION_BUSY.
- * O2  When the session leaves, the command still comes to its end; its reply goes nowhere.
- * Who is held is decided by must_wait in exec.c alone: everybody today, whoever shares its keys
- * once lanes are there.
+ *     it keeps to its keys     it is alone in their lanes (core/offload.h), as it says which they
+ *                              are before it runs; who asks for other keys goes on
+ *     it names none, or goes   it is exclusive: everybody waits (ROW_ALLOW_BUSY aside), no key
+ *     beyond them              expires or is evicted, no waiting session is served
+ *
+ * O1  At most one command goes on. Others that could are run to their end without a stop.
+ * O2  From its first stop to its end its session is SESSION_BUSY and stays, even when its client
+ *     has left: the body may use it, and replies to it, throughout.
+ * O3  Before the first key that it has not told, ongoing_stray waits until no worker computes for a
+ *     command, and gives no more to them; nobody waits meanwhile. From then on nothing can change
+ *     beside it, as it is exclusive when it stops.
+ * O4  When it stops first, nobody else is in the lanes of its keys: exec let it begin only then.
+ * O5  The time that it sees stands still.
+ * What is done whenever the loop goes to or comes from the fiber is in enter and leave.
+ * Who waits is decided in exec.c (is_excluded) and, key by key, by the lanes.
  * Threads: the loop.
  */
 #ifndef CORE_ONGOING_H
@@ -17,31 +27,63 @@
 
 #include "core/exec.h"
 
-/* Lets the command of c go on: `step` is called with `arg` until it returns true. Copies the
- * arguments. `busy` is the error for who asks for something else; it must stay good. */
-void ongoing_begin(struct ctx *c, bool (*step)(void *arg), void *arg, const char *busy);
+struct ongoing_work {
+    void (*body)(void *arg);
+    /* Lets arg go if the body will not come to its end, as the server stops; NULL: nothing. */
+    void (*drop)(void *arg);
+    void *arg;
+    /* The commands that tell its keys; good until the body ends or stops. */
+    const struct request *requests;
+    size_t request_count;
+    bool only_reads;
+};
 
-/* Whether the command of a session may go on beyond its handler. */
-static inline bool ongoing_may_begin(const struct session *s) {
-    return !(s->state & SESSION_NO_WAIT);
+/* Runs the body as all that the command of c has left to do: to its end, or beyond the handler's,
+ * which then returns. Within the body of another one, or while another one goes on, just calls it.
+ * Cost: some 30 instructions. */
+void ongoing_run(struct ctx *c, const struct ongoing_work *w);
+
+/* ---- within a body ---- */
+
+/* Whether the running code may call ongoing_pause; and whether it should now. */
+static inline bool ongoing_may_pause(const struct core *core) {
+    return core->ongoing.inside && core->ongoing.may_pause;
 }
+bool ongoing_is_due(const struct core *core);
+
+/* Lets the others have their turn; returns when the command is to go on. */
+void ongoing_pause(struct core *core);
+
+/* Before a key that none of the work's requests tells. */
+void ongoing_stray(struct core *core);
+
+/* Lets a worker run the job, which ends with ongoing_computed on the loop; returns then. */
+void ongoing_compute(struct core *core, struct work_job *job);
+void ongoing_computed(struct core *core);
+
+/* A script begins, and ends (NULL): what others are told if they are refused for its sake. */
+void ongoing_set_busy(struct core *core, const char *text);
 
 /* From now on others get the error, those held until now too. */
 void ongoing_refuse(struct core *core);
 
-/* Where the command replies to: its session, or nowhere. Ask again in each step. */
-struct reply *ongoing_reply(struct core *core);
+/* ---- for who runs the core ---- */
 
-/* The command's arguments, as long as it goes on. */
-const struct request *ongoing_request(const struct core *core);
-
-/* One step; true if a command goes on, or has just come to its end. */
+/* One slice; true if there is more to be done at once. */
 bool ongoing_step(struct core *core);
 
-/* The session is leaving; harmless if the command is not its. */
-void ongoing_leave(struct session *s);
+/* The arguments of the command that goes on. */
+static inline const struct request *ongoing_request(const struct core *core) {
+    return core->ongoing.req;
+}
 
-/* Frees the copy of a command that will not be stepped again. */
+/* Whether keys and values cannot change but by the command that goes on. */
+static inline bool ongoing_is_exclusive(const struct core *core) { return core->ongoing.exclusive; }
+
+/* Gives up the command that goes on, if there is one: the server stops. */
 void ongoing_drop(struct core *core);
+
+/* Frees the fiber; no worker computes any more. */
+void ongoing_fini(struct core *core);
 
 #endif

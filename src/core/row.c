@@ -452,6 +452,11 @@ int row_keys(const struct row *row, const struct slice *argv, int argc, int *out
     return count;
 }
 
+bool row_hides_keys(const struct row *row, const struct slice *argv, int argc, int n) {
+    if (n > 0) return row_hides(row, argv, argc) == HIDES_NAMES;
+    return n < 0 || row->flags & (ROW_WRITE | ROW_NOT_BESIDE);
+}
+
 void row_key_range(const struct row *row, int *first, int *last, int *step) {
     *first = *last = *step = 0;
     for (int i = 0; i < ROW_KEYSPECS_MAX && row->keys[i].begin != BEGIN_NONE; i++) {

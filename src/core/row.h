@@ -49,6 +49,8 @@ enum row_flag {
     ROW_EDITS_ASIDE = 1 << 30, /* changes what stands beside the values of keys that it only reads:
                                 * groups of streams (not shown) */
     ROW_NOT_QUEUED = 1 << 28,  /* runs at once even after MULTI (not shown) */
+    ROW_NOT_BESIDE = 1u << 31, /* sees all keys, or needs the interpreter of scripts: waits while a
+                                * command goes on (core/ongoing.h), whatever its keys (not shown) */
     ROW_MONITOR_MAY = 1 << 25, /* open to a session that MONITOR feeds (not shown) */
 };
 
@@ -155,6 +157,12 @@ enum row_group {
     GROUP_COUNT,
 };
 
+enum row_hides {
+    HIDES_NOTHING,
+    HIDES_DATABASE, /* a key of another database; row_keys tells its name */
+    HIDES_NAMES,    /* keys that are read, whose names follow from values */
+};
+
 struct row {
     const char *name;           /* lower case, as Redis shows it; of a subcommand: its own word */
     void (*run)(struct ctx *c); /* NULL: a container that has subcommands only */
@@ -167,6 +175,8 @@ struct row {
     /* With KEY_VARIABLE_FLAGS: what these arguments do to the keys (keyspec_flag); NULL: all
      * that the specification says. */
     uint16_t (*key_flags)(const struct slice *argv, int argc);
+    /* Whether these arguments name more than row_keys tells; NULL: never. */
+    enum row_hides (*hides)(const struct slice *argv, int argc);
     const struct row *subs; /* ends with a NULL name */
     const char *since, *summary, *complexity;
     enum row_group group;
@@ -255,6 +265,13 @@ static inline bool row_arity_ok(const struct row *row, int argc) {
  * -1 if the arguments are not well-formed. With max >= argc all of them fit. */
 int row_keys(const struct row *row, const struct slice *argv, int argc, int *out, uint16_t *flags,
              int max);
+
+static inline enum row_hides row_hides(const struct row *row, const struct slice *argv, int argc) {
+    return row->hides ? row->hides(argv, argc) : HIDES_NOTHING;
+}
+
+/* Whether such a call, of which row_keys has found n keys (-1: nonsense), touches others too. */
+bool row_hides_keys(const struct row *row, const struct slice *argv, int argc, int n);
 
 /* Positions of first key, last key and step, as the old form of COMMAND INFO has them. */
 void row_key_range(const struct row *row, int *first, int *last, int *step);

@@ -18,7 +18,6 @@
 #include "core/core.h"
 #include "core/multi.h"
 #include "core/offload.h"
-#include "core/ongoing.h"
 
 #define CHAINS_MIN 64 /* power of two */
 
@@ -139,6 +138,7 @@ void session_set_durable(struct session *s, bool on) {
 }
 
 void session_fini(struct session *s) {
+    ASSERT(!(s->state & SESSION_BUSY));
     session_set_durable(s, false);
     list_unlink(&s->in_all);
     leave_class(s);
@@ -146,7 +146,6 @@ void session_fini(struct session *s) {
     blocked_leave(s);
     offload_leave(s);
     multi_end(s);
-    ongoing_leave(s);
     leave_ids(s);
     s->core->session_count--;
     fieldsets_discard_all(&s->fieldsets);

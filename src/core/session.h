@@ -28,6 +28,7 @@ enum session_gate {
     GATE_REPLY_SKIPPING = 1 << 3,
     GATE_NO_TOUCH = 1 << 4,
     GATE_MULTI = 1 << 6,   /* queues its commands: core/multi.h */
+    GATE_PARKED = 1 << 7,  /* has a ticket for its command: core/offload.h */
     GATE_MONITOR = 1 << 5, /* is fed by MONITOR: RESET and QUIT only */
 };
 
@@ -37,9 +38,10 @@ enum session_state {
     SESSION_HELD = 1 << 2,        /* its next commands wait (pause, later: parked) */
     SESSION_NO_EVICT = 1 << 3,
     SESSION_UNIX = 1 << 4,
-    SESSION_LOCAL = 1 << 5,   /* from this machine; the door sets both */
-    SESSION_BLOCKED = 1 << 6, /* its command waits for a key, its next ones for that one */
-    SESSION_BUSY = 1 << 7,    /* its command goes on (core/ongoing.h), its next ones wait for it */
+    SESSION_LOCAL = 1 << 5,      /* from this machine; the door sets both */
+    SESSION_BLOCKED = 1 << 6,    /* its command waits for a key, its next ones for that one */
+    SESSION_BUSY = 1 << 7,       /* its command goes on (core/ongoing.h), its next ones wait for it;
+                                  * the session stays until then */
     SESSION_CAS_FAILED = 1 << 9, /* a key that it watches has changed: core/watch.h */
     SESSION_STREAMS = 1 << 10,   /* its reply comes in parts, some of which are there: offload.h */
     SESSION_DURABLE = 1 << 11,   /* its replies wait until what they tell of is on disk */

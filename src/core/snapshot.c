@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "core/multi.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 
 #define STEP_US 300 /* of a turn */
 #define KEYS_INLINE 16
@@ -134,6 +135,10 @@ bool snapshot_may_commit(struct core *core, struct db *db, const struct request 
     if (each_edited(core, db, req, hurry_if_lent)) return false;
     each_edited(core, db, req, own);
     return true;
+}
+
+void snapshot_wait(struct core *core, struct db *db, const struct request *req) {
+    while (!snapshot_may_commit(core, db, req) && ongoing_may_pause(core)) ongoing_pause(core);
 }
 
 void snapshot_gate(struct core *core, const struct session *s, const struct request *req) {

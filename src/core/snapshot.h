@@ -44,6 +44,9 @@ void snapshot_gate(struct core *core, const struct session *s, const struct requ
  * own; a pointer to an entry stays good. */
 bool snapshot_may_commit(struct core *core, struct db *db, const struct request *req);
 
+/* Stops the command that goes on (core/ongoing.h), if one does, until it may commit so. */
+void snapshot_wait(struct core *core, struct db *db, const struct request *req);
+
 /* Whether commands that write are to be held. */
 static inline bool snapshot_is_full(const struct core *core) { return core->snapshot_full; }
 

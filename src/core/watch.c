@@ -54,6 +54,15 @@ static void on_change(void *ctx, int db, uint64_t hash) {
     if (k) touch(k);
 }
 
+void watch_left(struct core *core, struct db *db, uint64_t hash) {
+    struct watched *k = core->watches->count ? find(core->watches, db->id, hash) : NULL;
+    for (struct list_link *l = k ? list_first(&k->watchers) : NULL; l;
+         l = list_next(&k->watchers, l)) {
+        struct watcher *w = LIST_MEMBER(l, struct watcher, in_key);
+        if (w->was_there) w->s->state |= SESSION_CAS_FAILED;
+    }
+}
+
 static struct watched *watched_get(struct core *core, int db, struct key name) {
     struct watches *w = core->watches;
     struct watched *k = find(w, db, name.hash);

@@ -24,6 +24,10 @@ void unwatch_all(struct session *s);
 /* Whether EXEC must fail: something was changed, or has come to its end unseen. */
 bool watch_failed(struct session *s);
 
+/* A key has left by its time or by eviction. Who began to watch it when its time was over already
+ * has not seen it. */
+void watch_left(struct core *core, struct db *db, uint64_t hash);
+
 /* All keys of db are about to be emptied, or to change places with those of `other` (or NULL): the
  * ones that there are, or will be, change. */
 void watch_touch_db(struct core *core, struct db *db, struct db *other);

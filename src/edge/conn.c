@@ -213,13 +213,15 @@ static void sent_all(struct conn *c) {
 }
 
 /* How much of what is queued may go now. What was made while the log was not synced waits until it
- * is synced up to where it was then; replies that come meanwhile wait for the next time. */
+ * is synced up to where it was then; replies that come meanwhile wait for the next time. Those of a
+ * command that goes on, and has told something, wait for its end. */
 static __attribute__((noinline)) size_t sendable(struct conn *c) {
     const struct core_log *log = &c->s.core->log;
     uint64_t sent = c->s.bytes_out, end = sent + reply_pending(&c->s.reply);
     if (!log->always && !(c->s.state & SESSION_DURABLE)) return SIZE_MAX;
     if (c->held_end > c->free_end && log->synced >= c->held_to) c->free_end = c->held_end;
     bool holds = c->held_end > c->free_end && c->held_end > sent;
+    if (c->s.state & SESSION_BUSY && effects_are_aside(&c->s.core->effects)) holds = true;
     if (!holds && end > c->free_end && end > sent) {
         c->held_end = end;
         c->held_to = c->s.core->effects.offset;

@@ -68,10 +68,11 @@ static inline bool conn_stopped(const struct conn *c) {
     return c->s.state & (CONN_GOES | SESSION_HELD | SESSION_BLOCKED | SESSION_BUSY);
 }
 
-/* Its command waits for a key or goes on, and nothing else stops it. */
+/* Its command waits, for a key or a worker, and nothing else stops it. (One that goes on ends
+ * before anybody asks whether its client is there, as in Redis.) */
 static inline bool conn_only_blocked(const struct conn *c) {
-    return c->s.state & (SESSION_BLOCKED | SESSION_BUSY) &&
-           !(c->s.state & (CONN_GOES | SESSION_HELD));
+    return c->s.state & SESSION_BLOCKED &&
+           !(c->s.state & (CONN_GOES | SESSION_HELD | SESSION_BUSY));
 }
 
 #endif

@@ -55,8 +55,10 @@ struct edge *edge_new(struct net_loop *loop, struct core *core) {
 }
 
 void edge_free_dead(struct edge *edge) {
-    for (struct list_link *l; (l = list_pop_front(&edge->dead));) {
-        conn_free(LIST_MEMBER(l, struct conn, in_all));
+    for (struct list_link *l = list_first(&edge->dead), *next; l; l = next) {
+        struct conn *c = LIST_MEMBER(l, struct conn, in_all);
+        next = list_next(&edge->dead, l);
+        if (!(c->s.state & SESSION_BUSY)) conn_free(c); /* else at the end of its command */
     }
 }
 

@@ -268,6 +268,23 @@ bool lane_would_grant(const struct lanes *l, const struct lane_want *wants, int 
     return true;
 }
 
+bool lane_stops_all(const struct lanes *l) { return l->all->count[LANE_ALONE] != 0; }
+
+bool lane_ticket_stops(const struct lane_ticket *t, uint64_t hash, enum lane_mode mode) {
+    int from = 1, to = t->place_count; /* the first place is in the lane of all keys */
+    while (from < to) {
+        int mid = from + (to - from) / 2;
+        uint64_t at = t->places[mid].lane->hash;
+        if (at == hash) return !together(t->places[mid].mode, mode);
+        if (at < hash) {
+            from = mid + 1;
+        } else {
+            to = mid;
+        }
+    }
+    return false;
+}
+
 bool lane_is_held(const struct lanes *l, uint64_t hash) { return lane_find(l, hash) != NULL; }
 
 size_t lane_depth(const struct lanes *l, const struct lane_want *wants, int n) {

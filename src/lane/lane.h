@@ -95,6 +95,13 @@ bool lane_stops(const struct lanes *l, uint64_t hash, enum lane_mode mode);
 /* Whether a ticket that wanted this, not all keys, would be granted at once. */
 bool lane_would_grant(const struct lanes *l, const struct lane_want *wants, int n);
 
+/* Whether somebody has all keys alone, or waits for that. */
+bool lane_stops_all(const struct lanes *l);
+
+/* Whether the place of t in this lane, if it has one, makes such a command wait. Cost: a search in
+ * its places. */
+bool lane_ticket_stops(const struct lane_ticket *t, uint64_t hash, enum lane_mode mode);
+
 /* Whether somebody is in the lane: the key must not vanish by itself. */
 bool lane_is_held(const struct lanes *l, uint64_t hash);
 

@@ -246,7 +246,7 @@ static bool follow_appendonly(void *ctx, char why[CONFIG_WHY_BYTES]) {
         return true;
     }
     core->log.starting = true;
-    if (core->ongoing.step || core->effects.depth || save_is_running(core)) {
+    if (core->ongoing.on || core->effects.unit.depth || save_is_running(core)) {
         core->log.rewrite_scheduled = true;
     } else if (!aof_rewrite_begin(a, true)) {
         core->log.starting = false;

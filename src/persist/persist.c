@@ -143,7 +143,7 @@ static bool point_reached(struct core *core) {
 
 void persist_cron(struct core *core) {
     const struct persist *p = core->persist;
-    if (save_is_running(core) || core->ongoing.step || core->loading.on) return;
+    if (save_is_running(core) || core->ongoing.on || core->loading.on) return;
     if (core->persistence.save_failed && core->now_ms - p->last_try_ms <= RETRY_MS) return;
     if (p->scheduled || point_reached(core)) persist_begin(core, NULL, NULL);
 }

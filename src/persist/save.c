@@ -148,7 +148,7 @@ static struct save *save_new(struct core *core, const struct save_job *job) {
 }
 
 int save_begin(struct core *core, const struct save_job *job) {
-    if (core->persist->save || core->ongoing.step) return ERR_SAVING;
+    if (core->persist->save || core->ongoing.on) return ERR_SAVING;
     struct save *s = save_new(core, job);
     take_settings(s);
     take_cut(s);

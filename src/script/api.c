@@ -14,7 +14,9 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "core/config.h"
+#include "core/ongoing.h"
 #include "core/stats.h"
+#include "core/undo.h"
 #include "core/version.h"
 #include "script/convert.h"
 #include "script/run.h"
@@ -158,6 +160,9 @@ static int run_command(lua_State *L, struct run *r, const struct slice *argv, in
     exec_prepare(sc->core, &req, NULL);
     const char *no = command_refusal(r, req.row, argc);
     if (unlikely(no)) return refuse_command(L, &req, no, raises);
+    if (!sc->core->ongoing.strayed && unlikely(!run_declares(r, &req))) ongoing_stray(sc->core);
+    if (unlikely(sc->undo != NULL) && req.row->flags & ROW_WRITE)
+        undo_note(sc->undo, sc->inner.db, &req);
     empty_reply(sc);
     exec_inner(sc->core, &sc->inner, &req);
     bool failed = sc->inner.reply.noted & REPLY_HAS_ERROR;

@@ -164,7 +164,7 @@ static void compile_body(struct run *r) {
     if (vm_compile(r->vm, k->text)) {
         const char *why = lua_isstring(L, -1) ? lua_tostring(L, -1) : "unknown error";
         lua_pushfstring(L, "ERR Error compiling script (new function): %s", why);
-        reply_error_slice(run_reply(r), slice_cstr(lua_tostring(L, -1)));
+        reply_error_slice(r->r, slice_cstr(lua_tostring(L, -1)));
     } else {
         k->ref = luaL_ref(L, LUA_REGISTRYINDEX);
     }

@@ -447,7 +447,7 @@ static void load_body(struct run *r) {
     if (!ok) {
         mark_leaving(sc, false);
         drop_fresh(sc, l);
-        reply_errorf(run_reply(r), "ERR %s", why);
+        reply_errorf(r->r, "ERR %s", why);
         mem_free(l);
         return;
     }
@@ -463,9 +463,9 @@ static void load_body(struct run *r) {
     }
     feed_key_aside(&sc->core->feed, 0, FEED_GENERIC, "function-load", 0);
     if (l->restoring) {
-        reply_ok(run_reply(r));
+        reply_ok(r->r);
     } else {
-        reply_bulk_cstr(run_reply(r), name);
+        reply_bulk_cstr(r->r, name);
     }
     mem_free(l);
 }
@@ -553,7 +553,7 @@ void functions_list(struct ctx *c, struct slice pattern, bool with_code) {
 }
 
 static void stats_running(struct ctx *c, const struct run *r) {
-    const struct request *req = ongoing_request(c->core);
+    const struct request *req = r->within ? r->within : ongoing_request(c->core);
     reply_map(c->r, 3);
     reply_bulk_cstr(c->r, "name");
     reply_bulk_cstr(c->r, r->name);
@@ -567,9 +567,9 @@ static void stats_running(struct ctx *c, const struct run *r) {
 void functions_stats(struct ctx *c) {
     struct scripts *sc = c->core->scripts;
     const struct run *r = &sc->run;
-    bool running = c->core->ongoing.step && r->vm && r->vm->run;
+    bool running = c->core->ongoing.on && r->vm && r->vm->run;
     if (running && r->vm != sc->functions) {
-        reply_error(c->r, c->core->ongoing.busy);
+        reply_error(c->r, run_busy_text(r));
         return;
     }
     reply_map(c->r, 2);

@@ -1,7 +1,9 @@
-/* run.c - see run.h: scripts on their fiber, slices, killing, the gates that flags open. */
+/* run.c - see run.h: scripts and their slices, killing, the keys they declare, the gates that
+ * flags open. */
 #include "script/run.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -9,14 +11,13 @@
 #include "core/config.h"
 #include "core/monitor.h"
 #include "core/ongoing.h"
+#include "core/undo.h"
 #include "script/convert.h"
-#include "script/fiber.h"
 
-#define STACK_BYTES (16 * 1024 * 1024) /* of address space */
 #define BUSY_TEXT(who)                                                                             \
     "BUSY Redis is busy running a script. You can only call " who " KILL or SHUTDOWN NOSAVE."
 
-static const char *busy_text(const struct run *r) {
+const char *run_busy_text(const struct run *r) {
     return r->vm == r->sc->functions ? BUSY_TEXT("FUNCTION") : BUSY_TEXT("SCRIPT");
 }
 
@@ -26,7 +27,6 @@ static void on_count(lua_State *L, lua_Debug *at);
 
 static struct vm *open_vm(struct scripts *sc, const char *chunk_name) {
     struct vm *vm = vm_new(sc->core, chunk_name);
-    vm->fiber = sc->fiber;
     lua_sethook(vm->L, on_count, LUA_MASKCOUNT, SCRIPT_HOOK_COUNT);
     return vm;
 }
@@ -62,8 +62,6 @@ void scripts_discard_vm(struct scripts *sc, struct vm *vm) {
 struct scripts *scripts_new(struct core *core) {
     struct scripts *sc = mem_calloc(sizeof *sc);
     sc->core = core;
-    sc->fiber = fiber_new(STACK_BYTES);
-    ASSERT(sc->fiber);
     session_init_inner(&sc->inner, core, "lua");
     table_init(&sc->by_text, &eval_text_ops, NULL);
     table_init(&sc->by_sha, &eval_sha_ops, NULL);
@@ -81,13 +79,12 @@ void scripts_free(struct scripts *sc) {
     table_fini(&sc->by_sha);
     table_fini(&sc->by_function);
     session_fini_inner(&sc->inner);
-    fiber_free(sc->fiber);
+    undo_free(sc->undo);
+    mem_free(sc->run.declared);
     mem_free(sc);
 }
 
 /* ---- slices ------------------------------------------------------------------------- */
-
-static uint64_t slice_ticks;
 
 static void raise_killed(lua_State *L, const char *text) {
     /* From now on every line fails, so that no pcall goes on for long. */
@@ -104,7 +101,12 @@ static void on_count(lua_State *L, lua_Debug *at) {
     if (!r) return;
     uint64_t now = clock_ticks();
     if (r->load_deadline && now > r->load_deadline) raise_killed(L, "FUNCTION LOAD timeout");
-    if (r->may_stop && now - r->slice_begun > slice_ticks && !r->killed) fiber_stop(vm->fiber);
+    if (!r->killed && ongoing_is_due(vm->core)) {
+        int64_t limit_ms = vm->core->config->busy_reply_ms;
+        if (limit_ms > 0 && clock_ticks_to_us(now - r->begun) >= (uint64_t)limit_ms * 1000)
+            ongoing_refuse(vm->core);
+        ongoing_pause(vm->core);
+    }
     if (r->killed) raise_killed(L, "Script killed by user with SCRIPT KILL...");
 }
 
@@ -112,6 +114,7 @@ static void finish(struct run *r) {
     struct vm *vm = r->vm;
     struct script_counts *n = &r->sc->core->script_counts;
     vm->run = NULL;
+    ongoing_set_busy(vm->core, NULL);
     lua_settop(vm->L, VM_SLOTS);
     *(vm == r->sc->functions ? &n->function_vm_bytes : &n->eval_vm_bytes) = vm->bytes;
     if (unlikely(lua_gethookmask(vm->L) != LUA_MASKCOUNT)) {
@@ -119,57 +122,92 @@ static void finish(struct run *r) {
     }
 }
 
-static void run_fiber(void *arg) {
+static void run_whole(void *arg) {
     struct run *r = arg;
+    ongoing_set_busy(r->sc->core, run_busy_text(r));
     r->body(r);
-}
-
-/* One more slice of a script that had to stop. */
-static bool step(void *arg) {
-    struct run *r = arg;
-    struct core *core = r->sc->core;
-    int64_t limit_ms = core->config->busy_reply_ms;
-    r->slice_begun = clock_ticks();
-    if (fiber_resume(r->sc->fiber)) {
-        finish(r);
-        return true;
-    }
-    uint64_t us = clock_ticks_to_us(clock_ticks() - r->begun);
-    if (limit_ms > 0 && us >= (uint64_t)limit_ms * 1000 && !core->ongoing.refusing) {
-        ongoing_refuse(core);
-    }
-    return false;
+    finish(r);
 }
 
 void run_body(struct scripts *sc, struct ctx *c, struct vm *vm, void (*body)(struct run *r),
               void *arg) {
     struct run *r = &sc->run;
-    if (unlikely(!slice_ticks)) slice_ticks = clock_us_to_ticks(SCRIPT_SLICE_US);
+    ASSERT(!vm->run);
     r->sc = sc;
     r->vm = vm;
     r->body = body;
     r->arg = arg;
     r->r = c->r;
-    r->begun = r->slice_begun = clock_ticks();
-    r->may_stop = ongoing_may_begin(c->s);
+    r->within = exec_may_wait(c) ? NULL : c->req;
+    r->begun = clock_ticks();
     r->written = r->killed = false;
     vm->run = r;
     sc->inner.db = c->s->db;
     sc->inner.gates = 0;
     session_set_proto(&sc->inner, 2);
-    if (likely(fiber_start(sc->fiber, run_fiber, r))) {
-        finish(r);
-    } else {
-        ongoing_begin(c, step, r, busy_text(r));
-    }
-}
-
-struct reply *run_reply(struct run *r) {
-    struct core *core = r->sc->core;
-    return core->ongoing.step ? ongoing_reply(core) : r->r;
+    ongoing_run(c, &(struct ongoing_work){.body = run_whole,
+                                          .arg = r,
+                                          .requests = c->req,
+                                          .request_count = 1,
+                                          .only_reads = r->read_only});
 }
 
 int run_protected(struct run *r, int argc) { return lua_pcall(r->vm->L, argc, 1, VM_ON_ERROR); }
+
+/* ---- declared keys ------------------------------------------------------------------- */
+
+#define ARGS_HERE 16 /* of a command, without memory of their own for positions */
+
+static int by_value(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void know_declared(struct run *r) {
+    size_t n = (size_t)r->call->keys;
+    if (n > r->declared_room) {
+        mem_free(r->declared);
+        r->declared = mem_alloc(n * sizeof *r->declared);
+        r->declared_room = n;
+    }
+    for (size_t i = 0; i < n; i++) r->declared[i] = key_of(r->call->argv[i]).hash;
+    if (n > 1) qsort(r->declared, n, sizeof *r->declared, by_value);
+    r->declared_count = n;
+}
+
+static bool is_declared(const struct run *r, uint64_t hash) {
+    size_t from = 0, to = r->declared_count;
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (r->declared[mid] == hash) return true;
+        if (r->declared[mid] < hash) {
+            from = mid + 1;
+        } else {
+            to = mid;
+        }
+    }
+    return false;
+}
+
+/* Any number of keys, anywhere. */
+static bool declares_all(const struct run *r, const struct request *req) {
+    int room[ARGS_HERE], *index = room;
+    if (req->argc > ARGS_HERE) index = mem_alloc((size_t)req->argc * sizeof *index);
+    int n = row_keys(req->row, req->argv, req->argc, index, NULL, req->argc);
+    bool all = !row_hides_keys(req->row, req->argv, req->argc, n);
+    for (int i = 0; all && i < n; i++) all = is_declared(r, key_of(req->argv[index[i]]).hash);
+    if (index != room) mem_free(index);
+    return all;
+}
+
+bool run_declares(struct run *r, const struct request *req) {
+    const struct row *row = req->row;
+    if (likely(row_has_first_key(row) && row->keys[0].last == 0 &&
+               row->keys[1].begin == BEGIN_NONE && !row->find_keys)) {
+        return is_declared(r, req->key_hash);
+    }
+    return declares_all(r, req);
+}
 
 /* ---- calls -------------------------------------------------------------------------- */
 
@@ -198,7 +236,7 @@ static void push_arguments(struct run *r) {
 /* Replies the error at the top, with the place it comes from. */
 static void reply_failure(struct run *r) {
     lua_State *L = r->vm->L;
-    struct reply *out = run_reply(r);
+    struct reply *out = r->r;
     bool counted = false;
     if (lua_istable(L, -1)) {
         lua_getfield(L, -1, "ignore_error_stats_update");
@@ -218,6 +256,11 @@ static void reply_failure(struct run *r) {
     if (counted) out->noted &= (uint8_t)~REPLY_HAS_ERROR;
 }
 
+static void begin_undo(struct scripts *sc) {
+    if (!sc->undo) sc->undo = undo_new(sc->core);
+    undo_begin(sc->undo);
+}
+
 /* An error that a script hands on from a command was counted with that. */
 static bool result_is_counted(lua_State *L) {
     if (!lua_istable(L, -1)) return false;
@@ -230,14 +273,18 @@ static bool result_is_counted(lua_State *L) {
 
 static void call_body(struct run *r) {
     lua_State *L = r->vm->L;
+    if (unlikely(r->sc->core->config->script_rollback) && !r->read_only) begin_undo(r->sc);
+    know_declared(r);
     lua_rawgeti(L, LUA_REGISTRYINDEX, r->ref);
     push_arguments(r);
     if (unlikely(run_protected(r, r->vm == r->sc->eval ? 0 : 2))) {
         reply_failure(r);
+        if (r->sc->undo) undo_roll_back(r->sc->undo);
         return;
     }
+    if (unlikely(r->sc->undo != NULL)) undo_end(r->sc->undo);
     bool counted = unlikely(lua_istable(L, -1)) && result_is_counted(L);
-    struct reply *out = run_reply(r);
+    struct reply *out = r->r;
     convert_reply(L, out, r->sc->inner.reply.proto);
     if (unlikely(counted)) out->noted &= (uint8_t)~REPLY_HAS_ERROR;
 }
@@ -281,11 +328,11 @@ void run_call(struct scripts *sc, struct ctx *c, struct vm *vm, const struct run
 void scripts_kill(struct ctx *c, bool function) {
     struct scripts *sc = c->core->scripts;
     struct run *r = &sc->run;
-    if (!c->core->ongoing.step || !r->vm || !r->vm->run) {
+    if (!c->core->ongoing.on || !r->vm || !r->vm->run) {
         reply_error(c->r, "NOTBUSY No scripts in execution right now.");
     } else if ((r->vm == sc->functions) != function) {
-        reply_error(c->r, busy_text(r));
-    } else if (r->written) {
+        reply_error(c->r, run_busy_text(r));
+    } else if (r->written && (!sc->undo || undo_is_lost(sc->undo))) {
         reply_error(c->r, "UNKILLABLE Sorry the script already executed write commands against "
                           "the dataset. You can either wait the script termination or kill the "
                           "server in a hard way using the SHUTDOWN NOSAVE command.");

@@ -1,8 +1,11 @@
 /* run.h - a script that runs, and what all of script/ shares. Private to this directory.
  *
- * A command's work with an interpreter is a body that runs on the fiber: it pushes, calls and
- * replies. If Lua code takes longer than a slice the fiber stops and the command goes on in later
- * turns (core/ongoing.h); a body must not use its command's arguments after that.
+ * A command's work with an interpreter is a body: it pushes, calls and replies. If Lua code takes
+ * longer than a slice it stops and the command goes on in later turns (core/ongoing.h); a body must
+ * not use its command's arguments after that. Within EXEC it is a part of that command.
+ *
+ * R1  A script that touches a key which it has not declared tells core/ongoing before
+ *     (ongoing_stray). Keys are compared by their hashes, as lanes do.
  */
 #ifndef SCRIPT_RUN_H
 #define SCRIPT_RUN_H
@@ -31,13 +34,15 @@ struct run {
     void *arg; /* the body's */
     struct reply *r;
     const struct script_call *call;
-    uint64_t begun, slice_begun; /* ticks */
-    uint64_t load_deadline;      /* ticks; 0: no library is being loaded */
-    uint32_t flags;              /* script_flag */
-    bool read_only;              /* may not write */
-    bool out_of_memory;          /* maxmemory was exceeded when it began */
-    const char *no_disk;         /* why writes were refused then, or NULL */
-    bool may_stop;
+    const struct request *within; /* EXEC's, of which this is a part; NULL: a command of its own */
+    uint64_t begun;               /* ticks */
+    uint64_t load_deadline;       /* ticks; 0: no library is being loaded */
+    uint64_t *declared;           /* hashes of the keys, in order */
+    size_t declared_count, declared_room;
+    uint32_t flags;      /* script_flag */
+    bool read_only;      /* may not write */
+    bool out_of_memory;  /* maxmemory was exceeded when it began */
+    const char *no_disk; /* why writes were refused then, or NULL */
     bool written;
     bool killed;
     int ref; /* of the Lua function */
@@ -49,10 +54,10 @@ struct library;
 struct scripts {
     struct core *core;
     struct vm *eval, *functions; /* NULL until used */
-    struct fiber *fiber;
-    struct session inner; /* runs the commands of scripts */
+    struct session inner;        /* runs the commands of scripts */
     struct reply_place inner_start;
-    struct run run; /* run.vm->run points here while it runs */
+    struct undo *undo; /* NULL until script-rollback is used */
+    struct run run;    /* run.vm->run points here while it runs */
     struct table by_text, by_sha;
     struct list recent;        /* scripts that only EVAL brought, the one longest unused first */
     struct library *libraries; /* chained; see library.c */
@@ -71,8 +76,7 @@ struct vm *scripts_function_vm(struct scripts *sc);
 /* Frees an interpreter on a worker. */
 void scripts_discard_vm(struct scripts *sc, struct vm *vm);
 
-/* Runs a body on the fiber, to its end or beyond the handler's. r->vm, body, arg are set by the
- * caller in sc->run, the rest here. */
+/* Runs a body, to its end or beyond the handler's. What else run_call sets in sc->run is there. */
 void run_body(struct scripts *sc, struct ctx *c, struct vm *vm, void (*body)(struct run *r),
               void *arg);
 
@@ -90,8 +94,12 @@ void run_call(struct scripts *sc, struct ctx *c, struct vm *vm, const struct run
  * the result, or the error table, is left. For bodies. */
 int run_protected(struct run *r, int argc);
 
-/* Where the body replies to now. */
-struct reply *run_reply(struct run *r);
+/* What others are told if they are refused for its sake. */
+const char *run_busy_text(const struct run *r);
+
+/* Whether the command touches only keys that the script has declared. Cost: about nothing for one
+ * key. */
+bool run_declares(struct run *r, const struct request *req);
 
 /* Parses "#!lua key=value ...\n". See shebang.c. */
 struct shebang {

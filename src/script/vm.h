@@ -2,11 +2,11 @@
  *
  * What scripts see of the globals is a closed set (sandbox.c): reading an unknown one and writing
  * any is an error, shared tables are read-only behind guards, binary chunks are refused.
- * Code runs on the fiber of its interpreter (vm_run), so that a long script can stop in any
- * place. There are two interpreters, one for EVAL and one for libraries of functions.
+ * Code runs on the fiber of the command that goes on (core/ongoing.h), so that a long script can
+ * stop in any place. There are two interpreters, one for EVAL and one for libraries of functions.
  *
  * V1  Nothing of a script outlives it in the interpreter, but what the cache or a library keeps.
- * V2  Lua functions are called on the fiber only.
+ * V2  At most one script runs, or is stopped, in all interpreters.
  * Threads: the loop; an interpreter that was detached, whoever frees it.
  */
 #ifndef SCRIPT_VM_H
@@ -19,7 +19,6 @@
 #include "core/core.h"
 #include "core/reply.h"
 
-struct fiber;
 struct run;
 
 /* What lies at the bottom of the main thread's stack for as long as the interpreter lives. */
@@ -35,7 +34,6 @@ struct vm {
     lua_State *L;
     struct core *core;
     struct run *run; /* the script that runs, or is stopped; NULL: none */
-    struct fiber *fiber;
     size_t bytes;    /* of the Lua heap */
     uint64_t random; /* 48 bits of state of math.random */
     const char *chunk_name;

@@ -114,6 +114,11 @@ size_t keyspace_memory(const struct keyspace *ks);
  * that waits for a worker counts as freed. */
 bool keyspace_fits(const struct keyspace *ks, size_t max_bytes);
 
+/* A database of no number, for values that are kept aside for a time: nobody sees it, nothing
+ * expires or is evicted in it. Freed before its keyspace, by a worker. */
+struct db *db_aside_new(struct keyspace *ks);
+void db_aside_free(struct db *db);
+
 /* -- finding ------------------------------------------------------------------------- */
 
 /* db_read in the form that takes a key in registers. */

@@ -32,6 +32,17 @@ void keyspace_free(struct keyspace *ks) {
     mem_free(ks);
 }
 
+struct db *db_aside_new(struct keyspace *ks) {
+    struct db *db = mem_calloc(sizeof *db);
+    *db = (struct db){shelf_new(ks), ks, -1};
+    return db;
+}
+
+void db_aside_free(struct db *db) {
+    garbage_add_shelf(db->ks, db->shelf);
+    mem_free(db);
+}
+
 void keyspace_set_now(struct keyspace *ks, int64_t now_ms) {
     ks->now_ms = ks->wall_ms = now_ms;
     ks->lru_clock = (uint32_t)(now_ms / 1000) & 0xffffff;

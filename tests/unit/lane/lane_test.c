@@ -118,12 +118,19 @@ static void check_all(void) {
 }
 
 static void check_stops(void) {
+    bool all = false;
+    for (int i = 0; i < SLOTS; i++) all = all || (sims[i].in && sims[i].all);
+    if (lane_stops_all(lanes) != all) CU_FAIL_FATAL("a ticket for all keys is not told");
     for (int k = 0; k < KEYS; k++) {
         for (int mode = 0; mode < LANE_MODES; mode++) {
             bool stops = false;
             for (int i = 0; i < SLOTS; i++) {
                 const struct sim *x = &sims[i];
-                if (!x->in || x->mode[k] < 0 || modes_go(x->mode[k], mode)) continue;
+                if (!x->in) continue;
+                bool one = x->mode[k] >= 0 && !modes_go(x->mode[k], mode);
+                if (lane_ticket_stops(&x->t, (uint64_t)k * 64, (enum lane_mode)mode) != one)
+                    CU_FAIL_FATAL("a ticket stops a command wrongly");
+                if (!one) continue;
                 if (mode != LANE_READS) stops = true;
                 /* A place may be granted though its ticket waits elsewhere; a reader minds. */
                 if (mode == LANE_READS && should_go(x)) stops = true;

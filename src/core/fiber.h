@@ -8,8 +8,8 @@
  * Threads: the one that made it. Cost: a switch is some 10 instructions on x86-64, two system
  * calls elsewhere (ucontext).
  */
-#ifndef SCRIPT_FIBER_H
-#define SCRIPT_FIBER_H
+#ifndef CORE_FIBER_H
+#define CORE_FIBER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* fiber.c - see fiber.h. */
-#include "script/fiber.h"
+#include "core/fiber.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
