@@ -273,7 +273,8 @@ bool core_shutdown(struct core *core, int how);
 /* Whether replies wait, after a change of what that follows from. */
 static inline void core_log_update(struct core *core) {
     struct core_log *log = &core->log;
-    log->holds = log->on && (log->always || log->askers) && log->synced < core->effects.offset;
+    log->holds = log->on && (log->always || log->askers) &&
+                 (log->synced < core->effects.offset || effects_are_aside(&core->effects));
 }
 
 /* Sets or ends CLIENT PAUSE; sessions that it held go on when it ends. */

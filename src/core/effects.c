@@ -177,6 +177,7 @@ void effects_put_aside(struct core *core) {
         f->has_aside = true;
     }
     f->aside_changes = core->feed.changes;
+    core_log_update(core);
 }
 
 void effects_take_up(struct core *core) {
@@ -213,6 +214,7 @@ void effects_end_ongoing(struct core *core, const struct request *req, int db) {
     mem_free(f->aside.bytes);
     f->aside = (struct effects_unit){0};
     f->has_aside = false;
+    core_log_update(core);
 }
 
 /* ---- places ------------------------------------------------------------------------- */

@@ -262,8 +262,7 @@ static bool has_grown(const struct aof *a) {
 
 void aof_rewrite_cron(struct aof *a) {
     struct core *core = a->core;
-    if (a->rewrite.running || save_is_running(core) || core->ongoing.on || core->replaying)
-        return;
+    if (a->rewrite.running || save_is_running(core) || core->ongoing.on || core->replaying) return;
     if (core->now_ms < a->rewrite.retry_ms) return;
     if (core->log.rewrite_scheduled || has_grown(a)) aof_rewrite_begin(a, core->log.starting);
 }
