@@ -246,7 +246,8 @@ static bool follow_appendonly(void *ctx, char why[CONFIG_WHY_BYTES]) {
         return true;
     }
     core->log.starting = true;
-    if (core->ongoing.on || core->effects.unit.depth || save_is_running(core)) {
+    bool within = core->ongoing.on || core->ongoing.inside || core->effects.unit.depth;
+    if (within || save_is_running(core)) {
         core->log.rewrite_scheduled = true;
     } else if (!aof_rewrite_begin(a, true)) {
         core->log.starting = false;
