@@ -14,6 +14,7 @@
 #include "base/crash.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "commands/families.h"
@@ -334,7 +335,16 @@ static bool start_loop(struct server *sv) {
 
 static int worker_count(const struct config *conf) {
     long n = conf->worker_threads ? conf->worker_threads : sysconf(_SC_NPROCESSORS_ONLN) - 1;
+    if (n > WORK_THREADS_MAX) n = WORK_THREADS_MAX;
     return n < WORKERS_MIN ? WORKERS_MIN : (int)n;
+}
+
+/* CONFIG SET worker-threads. */
+static bool follow_worker_threads(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    struct server *sv = ctx;
+    if (work_pool_resize(sv->work, worker_count(sv->config))) return true;
+    snprintf(why, CONFIG_WHY_BYTES, "the system does not give so many threads");
+    return false;
 }
 
 static void start_crash_log(struct server *sv) {
@@ -357,6 +367,7 @@ static bool start_workers(void *ctx, char why[WORK_WHY_BYTES]) {
     (void)why;
     struct server *sv = ctx;
     sv->work = work_pool_new(worker_count(sv->config));
+    config_on_change(sv->config, "worker-threads", follow_worker_threads, sv);
     return true;
 }
 
@@ -595,10 +606,10 @@ int main(int argc, char **argv) {
     if (!start(&sv)) exit(1);
     sv.core->executable = executable;
     if (!load(&sv)) exit(1);
-    process_ready(&sv.process);
-    if (process_supervisor(sv.config) != CONFIG_SUPERVISED_NO) start_service(&sv, &sv.supervisor);
     log_notice("Server initialized");
     log_notice("Ready to accept connections");
+    process_ready(&sv.process); /* who started it may look into the log now */
+    if (process_supervisor(sv.config) != CONFIG_SUPERVISED_NO) start_service(&sv, &sv.supervisor);
     run_loop(&sv);
     stop(&sv);
     mem_free(executable);

@@ -105,6 +105,8 @@
 #define GATHER_US 300
 #endif
 
+#define WORK_THREADS_MAX 64
+
 /* Jobs that wait for a worker, by queue (core/core): as many commands as clients of the usual
  * configuration, those that rest or wait for keys included; garbage stays with the loop meanwhile,
  * and goes in larger pieces. */

@@ -8,6 +8,7 @@
  */
 #include "core/config_internal.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "store/db.h"
 
@@ -255,8 +256,7 @@ const struct config_row config_directives[] = {
      .max = 10000},
 
     /* Work beside the loop. */
-    {"worker-threads", NULL, CONFIG_INT, AT(worker_threads), "0", .max = 64,
-     .flags = CONFIG_IMMUTABLE},
+    {"worker-threads", NULL, CONFIG_INT, AT(worker_threads), "0", .max = WORK_THREADS_MAX},
     {"lane-max-waiting", NULL, CONFIG_UINT, AT(lane_max_waiting), "1024", .max = UINT_MAX},
 
     /* Scripts. */

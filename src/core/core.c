@@ -114,9 +114,8 @@ static void watch_config(struct core *core) {
 /* One thread is left for commands when much is to be freed. */
 static void make_queues(struct core *core) {
     struct work_pool *pool = core->work;
-    int threads = work_pool_threads(pool), some = threads > 1 ? threads - 1 : 1;
-    core->queues.commands = work_queue_new(pool, "commands", QUEUE_COMMANDS_MAX, threads);
-    core->queues.garbage = work_queue_new(pool, "garbage", QUEUE_GARBAGE_MAX, some);
+    core->queues.commands = work_queue_new(pool, "commands", QUEUE_COMMANDS_MAX, 0);
+    core->queues.garbage = work_queue_new(pool, "garbage", QUEUE_GARBAGE_MAX, -1);
     core->queues.files = work_queue_new(pool, "files", QUEUE_FILES_MAX, 1);
     core->queues.allocator = work_queue_new(pool, "allocator", QUEUE_ALLOCATOR_MAX, 1);
 }

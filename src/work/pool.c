@@ -18,33 +18,62 @@ static void run(struct work_job *job, struct work_queue *q) {
     work_queue_finished(q, clock_ticks_to_us(clock_ticks() - start));
 }
 
-static void worker(void *arg) {
-    struct work_pool *pool = arg;
+static void work(void *arg) {
+    struct worker *self = arg;
+    struct work_pool *pool = self->pool;
     pthread_mutex_lock(&pool->lock);
-    while (true) {
+    while (self < pool->workers + pool->thread_count) {
         struct work_job *job = work_queue_take(pool);
         if (job) {
             run(job, job->queue);
-        } else if (pool->stopping) {
-            break;
         } else {
             pthread_cond_wait(&pool->more, &pool->lock);
         }
     }
+    self->alive = false;
     pthread_mutex_unlock(&pool->lock);
 }
 
+static void join(struct worker *w) {
+    if (w->made) pthread_join(w->thread, NULL);
+    w->made = false;
+}
+
+/* Under the lock. */
+static bool make_worker(struct work_pool *pool, struct worker *w) {
+    if (w->alive) return true; /* it was to end, and has not yet */
+    join(w);
+    w->pool = pool;
+    w->made = w->alive = work_thread_start(&w->thread, "worker", work, w);
+    return w->made;
+}
+
+/* Who waited for its job's signal may be one that ends: all look for jobs then. */
+static void set_count(struct work_pool *pool, int threads) {
+    pool->thread_count = threads;
+    work_queues_follow(pool);
+    pthread_cond_broadcast(&pool->more);
+}
+
+bool work_pool_resize(struct work_pool *pool, int threads) {
+    ASSERT(threads > 0 && threads <= WORK_THREADS_MAX);
+    pthread_mutex_lock(&pool->lock);
+    int n = pool->thread_count < threads ? pool->thread_count : threads;
+    while (n < threads && make_worker(pool, &pool->workers[n])) n++;
+    set_count(pool, n);
+    pthread_mutex_unlock(&pool->lock);
+    return n == threads;
+}
+
 struct work_pool *work_pool_new(int threads) {
-    struct work_pool *pool = mem_calloc(sizeof *pool + (size_t)threads * sizeof *pool->threads);
+    struct work_pool *pool = mem_calloc(sizeof *pool);
     pthread_mutex_init(&pool->lock, NULL);
     work_cond_init(&pool->more);
     work_cond_init(&pool->idle);
     list_init(&pool->queues);
     list_init(&pool->ready);
-    int n = 0;
-    while (n < threads && work_thread_start(&pool->threads[n], "worker", worker, pool)) n++;
-    ASSERT(n > 0);
-    pool->thread_count = n;
+    work_pool_resize(pool, threads);
+    ASSERT(pool->thread_count > 0);
     return pool;
 }
 
@@ -62,10 +91,9 @@ bool work_pool_drain(struct work_pool *pool, int ms_max) {
 void work_pool_free(struct work_pool *pool) {
     work_pool_drain(pool, -1);
     pthread_mutex_lock(&pool->lock);
-    pool->stopping = true;
-    pthread_cond_broadcast(&pool->more);
+    set_count(pool, 0);
     pthread_mutex_unlock(&pool->lock);
-    for (int i = 0; i < pool->thread_count; i++) pthread_join(pool->threads[i], NULL);
+    for (int i = 0; i < WORK_THREADS_MAX; i++) join(&pool->workers[i]);
     for (struct work_queue *q; (q = work_queue_next(pool, NULL));) {
         list_unlink(&q->in_pool);
         mem_free(q);

@@ -13,8 +13,12 @@
 
 struct work_pool;
 
-/* At least one thread; fewer than asked for if the system gives no more. */
+/* 1 to WORK_THREADS_MAX threads; fewer than asked for if the system gives no more. */
 struct work_pool *work_pool_new(int threads);
+
+/* Changes their number, without waiting: those that are too many end after their jobs. False if the
+ * system does not give so many; there are as many as before then, or more. */
+bool work_pool_resize(struct work_pool *pool, int threads);
 
 int work_pool_threads(const struct work_pool *pool);
 

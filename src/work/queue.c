@@ -8,7 +8,7 @@
 
 struct work_queue *work_queue_new(struct work_pool *pool, const char *name, size_t capacity,
                                   int running_max) {
-    ASSERT(capacity > 0 && running_max > 0);
+    ASSERT(capacity > 0);
     struct work_queue *q = mem_calloc(sizeof *q);
     q->pool = pool;
     q->name = name;
@@ -23,15 +23,25 @@ struct work_queue *work_queue_new(struct work_pool *pool, const char *name, size
     return q;
 }
 
+static int running_max(const struct work_queue *q) {
+    if (q->running_max > 0) return q->running_max;
+    int but = q->pool->thread_count + q->running_max;
+    return but > 1 ? but : 1;
+}
+
 /* Under the lock: puts the queue where W1 says. */
 static void follow(struct work_queue *q) {
-    bool may_begin = !list_empty(&q->jobs) && q->counts.running < q->running_max;
+    bool may_begin = !list_empty(&q->jobs) && q->counts.running < running_max(q);
     if (may_begin == list_linked(&q->in_ready)) return;
     if (may_begin) {
         list_push_back(&q->pool->ready, &q->in_ready);
     } else {
         list_unlink(&q->in_ready);
     }
+}
+
+void work_queues_follow(struct work_pool *pool) {
+    for (struct work_queue *q = NULL; (q = work_queue_next(pool, q));) follow(q);
 }
 
 bool work_queue_submit(struct work_queue *q, struct work_job *job) {

@@ -32,7 +32,7 @@ struct work_job {
 };
 
 /* A queue of this pool, which owns it; before the pool's first job. The name is static.
- * running_max is at least 1; more than there are threads: all of them. */
+ * running_max more than there are threads: all of them; 0 and below: all but so many, but one. */
 struct work_queue *work_queue_new(struct work_pool *pool, const char *name, size_t capacity,
                                   int running_max);
 

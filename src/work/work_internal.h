@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "base/limits.h"
 #include "work/queue.h"
 
 struct work_queue {
@@ -20,16 +21,26 @@ struct work_queue {
     struct work_queue_counts counts;
 };
 
+/* A thread, or where one may be. */
+struct worker {
+    struct work_pool *pool;
+    pthread_t thread;
+    bool made;  /* to be joined; the owner's */
+    bool alive; /* it will look for jobs again */
+};
+
 struct work_pool {
     pthread_mutex_t lock;
-    pthread_cond_t more; /* a queue has become ready, or the end has come */
+    pthread_cond_t more; /* a queue has become ready, or threads are to end */
     pthread_cond_t idle; /* pending is 0 */
     struct list queues, ready;
-    size_t pending; /* jobs that wait or run */
-    bool stopping;
-    int thread_count;
-    pthread_t threads[];
+    size_t pending;   /* jobs that wait or run */
+    int thread_count; /* of workers, the first ones: those behind them end */
+    struct worker workers[WORK_THREADS_MAX];
 };
+
+/* Under the lock: the number of threads has changed. */
+void work_queues_follow(struct work_pool *pool);
 
 /* Under the lock: the next job of a ready queue, NULL if there is none; and the job's end. */
 struct work_job *work_queue_take(struct work_pool *pool);

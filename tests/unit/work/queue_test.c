@@ -112,6 +112,34 @@ static void one_kind_does_not_take_all_threads(void) {
     end();
 }
 
+static void threads_come_and_go(void) {
+    begin(1);
+    struct work_queue *q = work_queue_new(pool, "q", 10, 0);
+    struct step a = step_of('a', &gate), b = step_of('b', &gate), c = step_of('c', &gate);
+    work_queue_submit(q, &a.job);
+    sem_wait(&begun);
+    work_queue_submit(q, &b.job);
+    CU_ASSERT_EQUAL(work_queue_counts(q).running, 1);
+    CU_ASSERT_TRUE(work_pool_resize(pool, 3));
+    CU_ASSERT_EQUAL(work_pool_threads(pool), 3);
+    sem_wait(&begun);
+    CU_ASSERT_TRUE(work_pool_resize(pool, 1)); /* both go on to their ends */
+    work_queue_submit(q, &c.job);
+    CU_ASSERT(work_queue_counts(q).running == 2 && work_queue_counts(q).queued == 1);
+    sem_post(&gate);
+    sem_post(&gate);
+    sem_post(&gate);
+    CU_ASSERT_TRUE(work_pool_drain(pool, -1));
+    for (int i = 0; i < 1000; i++) { /* those that end meet those that begin */
+        order_count = 0;
+        CU_ASSERT_TRUE(work_pool_resize(pool, 1 + i % 7));
+        struct step some[3];
+        for (int k = 0; k < 3; k++) submit(q, &some[k], 'x');
+        CU_ASSERT_TRUE(work_pool_drain(pool, -1));
+    }
+    end();
+}
+
 static void jobs_are_cancelled(void) {
     begin(1);
     struct work_queue *q = work_queue_new(pool, "q", 3, 1);
@@ -193,6 +221,7 @@ int main(void) {
         {"a_full_queue_refuses_at_once", a_full_queue_refuses_at_once},
         {"queues_take_turns", queues_take_turns},
         {"one_kind_does_not_take_all_threads", one_kind_does_not_take_all_threads},
+        {"threads_come_and_go", threads_come_and_go},
         {"jobs_are_cancelled", jobs_are_cancelled},
         {"an_emptied_queue_rests", an_emptied_queue_rests},
         {"jobs_may_submit_and_free_themselves", jobs_may_submit_and_free_themselves},
