@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,12 +203,27 @@ static bool is_manifest(const char *path) {
     return n > suffix && strcmp(path + n - suffix, ".manifest") == 0;
 }
 
+static void member_path(const char *manifest, const char *name, char path[PATH_MAX]) {
+    const char *slash = strrchr(manifest, '/');
+    snprintf(path, PATH_MAX, "%.*s%s", slash ? (int)(slash - manifest + 1) : 0, manifest, name);
+}
+
 static bool check_member(const char *manifest, const char *name, const char *kind, bool last,
                          bool fix) {
-    const char *slash = strrchr(manifest, '/');
-    char path[4096];
-    snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash - manifest + 1) : 0, manifest, name);
+    char path[PATH_MAX];
+    member_path(manifest, name, path);
     return check(path, kind, last, fix);
+}
+
+/* Whether nothing is in the files behind number i. */
+static bool has_end(const char *manifest, const struct manifest *m, size_t i) {
+    char path[PATH_MAX];
+    struct stat st;
+    while (++i < m->incr_count) {
+        member_path(manifest, m->incr[i].name, path);
+        if (stat(path, &st) < 0 || st.st_size) return false;
+    }
+    return true;
 }
 
 static bool check_manifest(const char *path, bool fix) {
@@ -221,7 +237,7 @@ static bool check_manifest(const char *path, bool fix) {
     }
     if (m.base.name) ok = check_member(path, m.base.name, "BASE AOF", !m.incr_count, fix);
     for (size_t i = 0; ok && i < m.incr_count; i++) {
-        ok = check_member(path, m.incr[i].name, "INCR AOF", i + 1 == m.incr_count, fix);
+        ok = check_member(path, m.incr[i].name, "INCR AOF", has_end(path, &m, i), fix);
     }
     if (ok) printf("All AOF files and manifest are valid\n");
     manifest_fini(&m);

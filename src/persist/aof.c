@@ -43,7 +43,7 @@ int aof_save_manifest(struct aof *a, const struct manifest *m) {
     return err;
 }
 
-static uint64_t size_of(const struct aof *a, const char *name) {
+uint64_t aof_size_of(const struct aof *a, const char *name) {
     struct stat st;
     char *path = aof_path(a, name);
     uint64_t n = stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
@@ -53,8 +53,8 @@ static uint64_t size_of(const struct aof *a, const char *name) {
 
 static uint64_t bytes_but(const struct aof *a, size_t last) {
     const struct manifest *m = &a->manifest;
-    uint64_t n = m->base.name ? size_of(a, m->base.name) : 0;
-    for (size_t i = 0; i + last < m->incr_count; i++) n += size_of(a, m->incr[i].name);
+    uint64_t n = m->base.name ? aof_size_of(a, m->base.name) : 0;
+    for (size_t i = 0; i + last < m->incr_count; i++) n += aof_size_of(a, m->incr[i].name);
     return n;
 }
 

@@ -59,6 +59,9 @@ int aof_save_manifest(struct aof *a, const struct manifest *m);
 /* Removes the files that the manifest calls history. */
 void aof_remove_history(struct aof *a);
 
+/* The size of a file, 0 if it is not there. */
+uint64_t aof_size_of(const struct aof *a, const char *name);
+
 /* The sizes of all files; of all but the last incr. */
 uint64_t aof_bytes(const struct aof *a);
 uint64_t aof_older_bytes(const struct aof *a);

@@ -145,11 +145,21 @@ static bool load_file(struct aof *a, const char *name, bool last) {
     return ok;
 }
 
+/* A file is written only when the one before it is whole on the disk: so the end of the log may lie
+ * in an earlier one than the last, if nothing is in those behind it. */
+static bool has_end(const struct aof *a, size_t i) {
+    const struct manifest *m = &a->manifest;
+    while (++i < m->incr_count) {
+        if (aof_size_of(a, m->incr[i].name)) return false;
+    }
+    return true;
+}
+
 static bool load_files(struct aof *a) {
     const struct manifest *m = &a->manifest;
     if (m->base.name && !load_file(a, m->base.name, m->incr_count == 0)) return false;
     for (size_t i = 0; i < m->incr_count; i++) {
-        if (!load_file(a, m->incr[i].name, i + 1 == m->incr_count)) return false;
+        if (!load_file(a, m->incr[i].name, has_end(a, i))) return false;
     }
     return true;
 }

@@ -61,9 +61,37 @@ bool keyspace_fits(const struct keyspace *ks, size_t max_bytes) {
     return ks->leaving_shelves || used - max_bytes <= ks->leaving_bytes;
 }
 
+#define FLUSH_FEW 64
+
+struct few {
+    struct entry *at[FLUSH_FEW];
+    size_t n;
+};
+
+static void note_one(void *ctx, void *item) {
+    struct few *few = ctx;
+    few->at[few->n++] = item;
+}
+
+/* What they held is known then, so that maxmemory holds at once; large values are garbage. */
+static void drop_few(struct db *db) {
+    struct few few = {.n = 0};
+    table_each(&db->shelf->table, note_one, &few);
+    for (size_t i = 0; i < few.n; i++) {
+        struct table_place place;
+        struct key k = key_of(entry_key(few.at[i]));
+        table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
+        db_drop(db, k.hash, place, few.at[i]);
+    }
+}
+
 size_t db_flush(struct db *db) {
     size_t n = db_size(db);
     if (!n) return 0;
+    if (n <= FLUSH_FEW && db->shelf->table.segs == 1 && !db->ks->cut) {
+        drop_few(db);
+        return n;
+    }
     if (db->ks->cut) {
         cut_keep_shelf(db->ks->cut, db->shelf);
     } else {

@@ -17,6 +17,7 @@
 #define PATH_BYTES 512
 #define FILE_BYTES_MAX (1024 * 1024)
 #define INCR "appendonlydir/appendonly.aof.1.incr.aof"
+#define MANIFEST "appendonlydir/appendonly.aof.manifest"
 
 static const char *const always[] = {
     "--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes", NULL};
@@ -258,6 +259,31 @@ static void expect_refusal(struct server *s, const char *const more[], const cha
     CU_ASSERT_PTR_NOT_NULL(strstr(output, text));
 }
 
+/* A crash between two files: the second one is named, and the first has a torn end. */
+static void the_end_may_lie_in_an_earlier_file(void) {
+    struct server *s = server_start(always);
+    char *bytes = malloc(FILE_BYTES_MAX), *manifest = malloc(FILE_BYTES_MAX);
+    size_t n;
+    three_groups(s, bytes, &n);
+    size_t m = read_file(s, MANIFEST, manifest);
+    m += (size_t)sprintf(manifest + m, "file appendonly.aof.2.incr.aof seq 2 type i\n");
+    write_file(s, MANIFEST, manifest, m);
+    write_file(s, INCR, bytes, n - 3);
+    write_file(s, "appendonlydir/appendonly.aof.2.incr.aof", "", 0);
+    redisContext *c = again(s, always);
+    expect_text(c, "[\"1\", \"2\", nil, nil]", "MGET a b d e");
+    expect_ok(c, "SET f 6");
+    stop_hard(s, c);
+    c = again(s, always);
+    expect_text(c, "[\"1\", \"2\", nil, nil, \"6\"]", "MGET a b d e f");
+    stop_hard(s, c);
+    write_file(s, INCR, bytes, n - 3); /* now there is something behind it */
+    expect_refusal(s, always, "is not the last file");
+    free(bytes);
+    free(manifest);
+    server_stop(s);
+}
+
 static void damage_in_the_middle_is_refused(void) {
     struct server *s = server_start(always);
     char *bytes = malloc(FILE_BYTES_MAX), text[64];
@@ -378,7 +404,7 @@ static void a_rewrite_takes_the_place_of_what_was(void) {
     expect_status(c, "Background append only file rewriting started", "BGREWRITEAOF");
     for (int i = 0; i < 200; i++) freeReplyObject(cmd(c, "INCR n"));
     CU_ASSERT_TRUE(info_becomes(c, "aof_rewrites:2"));
-    size_t n = read_file(s, "appendonlydir/appendonly.aof.manifest", bytes);
+    size_t n = read_file(s, MANIFEST, bytes);
     bytes[n] = 0;
     CU_ASSERT_STRING_EQUAL(bytes, "file appendonly.aof.2.base.rdb seq 2 type b\n"
                                   "file appendonly.aof.2.incr.aof seq 2 type i\n");
@@ -582,6 +608,7 @@ int main(void) {
         {"redis_reads_it_and_it_reads_redis", redis_reads_it_and_it_reads_redis},
         {"an_old_log_moves_into_the_directory", an_old_log_moves_into_the_directory},
         {"a_torn_end_is_cut_off", a_torn_end_is_cut_off},
+        {"the_end_may_lie_in_an_earlier_file", the_end_may_lie_in_an_earlier_file},
         {"damage_in_the_middle_is_refused", damage_in_the_middle_is_refused},
         {"a_transaction_without_end_is_cut_off", a_transaction_without_end_is_cut_off},
         {"check_aof_tells_and_cuts", check_aof_tells_and_cuts},

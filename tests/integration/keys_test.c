@@ -305,6 +305,24 @@ static void noeviction_refuses(void) {
     expect_ok(c, "SET more v");
 }
 
+/* A flush of little is over when it is answered, so that the limit holds behind it. */
+static void a_small_flush_leaves_nothing(void) {
+    expect_ok(c, "CONFIG SET save %s", ""); /* or a snapshot might keep what is flushed */
+    fresh();
+    settled_memory();
+    for (int i = 0; i < 50; i++) {
+        expect_ok(c, "MSET a 1 b 2 c 3");
+        expect_int(c, 2, "RPUSH l 1 2");
+        expect_int(c, 1, "EXPIRE a 100");
+        expect_ok(c, i % 2 ? "FLUSHALL" : "FLUSHDB ASYNC");
+        expect_int(c, 0, "DBSIZE");
+        expect_ok(c, "CONFIG SET maxmemory 1");
+        expect_err(c, OOM, "SET more v");
+        expect_ok(c, "CONFIG SET maxmemory 0");
+    }
+    expect_text(c, "[]", "KEYS *");
+}
+
 static void allkeys(const char *policy) {
     fresh();
     long long before = info_number("stats", "evicted_keys");
@@ -494,6 +512,7 @@ int main(void) {
         {"scan_is_exact_at_rest", scan_is_exact_at_rest},
         {"randomkey_reaches_all", randomkey_reaches_all},
         {"noeviction_refuses", noeviction_refuses},
+        {"a_small_flush_leaves_nothing", a_small_flush_leaves_nothing},
         {"allkeys_policies_make_room", allkeys_policies_make_room},
         {"volatile_policies_spare_the_rest", volatile_policies_spare_the_rest},
         {"volatile_policies_refuse_without_victims", volatile_policies_refuse_without_victims},
