@@ -13,6 +13,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "persist/aof_internal.h"
+#include "persist/file_in.h"
 #include "persist/save.h"
 
 #define BEHIND_MS 2000 /* what waits longer to be written makes writers wait */
@@ -33,6 +34,24 @@ char *aof_path(const struct aof *a, const char *name) {
 char *aof_manifest_path(const struct aof *a) {
     const struct config *conf = a->core->config;
     return joined(conf->appenddirname, conf->appendfilename, ".manifest");
+}
+
+char *aof_temporary_incr(const struct aof *a) {
+    const struct config *conf = a->core->config;
+    size_t n = strlen(conf->appendfilename) + sizeof "temp-.incr";
+    char *file = mem_alloc(n);
+    snprintf(file, n, "temp-%s.incr", conf->appendfilename);
+    char *path = aof_path(a, file);
+    mem_free(file);
+    return path;
+}
+
+int aof_name_temporary_incr(const struct aof *a, const char *name) {
+    char *from = aof_temporary_incr(a), *to = aof_path(a, name);
+    int err = rename(from, to) < 0 ? -errno : file_sync_dir_of(to);
+    mem_free(from);
+    mem_free(to);
+    return err;
 }
 
 int aof_save_manifest(struct aof *a, const struct manifest *m) {
@@ -264,6 +283,18 @@ static bool follow_appendfsync(void *ctx, char why[CONFIG_WHY_BYTES]) {
     return true;
 }
 
+bool aof_read_key(struct aof *a, char why[CONFIG_WHY_BYTES]) {
+    return key_slot_set(&a->key, a->core->config->aof_key_file, why);
+}
+
+/* CONFIG SET aof-key-file. Files of two keys make no log that a start can read. */
+static bool follow_key_file(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    struct aof *a = ctx;
+    if (!a->core->log.on && !a->core->log.starting) return aof_read_key(a, why);
+    snprintf(why, CONFIG_WHY_BYTES, "aof-key-file can be changed while appendonly is no");
+    return false;
+}
+
 struct aof *aof_new(struct core *core, void (*wake)(void *ctx), void *wake_ctx) {
     struct aof *a = mem_calloc(sizeof *a);
     a->core = core;
@@ -275,6 +306,7 @@ struct aof *aof_new(struct core *core, void (*wake)(void *ctx), void *wake_ctx) 
     core->log.hurry_ctx = a;
     config_on_change(core->config, "appendonly", follow_appendonly, a);
     config_on_change(core->config, "appendfsync", follow_appendfsync, a);
+    config_on_change(core->config, "aof-key-file", follow_key_file, a);
     config_on_change(core->config, "no-appendfsync-on-rewrite", follow_appendfsync, a);
     return a;
 }
@@ -283,21 +315,43 @@ void aof_free(struct aof *a) {
     aof_rewrite_give_up(a);
     aof_close_writer(a);
     manifest_fini(&a->manifest);
+    key_slot_wipe(&a->key);
     mem_free(a);
 }
 
-/* Opens the last incr file, or a first one. */
+/* The last incr file, to which more can be added; NULL: there is none. A sealed one is ended,
+ * unless nothing is in it: *empty, and another may take its place. */
+static const char *last_incr(const struct aof *a, bool *empty, int *err) {
+    const struct manifest *m = &a->manifest;
+    const char *name = m->incr_count ? m->incr[m->incr_count - 1].name : NULL;
+    char *path = name ? aof_path(a, name) : NULL;
+    *empty = false;
+    *err = 0;
+    bool sealed = path && file_in_is_sealed(path);
+    if (sealed) *err = outfile_end_left(path, key_slot_get(&a->key), empty);
+    if (*err) log_warning("cannot end the append log %s: %s", path, strerror(-*err));
+    mem_free(path);
+    return *empty || !(sealed || a->key.there) ? name : NULL;
+}
+
+/* Opens the incr file that is gone on with, or another one. */
 static struct outfile *open_incr(struct aof *a) {
     struct outfile *file = NULL;
-    struct manifest *m = &a->manifest;
-    const char *name = m->incr_count ? m->incr[m->incr_count - 1].name
-                                     : manifest_next_incr(m, a->core->config->appendfilename);
-    char *path = aof_path(a, name);
-    int err = outfile_open(path, &file);
-    if (!err) err = file_sync_dir_of(path);
+    bool empty;
+    int err;
+    const char *name = last_incr(a, &empty, &err);
+    if (err) return NULL;
+    bool anew = !name;
+    if (anew) name = manifest_next_incr(&a->manifest, a->core->config->appendfilename);
+    char *path = empty ? aof_temporary_incr(a) : aof_path(a, name);
+    if (anew) unlink(path); /* in no manifest, so that it is nothing */
+    err = outfile_open(path, key_slot_get(&a->key), &file);
+    if (!err) err = empty ? aof_name_temporary_incr(a, name) : file_sync_dir_of(path);
     if (err) log_warning("cannot open the append log %s: %s", path, strerror(-err));
     mem_free(path);
-    return err ? NULL : file;
+    if (!err) return file;
+    outfile_close(file);
+    return NULL;
 }
 
 /* Snapshots that a crash has left half written. */

@@ -58,12 +58,15 @@ static void part_free(struct part *p) {
 
 /* ---- the thread --------------------------------------------------------------------- */
 
+/* The group, and the end of the file if it is its last one. */
 static int write_part(struct part *p) {
     char line[AOF_GROUP_LINE_BYTES_MAX];
     struct slice group = slice_of(p->bytes, p->n);
-    if (!p->n) return 0;
     struct slice parts[] = {slice_of(line, aof_put_group(line, group)), group};
-    return outfile_write(p->file, parts, 2);
+    int err = p->n ? outfile_write(p->file, parts, 2) : 0;
+    if (err) return err;
+    p->n = 0;
+    return p->last ? outfile_end(p->file) : 0;
 }
 
 /* Under the lock: whether what is written is to be synced now. */
@@ -235,6 +238,8 @@ void log_writer_free(struct log_writer *w) {
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
     struct outfile *open = w->last->file;
+    if (!w->writing && w->first == w->last && !open->pending && outfile_end(open) == 0)
+        outfile_sync(open);
     for (struct part *p = w->writing, *next; p; p = next) {
         next = p->next;
         if (p->last) outfile_close(p->file);

@@ -22,7 +22,7 @@ static void woken(void *ctx) { __atomic_add_fetch((int *)ctx, 1, __ATOMIC_SEQ_CS
 
 static struct outfile *open_file(const char *path) {
     struct outfile *f = NULL;
-    CU_ASSERT_EQUAL_FATAL(outfile_open(path, &f), 0);
+    CU_ASSERT_EQUAL_FATAL(outfile_open(path, NULL, &f), 0);
     return f;
 }
 
