@@ -39,10 +39,10 @@ int log_in_open(struct log_in *in, const char *path, const struct sealed_key *ke
     return 0;
 }
 
-/* Whether a right chunk lies behind the one that is not. */
+/* Whether a right chunk lies where one is wrong, being of another place, or behind it. */
 static bool finds_chunk(struct log_in *in) {
     int err;
-    uint64_t from = in->in.at_offset + 1;
+    uint64_t from = in->in.at_offset;
     char *map = from < in->bytes ? map_file(in, &err) : NULL;
     if (!map) return false;
     bool found = unsealer_finds_chunk(in->in.unsealer, slice_of(map + from, in->bytes - from));
