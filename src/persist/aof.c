@@ -13,7 +13,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "persist/aof_internal.h"
-#include "persist/file_in.h"
+#include "persist/log_in.h"
 #include "persist/save.h"
 
 #define BEHIND_MS 2000 /* what waits longer to be written makes writers wait */
@@ -319,19 +319,32 @@ void aof_free(struct aof *a) {
     mem_free(a);
 }
 
-/* The last incr file, to which more can be added; NULL: there is none. A sealed one is ended,
- * unless nothing is in it: *empty, and another may take its place. */
+/* Ends an incr file that is sealed, unless it is the last one and has a head alone; *empty: nothing
+ * is in it. 0 or a negative errno. */
+static int end_incr(const struct aof *a, const char *name, bool last, bool *sealed, bool *empty) {
+    char *path = aof_path(a, name);
+    int err = 0;
+    *sealed = file_in_is_sealed(path);
+    *empty = *sealed && last && log_in_is_empty(path);
+    if (*sealed && !*empty) err = outfile_end_left(path, key_slot_get(&a->key), empty);
+    if (err) log_warning("cannot end the append log %s: %s", path, strerror(-err));
+    mem_free(path);
+    return err;
+}
+
+/* The last incr file, if more can be added to it; NULL: another one is to be begun. Sealed ones
+ * that have no end get it, in their order; if nothing is in the last one, *empty, and another can
+ * take its place. */
 static const char *last_incr(const struct aof *a, bool *empty, int *err) {
     const struct manifest *m = &a->manifest;
-    const char *name = m->incr_count ? m->incr[m->incr_count - 1].name : NULL;
-    char *path = name ? aof_path(a, name) : NULL;
+    size_t written = aof_count_written(a);
+    bool sealed = false;
     *empty = false;
     *err = 0;
-    bool sealed = path && file_in_is_sealed(path);
-    if (sealed) *err = outfile_end_left(path, key_slot_get(&a->key), empty);
-    if (*err) log_warning("cannot end the append log %s: %s", path, strerror(-*err));
-    mem_free(path);
-    return *empty || !(sealed || a->key.there) ? name : NULL;
+    for (size_t i = written ? written - 1 : 0; i < m->incr_count && !*err; i++)
+        *err = end_incr(a, m->incr[i].name, i + 1 == m->incr_count, &sealed, empty);
+    bool goes_on = m->incr_count && (*empty || !(sealed || a->key.there));
+    return goes_on ? m->incr[m->incr_count - 1].name : NULL;
 }
 
 /* Opens the incr file that is gone on with, or another one. */

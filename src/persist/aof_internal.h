@@ -97,6 +97,12 @@ void aof_base_begin(struct aof *a, const char *from, const char *to);
 /* Whether it has: *err is 0 or a negative errno. */
 bool aof_base_end(struct aof *a, int *err);
 
+/* ---- aof_load.c ---- */
+
+/* The number of incr files up to the last one that something was written to. Those behind it were
+ * begun when the server died: it may be torn, as nothing has followed it. */
+size_t aof_count_written(const struct aof *a);
+
 /* ---- aof_replay.c ---- */
 
 enum replay_status {

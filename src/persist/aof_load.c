@@ -17,8 +17,8 @@
 #include "core/config.h"
 #include "core/loading.h"
 #include "persist/aof_internal.h"
-#include "persist/file_in.h"
 #include "persist/load.h"
+#include "persist/log_in.h"
 #include "store/db.h"
 
 #define MAGIC "REDIS"
@@ -151,11 +151,23 @@ static bool load_file(struct aof *a, const char *name, bool last) {
     return ok;
 }
 
+size_t aof_count_written(const struct aof *a) {
+    const struct manifest *m = &a->manifest;
+    size_t n = m->incr_count;
+    for (bool empty = true; n && empty; n -= empty) {
+        char *path = aof_path(a, m->incr[n - 1].name);
+        empty = log_in_is_empty(path);
+        mem_free(path);
+    }
+    return n;
+}
+
 static bool load_files(struct aof *a) {
     const struct manifest *m = &a->manifest;
+    size_t written = aof_count_written(a);
     if (m->base.name && !load_file(a, m->base.name, m->incr_count == 0)) return false;
     for (size_t i = 0; i < m->incr_count; i++) {
-        if (!load_file(a, m->incr[i].name, i + 1 == m->incr_count)) return false;
+        if (!load_file(a, m->incr[i].name, i + 1 >= written)) return false;
     }
     return true;
 }

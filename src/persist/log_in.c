@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 
@@ -113,6 +114,12 @@ uint64_t log_in_place(const struct log_in *in, uint64_t offset) {
     }
     munmap(map, in->bytes);
     return at;
+}
+
+bool log_in_is_empty(const char *path) {
+    struct stat st;
+    if (stat(path, &st) < 0) return false;
+    return !st.st_size || (st.st_size == SEALED_HEAD_BYTES && file_in_is_sealed(path));
 }
 
 void log_in_close(struct log_in *in) {

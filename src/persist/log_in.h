@@ -44,4 +44,7 @@ uint64_t log_in_place(const struct log_in *in, uint64_t offset);
 
 void log_in_close(struct log_in *in);
 
+/* Whether nothing was ever written to the file: it has no bytes, or a head alone. */
+bool log_in_is_empty(const char *path);
+
 #endif

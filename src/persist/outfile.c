@@ -185,7 +185,7 @@ static int end_left(int fd, const struct sealed_key *key, struct slice file, boo
     struct outfile f = {.fd = fd, .bytes = file.n};
     bool ended;
     if (file.n < SEALED_HEAD_BYTES || !survey(file, &chunks, empty, &ended)) return -EBADMSG;
-    if (ended || *empty) return 0;
+    if (ended) return 0;
     f.sealer = sealer_resume(key, file.p, chunks);
     if (!f.sealer) return -EKEYREJECTED;
     int err = outfile_end(&f);

@@ -42,7 +42,7 @@ int outfile_sync(struct outfile *f);
 void outfile_close(struct outfile *f);
 
 /* Ends a sealed file that another process may have left, its chunks being whole, and syncs it.
- * *empty: nothing was ever written to it; then it is left as it is. */
+ * *empty: nothing was ever written to it. */
 int outfile_end_left(const char *path, const struct sealed_key *key, bool *empty);
 
 #endif
