@@ -190,6 +190,7 @@ static void note_error(struct aof *a, const struct log_writer_state *s) {
     int err = s->write_error ? s->write_error : s->sync_error;
     if (err && core->log.always)
         die(s->write_error ? "cannot write the append log" : "cannot sync the append log", err);
+    if (s->sync_error && !a->rewrite.running) core->log.rewrite_scheduled = true;
     if (err == core->log.error) return;
     core->log.error = err;
     if (s->write_error) {
@@ -199,7 +200,6 @@ static void note_error(struct aof *a, const struct log_writer_state *s) {
         log_warning("cannot sync the append log: %s; commands that write are refused until a "
                     "rewrite has succeeded",
                     strerror(-err));
-        core->log.rewrite_scheduled = true;
     } else {
         log_warning("the append log can be written again");
     }

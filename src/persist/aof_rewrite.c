@@ -20,6 +20,7 @@
 
 #define FAILURES_FREE 3 /* rewrites that fail are tried again at once so many times */
 #define WAIT_NS 1000000
+#define RETRY_BEGIN_MS 1000 /* if not even a file can be opened */
 #define RETRY_MS_MIN 60000
 #define RETRY_MS_MAX 3600000
 
@@ -70,6 +71,7 @@ static void failed(struct aof *a, const char *why) {
     if (++log->rewrite_failures >= FAILURES_FREE) {
         uint64_t steps = log->rewrite_failures - FAILURES_FREE;
         int64_t wait_ms = steps < 6 ? (int64_t)RETRY_MS_MIN << steps : RETRY_MS_MAX;
+        if (log->error) wait_ms = RETRY_MS_MIN; /* writes are refused until it succeeds */
         rw->retry_ms = a->core->now_ms + (wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX);
     }
     unlink(rw->base_path);
@@ -253,5 +255,8 @@ void aof_rewrite_cron(struct aof *a) {
     struct core *core = a->core;
     if (a->rewrite.running || save_is_running(core) || core->ongoing.on || core->replaying) return;
     if (core->now_ms < a->rewrite.retry_ms) return;
-    if (core->log.rewrite_scheduled || has_grown(a)) aof_rewrite_begin(a, core->log.starting);
+    if (!core->log.rewrite_scheduled && !has_grown(a)) return;
+    bool begun = aof_rewrite_begin(a, core->log.starting);
+    int64_t soon_ms = core->now_ms + RETRY_BEGIN_MS;
+    if (!begun && a->rewrite.retry_ms < soon_ms) a->rewrite.retry_ms = soon_ms;
 }
