@@ -558,6 +558,11 @@ static bool load_rdb_file(struct server *sv) {
 /* The append log is the data, if there is one. False: the data cannot be read, or the log not be
  * written. */
 static bool load(struct server *sv) {
+    char why[CONFIG_WHY_BYTES];
+    if (!persist_read_key(sv->core, why) || !aof_read_key(sv->core->aof, why)) {
+        process_tell("%s", why);
+        return false;
+    }
     loading_set_turn(sv->core, turn_beside, sv);
     bool ok = sv->config->appendonly ? aof_load(sv->core->aof) : load_rdb_file(sv);
     loading_set_turn(sv->core, NULL, NULL);

@@ -1,27 +1,29 @@
 /* check_aof.c - looks through an append log, and cuts off what a crash has left at its end.
  *
- *     check-aof [--fix] FILE...        FILE: a manifest, or one file of commands
+ *     check-aof [--fix] [--key-file KEY] FILE...     FILE: a manifest, or one file of commands
  *
  * Said of each file: what it is, how many commands it has, up to where it is right. With --fix the
  * last file is cut to that, if one asks for it by y. What is damaged in the middle, with something
  * right behind it, is told apart from a torn end; cutting would lose what is behind, and is offered
- * all the same, with the number of bytes. Exit status 0 if all is right (now), else 1.
+ * all the same, with the number of bytes. Encrypted files (aof-key-file) are opened with the key,
+ * in memory as a whole; offsets are those of the file, where the group begins that is not right.
+ * Exit status 0 if all is right (now), else 1.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "persist/key_file.h"
+#include "persist/log_in.h"
 #include "persist/manifest.h"
 #include "wire/aof.h"
 #include "wire/rdb_pass.h"
+
+#define PATH_BYTES 4096
 
 struct findings {
     uint64_t size, good_up_to;
@@ -29,6 +31,12 @@ struct findings {
     bool damaged; /* something right is behind what is wrong */
     bool has_rdb;
     char why[256];
+};
+
+/* What was asked for. */
+struct options {
+    bool fix;
+    struct key_slot key;
 };
 
 /* ---- the RDB at the front ------------------------------------------------------------- */
@@ -114,41 +122,50 @@ static const char *scan_all(struct scan *s, struct findings *f) {
     return good;
 }
 
-static void check_bytes(const char *map, struct findings *f) {
+static void check_bytes(struct slice log, struct findings *f) {
     bool ok = true;
     uint64_t from = 0;
-    if (f->size >= 5 && memcmp(map, "REDIS", 5) == 0) from = check_rdb(map, f->size, f, &ok);
+    if (log.n >= 5 && memcmp(log.p, "REDIS", 5) == 0) from = check_rdb(log.p, log.n, f, &ok);
     f->good_up_to = from;
     if (!ok) return;
-    struct scan s = {.begin = map, .at = map + from, .end = map + f->size};
+    struct scan s = {.begin = log.p, .at = log.p + from, .end = log.p + log.n};
     const char *good = scan_all(&s, f);
-    f->good_up_to = (uint64_t)(good - map);
-    if (f->good_up_to < f->size) f->damaged = aof_right_group_behind(s.at + 1, s.end);
+    f->good_up_to = (uint64_t)(good - log.p);
+    if (f->good_up_to < log.n) f->damaged = aof_right_group_behind(s.at + 1, s.end);
     mem_free(s.argv);
 }
 
+/* The chunks of an encrypted file; `last`: of its log, so that its end may be missing. */
+static void check_chunks(struct log_in *in, bool last, struct findings *f) {
+    uint64_t good = log_in_place(in, f->good_up_to);
+    bool lacks_end = log_in_was_left(in) && !last;
+    if (in->err && (lacks_end || !log_in_was_left(in))) {
+        snprintf(f->why, sizeof f->why, "%s", log_in_why(in, in->err));
+        f->damaged = in->damaged;
+    } else if (!f->why[0]) {
+        good = f->size;
+    }
+    f->good_up_to = good;
+}
+
 /* False if the file cannot be read. */
-static bool check_file(const char *path, struct findings *f) {
-    struct stat st;
+static bool check_file(const char *path, bool last, const struct sealed_key *key,
+                       struct findings *f) {
+    struct log_in in;
     *f = (struct findings){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        printf("Cannot open file %s: %s\n", path, strerror(errno));
-        if (fd >= 0) close(fd);
-        return false;
+    int err = log_in_open(&in, path, key);
+    if (err) {
+        printf("Cannot open file %s: %s\n", path,
+               err == -ENOKEY ? "it is encrypted, and needs --key-file" : log_in_why(&in, err));
+    } else {
+        const char *all = in.begin;
+        while (log_in_more(&in, &all)) continue;
+        f->size = in.bytes;
+        if (in.begin < in.end) check_bytes(slice_of(in.begin, (size_t)(in.end - in.begin)), f);
+        if (in.sealed) check_chunks(&in, last, f);
     }
-    f->size = (uint64_t)st.st_size;
-    char *map = f->size ? mmap(NULL, f->size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
-    close(fd);
-    if (map == MAP_FAILED) {
-        printf("Cannot read file %s: %s\n", path, strerror(errno));
-        return false;
-    }
-    if (map) {
-        check_bytes(map, f);
-        munmap(map, f->size);
-    }
-    return true;
+    log_in_close(&in);
+    return !err;
 }
 
 /* ---- what is said and done -------------------------------------------------------------- */
@@ -172,9 +189,10 @@ static bool cut(const char *path, const struct findings *f) {
     return true;
 }
 
-static bool check(const char *path, const char *kind, bool last, bool fix) {
+static bool check(const char *path, const char *kind, bool last, const struct options *o) {
     struct findings f;
-    if (!check_file(path, &f)) return false;
+    bool base = *kind == 'B';
+    if (!check_file(path, last && !base, key_slot_get(&o->key), &f)) return false;
     printf("AOF analyzed: filename=%s, size=%llu, ok_up_to=%llu, diff=%llu, commands=%llu, "
            "groups=%llu%s\n",
            path, (unsigned long long)f.size, (unsigned long long)f.good_up_to,
@@ -187,7 +205,7 @@ static bool check(const char *path, const char *kind, bool last, bool fix) {
     printf("%s %s is not valid at offset %llu: %s%s\n", kind, path,
            (unsigned long long)f.good_up_to, f.why,
            f.damaged ? "; what is behind it is right, so that this is damage, not a torn end" : "");
-    if (!fix) {
+    if (!o->fix) {
         printf("Use the --fix option to try fixing it.\n");
         return false;
     }
@@ -203,30 +221,27 @@ static bool is_manifest(const char *path) {
     return n > suffix && strcmp(path + n - suffix, ".manifest") == 0;
 }
 
-static void member_path(const char *manifest, const char *name, char path[PATH_MAX]) {
+/* A file lies beside its manifest. */
+static void member_path(const char *manifest, const char *name, char path[PATH_BYTES]) {
     const char *slash = strrchr(manifest, '/');
-    snprintf(path, PATH_MAX, "%.*s%s", slash ? (int)(slash - manifest + 1) : 0, manifest, name);
+    snprintf(path, PATH_BYTES, "%.*s%s", slash ? (int)(slash - manifest + 1) : 0, manifest, name);
 }
 
 static bool check_member(const char *manifest, const char *name, const char *kind, bool last,
-                         bool fix) {
-    char path[PATH_MAX];
+                         const struct options *o) {
+    char path[PATH_BYTES];
     member_path(manifest, name, path);
-    return check(path, kind, last, fix);
+    return check(path, kind, last, o);
 }
 
-/* Whether nothing is in the files behind number i. */
-static bool has_end(const char *manifest, const struct manifest *m, size_t i) {
-    char path[PATH_MAX];
-    struct stat st;
-    while (++i < m->incr_count) {
-        member_path(manifest, m->incr[i].name, path);
-        if (stat(path, &st) < 0 || st.st_size) return false;
-    }
-    return true;
+/* As a start sees it: files to which nothing was written are behind the last one. */
+static bool is_empty_member(const char *manifest, const char *name) {
+    char path[PATH_BYTES];
+    member_path(manifest, name, path);
+    return log_in_is_empty(path);
 }
 
-static bool check_manifest(const char *path, bool fix) {
+static bool check_manifest(const char *path, const struct options *o) {
     struct manifest m;
     char why[MANIFEST_WHY_BYTES];
     bool ok = true;
@@ -235,27 +250,48 @@ static bool check_manifest(const char *path, bool fix) {
         printf("Cannot read the manifest %s: %s\n", path, why);
         return false;
     }
-    if (m.base.name) ok = check_member(path, m.base.name, "BASE AOF", !m.incr_count, fix);
+    if (m.base.name) ok = check_member(path, m.base.name, "BASE AOF", !m.incr_count, o);
+    size_t written = m.incr_count;
+    while (written && is_empty_member(path, m.incr[written - 1].name)) written--;
     for (size_t i = 0; ok && i < m.incr_count; i++) {
-        ok = check_member(path, m.incr[i].name, "INCR AOF", has_end(path, &m, i), fix);
+        ok = check_member(path, m.incr[i].name, "INCR AOF", i + 1 >= written, o);
     }
     if (ok) printf("All AOF files and manifest are valid\n");
     manifest_fini(&m);
     return ok;
 }
 
-int main(int argc, char **argv) {
-    bool fix = argc > 1 && strcmp(argv[1], "--fix") == 0, ok = true;
-    int first = fix ? 2 : 1;
-    mem_thread_init();
-    if (first >= argc) {
-        fprintf(stderr, "usage: %s [--fix] <file.manifest|file.aof>...\n", argv[0]);
-        return 1;
+/* The number of the first file; 0: the arguments make no sense, or the key cannot be read. */
+static int take_options(int argc, char **argv, struct options *o) {
+    char why[KEY_FILE_WHY_BYTES];
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "--fix") == 0) {
+            o->fix = true;
+        } else if (strcmp(argv[i], "--key-file") == 0 && i + 1 < argc) {
+            if (key_slot_set(&o->key, argv[++i], why)) continue;
+            fprintf(stderr, "%s: %s\n", argv[0], why);
+            return 0;
+        } else {
+            break;
+        }
     }
+    if (i < argc && argv[i][0] != '-') return i;
+    fprintf(stderr, "usage: %s [--fix] [--key-file <file>] <file.manifest|file.aof>...\n", argv[0]);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    struct options o = {0};
+    bool ok = true;
+    mem_thread_init();
+    int first = take_options(argc, argv, &o);
+    if (!first) return 1;
     for (int i = first; i < argc; i++) {
         bool good =
-            is_manifest(argv[i]) ? check_manifest(argv[i], fix) : check(argv[i], "AOF", true, fix);
+            is_manifest(argv[i]) ? check_manifest(argv[i], &o) : check(argv[i], "AOF", true, &o);
         ok = ok && good;
     }
+    key_slot_wipe(&o.key);
     return ok ? 0 : 1;
 }

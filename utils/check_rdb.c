@@ -1,6 +1,7 @@
 /* check_rdb.c - tells whether a server can load an RDB file, and what is in it.
  *
- * usage: check-rdb FILE
+ * usage: check-rdb [--key-file KEY] FILE
+ * An encrypted file (rdb-key-file, aof-key-file) is read with the key, and to its end.
  * Every value is built as loading would build it, so that what this program finds right is loaded.
  * Prints a line a fact; exit status 0: right, 1: damaged or not loadable, 2: it cannot be read.
  * Specification: wire/rdb.h.
@@ -16,6 +17,7 @@
 #include "core/config.h"
 #include "core/dump.h"
 #include "persist/file_in.h"
+#include "persist/key_file.h"
 
 #define SHOWN_BYTES 80 /* of a name or a text */
 
@@ -105,16 +107,30 @@ static void tell_counts(const struct counts *n) {
     printf("databases: up to number %" PRIu64 "\n", n->databases ? n->databases - 1 : 0);
 }
 
-static void tell_failure(const struct check *c, const char *path) {
+static void tell_failure(const struct check *c, const struct file_in *in, const char *path) {
     const struct rdb_reader *r = &c->r;
     bool of_file = r->err > RDB_SHORT;
-    printf("%s: offset %" PRIu64 ": %s\n", r->err == RDB_UNSUPPORTED ? "not loadable" : "damaged",
-           r->err_at, of_file ? strerror(-r->err) : r->reason);
+    if (in->fault) {
+        printf("damaged: %s\n", in->why);
+    } else {
+        printf("%s: offset %" PRIu64 ": %s\n",
+               r->err == RDB_UNSUPPORTED ? "not loadable" : "damaged", r->err_at,
+               of_file ? strerror(-r->err) : r->reason);
+    }
     if (c->in_key)
         printf("in the value of key '%s' of database %" PRIu64 ", which begins at offset %" PRIu64
                "\n",
                c->key, c->db, c->key_at);
     printf("%" PRIu64 " keys before it are right: %s\n", c->counts.keys, path);
+}
+
+/* What there is behind the RDB; a sealed file must be right to its end. */
+static int read_rest(const struct check *c, struct file_in *in, uint64_t *bytes) {
+    struct slice rest;
+    int got;
+    while ((got = file_in_next(in, &rest)) > 0) continue;
+    *bytes = in->given - rdb_reader_offset(&c->r);
+    return got;
 }
 
 static int check(struct file_in *in, const char *path) {
@@ -125,9 +141,11 @@ static int check(struct file_in *in, const char *path) {
         while (check_record(&c)) continue;
     }
     tell_counts(&c.counts);
-    uint64_t left = in->total - rdb_reader_offset(&c.r);
+    uint64_t left = 0;
+    int err = c.r.err ? 0 : read_rest(&c, in, &left);
+    if (err) rdb_reader_fail(&c.r, err, "the file cannot be read");
     if (c.r.err) {
-        tell_failure(&c, path);
+        tell_failure(&c, in, path);
     } else {
         printf("bytes: %" PRIu64 "\n", rdb_reader_offset(&c.r));
         if (left) printf("behind the end: %" PRIu64 " bytes\n", left);
@@ -141,19 +159,28 @@ static int check(struct file_in *in, const char *path) {
 
 int main(int argc, char **argv) {
     struct file_in in;
-    if (argc != 2 || argv[1][0] == '-') {
-        fprintf(stderr, "usage: check-rdb FILE\n");
+    struct key_slot key = {0};
+    char why[KEY_FILE_WHY_BYTES];
+    bool with_key = argc > 2 && strcmp(argv[1], "--key-file") == 0;
+    const char *path = argv[with_key ? 3 : 1];
+    if (argc != (with_key ? 4 : 2) || *path == '-') {
+        fprintf(stderr, "usage: check-rdb [--key-file KEY] FILE\n");
         return 2;
     }
     mem_thread_init();
-    clock_init();
-    hash_init(0);
-    int err = file_in_open(&in, argv[1], 0);
-    if (err) {
-        fprintf(stderr, "check-rdb: %s: %s\n", argv[1], strerror(-err));
+    if (with_key && !key_slot_set(&key, argv[2], why)) {
+        fprintf(stderr, "check-rdb: %s\n", why);
         return 2;
     }
-    int status = check(&in, argv[1]);
+    clock_init();
+    hash_init(0);
+    int err = file_in_open(&in, path, 0, key_slot_get(&key));
+    if (err) {
+        fprintf(stderr, "check-rdb: %s: %s\n", path,
+                err == -ENOKEY ? "it is encrypted, and needs --key-file" : file_in_why(&in, err));
+    }
+    int status = err ? 2 : check(&in, path);
     file_in_close(&in);
+    key_slot_wipe(&key);
     return status;
 }

@@ -150,6 +150,7 @@ struct config {
     size_t save_count;
     bool save_given; /* not the default's any more, which the first line of a file replaces */
     char *dbfilename, *appendfilename, *appenddirname;
+    char *rdb_key_file, *aof_key_file; /* "": files are not encrypted */
     bool rdbcompression, rdbchecksum, rdb_del_sync_files, rdb_incremental_fsync;
     bool stop_writes_on_bgsave_error;
     int sanitize_dump_payload;

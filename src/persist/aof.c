@@ -13,6 +13,7 @@
 #include "core/blocked.h"
 #include "core/config.h"
 #include "persist/aof_internal.h"
+#include "persist/log_in.h"
 #include "persist/save.h"
 
 #define BEHIND_MS 2000 /* what waits longer to be written makes writers wait */
@@ -35,6 +36,24 @@ char *aof_manifest_path(const struct aof *a) {
     return joined(conf->appenddirname, conf->appendfilename, ".manifest");
 }
 
+char *aof_temporary_incr(const struct aof *a) {
+    const struct config *conf = a->core->config;
+    size_t n = strlen(conf->appendfilename) + sizeof "temp-.incr";
+    char *file = mem_alloc(n);
+    snprintf(file, n, "temp-%s.incr", conf->appendfilename);
+    char *path = aof_path(a, file);
+    mem_free(file);
+    return path;
+}
+
+int aof_name_temporary_incr(const struct aof *a, const char *name) {
+    char *from = aof_temporary_incr(a), *to = aof_path(a, name);
+    int err = rename(from, to) < 0 ? -errno : file_sync_dir_of(to);
+    mem_free(from);
+    mem_free(to);
+    return err;
+}
+
 int aof_save_manifest(struct aof *a, const struct manifest *m) {
     char *path = aof_manifest_path(a);
     int err = manifest_write(m, path);
@@ -43,7 +62,7 @@ int aof_save_manifest(struct aof *a, const struct manifest *m) {
     return err;
 }
 
-uint64_t aof_size_of(const struct aof *a, const char *name) {
+static uint64_t size_of(const struct aof *a, const char *name) {
     struct stat st;
     char *path = aof_path(a, name);
     uint64_t n = stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
@@ -53,8 +72,8 @@ uint64_t aof_size_of(const struct aof *a, const char *name) {
 
 static uint64_t bytes_but(const struct aof *a, size_t last) {
     const struct manifest *m = &a->manifest;
-    uint64_t n = m->base.name ? aof_size_of(a, m->base.name) : 0;
-    for (size_t i = 0; i + last < m->incr_count; i++) n += aof_size_of(a, m->incr[i].name);
+    uint64_t n = m->base.name ? size_of(a, m->base.name) : 0;
+    for (size_t i = 0; i + last < m->incr_count; i++) n += size_of(a, m->incr[i].name);
     return n;
 }
 
@@ -171,6 +190,7 @@ static void note_error(struct aof *a, const struct log_writer_state *s) {
     int err = s->write_error ? s->write_error : s->sync_error;
     if (err && core->log.always)
         die(s->write_error ? "cannot write the append log" : "cannot sync the append log", err);
+    if (s->sync_error && !a->rewrite.running) core->log.rewrite_scheduled = true;
     if (err == core->log.error) return;
     core->log.error = err;
     if (s->write_error) {
@@ -180,7 +200,6 @@ static void note_error(struct aof *a, const struct log_writer_state *s) {
         log_warning("cannot sync the append log: %s; commands that write are refused until a "
                     "rewrite has succeeded",
                     strerror(-err));
-        core->log.rewrite_scheduled = true;
     } else {
         log_warning("the append log can be written again");
     }
@@ -265,6 +284,18 @@ static bool follow_appendfsync(void *ctx, char why[CONFIG_WHY_BYTES]) {
     return true;
 }
 
+bool aof_read_key(struct aof *a, char why[CONFIG_WHY_BYTES]) {
+    return key_slot_set(&a->key, a->core->config->aof_key_file, why);
+}
+
+/* CONFIG SET aof-key-file. Files of two keys make no log that a start can read. */
+static bool follow_key_file(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    struct aof *a = ctx;
+    if (!a->core->log.on && !a->core->log.starting) return aof_read_key(a, why);
+    snprintf(why, CONFIG_WHY_BYTES, "aof-key-file can be changed while appendonly is no");
+    return false;
+}
+
 struct aof *aof_new(struct core *core, void (*wake)(void *ctx), void *wake_ctx) {
     struct aof *a = mem_calloc(sizeof *a);
     a->core = core;
@@ -276,6 +307,7 @@ struct aof *aof_new(struct core *core, void (*wake)(void *ctx), void *wake_ctx) 
     core->log.hurry_ctx = a;
     config_on_change(core->config, "appendonly", follow_appendonly, a);
     config_on_change(core->config, "appendfsync", follow_appendfsync, a);
+    config_on_change(core->config, "aof-key-file", follow_key_file, a);
     config_on_change(core->config, "no-appendfsync-on-rewrite", follow_appendfsync, a);
     return a;
 }
@@ -284,21 +316,56 @@ void aof_free(struct aof *a) {
     aof_rewrite_give_up(a);
     aof_close_writer(a);
     manifest_fini(&a->manifest);
+    key_slot_wipe(&a->key);
     mem_free(a);
 }
 
-/* Opens the last incr file, or a first one. */
+/* Ends an incr file that is sealed, unless it is the last one and has a head alone; *empty: nothing
+ * is in it. 0 or a negative errno. */
+static int end_incr(const struct aof *a, const char *name, bool last, bool *sealed, bool *empty) {
+    char *path = aof_path(a, name);
+    int err = 0;
+    *sealed = file_in_is_sealed(path);
+    *empty = *sealed && last && log_in_is_empty(path);
+    if (*sealed && !*empty) err = outfile_end_left(path, key_slot_get(&a->key), empty);
+    if (err) log_warning("cannot end the append log %s: %s", path, strerror(-err));
+    mem_free(path);
+    return err;
+}
+
+/* The last incr file, if more can be added to it; NULL: another one is to be begun. Sealed ones
+ * that have no end get it, in their order; if nothing is in the last one, *empty, and another can
+ * take its place. */
+static const char *last_incr(const struct aof *a, bool *empty, int *err) {
+    const struct manifest *m = &a->manifest;
+    size_t written = aof_count_written(a);
+    bool sealed = false;
+    *empty = false;
+    *err = 0;
+    for (size_t i = written ? written - 1 : 0; i < m->incr_count && !*err; i++)
+        *err = end_incr(a, m->incr[i].name, i + 1 == m->incr_count, &sealed, empty);
+    bool goes_on = m->incr_count && (*empty || !(sealed || a->key.there));
+    return goes_on ? m->incr[m->incr_count - 1].name : NULL;
+}
+
+/* Opens the incr file that is gone on with, or another one. */
 static struct outfile *open_incr(struct aof *a) {
     struct outfile *file = NULL;
-    struct manifest *m = &a->manifest;
-    const char *name = m->incr_count ? m->incr[m->incr_count - 1].name
-                                     : manifest_next_incr(m, a->core->config->appendfilename);
-    char *path = aof_path(a, name);
-    int err = outfile_open(path, &file);
-    if (!err) err = file_sync_dir_of(path);
+    bool empty;
+    int err;
+    const char *name = last_incr(a, &empty, &err);
+    if (err) return NULL;
+    bool anew = !name;
+    if (anew) name = manifest_next_incr(&a->manifest, a->core->config->appendfilename);
+    char *path = empty ? aof_temporary_incr(a) : aof_path(a, name);
+    if (anew) unlink(path); /* in no manifest, so that it is nothing */
+    err = outfile_open(path, key_slot_get(&a->key), &file);
+    if (!err) err = empty ? aof_name_temporary_incr(a, name) : file_sync_dir_of(path);
     if (err) log_warning("cannot open the append log %s: %s", path, strerror(-err));
     mem_free(path);
-    return err ? NULL : file;
+    if (!err) return file;
+    outfile_close(file);
+    return NULL;
 }
 
 /* Snapshots that a crash has left half written. */

@@ -10,6 +10,9 @@
  *     the place of all that was before in one manifest. If it fails, nothing has changed.
  * A3  With appendfsync always no reply leaves before what it tells of is on disk; with the other
  *     policies the same holds for sessions that ask for it (CLIENT DURABILITY fsync).
+ * A4  With aof-key-file every file that is begun is sealed (wire/sealed). A sealed file is written
+ * by one process: a start ends the one that it finds and begins another, so that no nonce can come
+ *     twice, and a file with another behind it is known to be whole.
  * Threads: the loop; the writer's own.
  * Specification: Redis 7.2's directives, replies and texts.
  */
@@ -19,12 +22,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/config.h"
+
 struct aof;
 struct core;
 
 /* `wake` lets the loop call aof_collect; it may be called on any thread. */
 struct aof *aof_new(struct core *core, void (*wake)(void *ctx), void *wake_ctx);
 void aof_free(struct aof *a);
+
+/* At start: reads the key that aof-key-file names. False: it cannot, the reason is in `why`. */
+bool aof_read_key(struct aof *a, char why[CONFIG_WHY_BYTES]);
 
 /* At start, with appendonly: reads the log, if there is one. An older log of one file is moved into
  * the directory. False, with the reason in the log: the data cannot be read, and the server must

@@ -7,9 +7,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/crc64.h"
@@ -17,6 +14,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "persist/aof_internal.h"
+#include "persist/file_in.h"
 #include "wire/aof.h"
 #include "wire/rdb_pass.h"
 #include "work/pool.h"
@@ -102,23 +100,55 @@ static void put_record(struct out *o, const struct rdb_record *rec) {
     }
 }
 
-static int convert_bytes(struct out *o, struct slice rdb) {
+/* The RDB as it comes, of which the bytes from `from` on are kept. */
+struct source {
+    struct file_in in;
+    char *kept;
+    size_t n, room;
+    uint64_t begin, from; /* offsets in the RDB; of kept[0], and what is wanted */
+};
+
+static int refill(void *ctx, struct slice *next) {
+    struct source *s = ctx;
+    int got = file_in_next(&s->in, next);
+    if (got <= 0) return got;
+    size_t gone = s->from - s->begin < s->n ? (size_t)(s->from - s->begin) : s->n;
+    if (gone) memmove(s->kept, s->kept + gone, s->n - gone);
+    s->begin += gone;
+    s->n -= gone;
+    if (s->n + next->n > s->room) {
+        s->room = 2 * (s->n + next->n);
+        s->kept = mem_realloc(s->kept, s->room);
+    }
+    memcpy(s->kept + s->n, next->p, next->n);
+    *next = slice_of(s->kept + s->n, next->n);
+    s->n += next->n;
+    return 1;
+}
+
+static int put_value(struct out *o, struct source *s, struct rdb_reader *in,
+                     const struct rdb_record *rec) {
+    char *name = mem_dup(rec->key.name.p, rec->key.name.n);
+    s->from = rdb_reader_offset(in);
+    int err = rdb_pass_value(in, rec->key.type);
+    if (!err) {
+        struct slice body =
+            slice_of(s->kept + (s->from - s->begin), (size_t)(rdb_reader_offset(in) - s->from));
+        put_restore(o, &rec->key, slice_of(name, rec->key.name.n), body);
+    }
+    mem_free(name);
+    return err;
+}
+
+static int convert_records(struct out *o, struct source *s) {
     struct rdb_reader in;
     struct rdb_record rec;
-    rdb_reader_init(&in, rdb);
+    rdb_reader_init_refill(&in, refill, s);
     int err = rdb_get_header(&in);
     while (!err && !o->err && !(err = rdb_next(&in, &rec)) && rec.kind != RDB_RECORD_END) {
         put_record(o, &rec);
-        if (rec.kind == RDB_RECORD_KEY) {
-            char *name = mem_dup(rec.key.name.p, rec.key.name.n);
-            uint64_t from = rdb_reader_offset(&in);
-            err = rdb_pass_value(&in, rec.key.type);
-            size_t n = (size_t)(rdb_reader_offset(&in) - from);
-            if (!err) {
-                put_restore(o, &rec.key, slice_of(name, rec.key.name.n), slice_of(rdb.p + from, n));
-            }
-            mem_free(name);
-        }
+        if (rec.kind == RDB_RECORD_KEY) err = put_value(o, s, &in, &rec);
+        s->from = rdb_reader_offset(&in);
         flush(o, false);
     }
     flush(o, true);
@@ -127,30 +157,26 @@ static int convert_bytes(struct out *o, struct slice rdb) {
 }
 
 /* 0 or a negative errno. */
-static int convert(const char *from, const char *to) {
-    struct stat st;
+static int convert(const char *from, const char *to, const struct sealed_key *key) {
     struct out o = {0};
-    int fd = open(from, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return -errno;
-    void *map = fstat(fd, &st) < 0 ? MAP_FAILED
-                                   : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    int err = map == MAP_FAILED ? -errno : 0;
-    close(fd);
-    if (err) return err;
+    struct source s = {0};
+    int err = file_in_open(&s.in, from, 0, key);
     unlink(to);
-    err = outfile_open(to, &o.file);
-    if (!err) err = convert_bytes(&o, slice_of(map, (size_t)st.st_size));
+    if (!err) err = outfile_open(to, key, &o.file);
+    if (!err) err = convert_records(&o, &s);
+    if (!err) err = outfile_end(o.file);
     if (!err) err = outfile_sync(o.file);
     if (!err) err = file_sync_dir_of(to);
     outfile_close(o.file);
+    file_in_close(&s.in);
     mem_free(o.bytes);
-    munmap(map, (size_t)st.st_size);
+    mem_free(s.kept);
     return err;
 }
 
 static void run(struct work_job *job) {
     struct base_job *b = (struct base_job *)job;
-    b->err = convert(b->from, b->to);
+    b->err = convert(b->from, b->to, key_slot_get(&b->key));
     unlink(b->from);
     atomic_store(&b->state, BASE_MADE);
     b->wake(b->wake_ctx);
@@ -161,6 +187,7 @@ void aof_base_begin(struct aof *a, const char *from, const char *to) {
     b->job.run = run;
     b->from = mem_dup(from, strlen(from));
     b->to = mem_dup(to, strlen(to));
+    b->key = a->key;
     b->wake = a->wake;
     b->wake_ctx = a->wake_ctx;
     atomic_store(&b->state, BASE_IN_WORK);
@@ -172,6 +199,7 @@ bool aof_base_end(struct aof *a, int *err) {
     struct base_job *b = &a->rewrite.base;
     if (atomic_load(&b->state) != BASE_MADE) return false;
     *err = b->err;
+    key_slot_wipe(&b->key);
     mem_free(b->from);
     mem_free(b->to);
     atomic_store(&b->state, BASE_NONE);

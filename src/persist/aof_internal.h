@@ -9,6 +9,7 @@
 
 #include "core/core.h"
 #include "persist/aof.h"
+#include "persist/key_file.h"
 #include "persist/manifest.h"
 #include "persist/writer.h"
 #include "work/pool.h"
@@ -18,6 +19,7 @@ enum base_state { BASE_NONE, BASE_IN_WORK, BASE_MADE };
 struct base_job {
     struct work_job job; /* first: the job is the struct */
     char *from, *to;
+    struct key_slot key;
     void (*wake)(void *ctx);
     void *wake_ctx;
     int err;
@@ -41,6 +43,7 @@ struct aof {
     struct core *core;
     void (*wake)(void *ctx);
     void *wake_ctx;
+    struct key_slot key;
     struct manifest manifest;
     struct log_writer *writer; /* NULL: off */
     struct rewrite rewrite;
@@ -52,15 +55,16 @@ struct aof {
 /* The path of a file of the log; the caller frees it. */
 char *aof_path(const struct aof *a, const char *name);
 char *aof_manifest_path(const struct aof *a);
+/* Of a file of commands that has no place in the log yet. */
+char *aof_temporary_incr(const struct aof *a);
+/* Gives that file the name `name`; 0 or a negative errno. */
+int aof_name_temporary_incr(const struct aof *a, const char *name);
 
 /* The manifest to disk; 0 or a negative errno, which is logged. */
 int aof_save_manifest(struct aof *a, const struct manifest *m);
 
 /* Removes the files that the manifest calls history. */
 void aof_remove_history(struct aof *a);
-
-/* The size of a file, 0 if it is not there. */
-uint64_t aof_size_of(const struct aof *a, const char *name);
 
 /* The sizes of all files; of all but the last incr. */
 uint64_t aof_bytes(const struct aof *a);
@@ -93,6 +97,12 @@ void aof_base_begin(struct aof *a, const char *from, const char *to);
 /* Whether it has: *err is 0 or a negative errno. */
 bool aof_base_end(struct aof *a, int *err);
 
+/* ---- aof_load.c ---- */
+
+/* The number of incr files up to the last one that something was written to. Those behind it were
+ * begun when the server died: it may be torn, as nothing has followed it. */
+size_t aof_count_written(const struct aof *a);
+
 /* ---- aof_replay.c ---- */
 
 enum replay_status {
@@ -104,14 +114,15 @@ enum replay_status {
 
 struct replay {
     uint64_t bytes_before; /* in: of files before this one */
+    bool ends;             /* in: if it is sealed, its end must be there */
     uint64_t whole;        /* bytes up to here are good; REPLAY_FAILED: where it is not */
     uint64_t bytes;        /* of the file */
     uint64_t commands;
     char why[256];
 };
 
-/* Runs the commands of the file from `offset` on. */
-enum replay_status aof_replay(struct core *core, const char *path, uint64_t offset,
-                              struct replay *r);
+/* Runs the commands of the file from `offset` (of the log's bytes) on. */
+enum replay_status aof_replay(struct core *core, const char *path, const struct sealed_key *key,
+                              uint64_t offset, struct replay *r);
 
 #endif

@@ -18,20 +18,21 @@
 #include "core/loading.h"
 #include "persist/aof_internal.h"
 #include "persist/load.h"
+#include "persist/log_in.h"
 #include "store/db.h"
 
 #define MAGIC "REDIS"
 
 static bool exists(const char *path) { return access(path, F_OK) == 0; }
 
-/* Whether the file begins as an RDB does. */
-static bool begins_with_rdb(const char *path) {
-    char magic[sizeof MAGIC - 1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    bool is = read(fd, magic, sizeof magic) == (ssize_t)sizeof magic &&
-              memcmp(magic, MAGIC, sizeof magic) == 0;
-    close(fd);
+/* Whether the file, or what is sealed in it, begins as an RDB does. */
+static bool begins_with_rdb(const struct aof *a, const char *path) {
+    struct file_in in;
+    struct slice first;
+    bool is = !file_in_open(&in, path, 0, key_slot_get(&a->key)) &&
+              file_in_next(&in, &first) == 1 && first.n >= sizeof MAGIC - 1 &&
+              memcmp(first.p, MAGIC, sizeof MAGIC - 1) == 0;
+    file_in_close(&in);
     return is;
 }
 
@@ -105,24 +106,29 @@ static bool cut_off(const char *path, const struct replay *r, bool allowed) {
     return !err;
 }
 
-static bool load_preamble(struct aof *a, const char *path, uint64_t *offset) {
+/* *only: there is nothing but that. */
+static bool load_preamble(struct aof *a, const char *path, uint64_t *offset, bool *only) {
     struct load_result result = {.replace = a->core->log.on}; /* DEBUG LOADAOF */
-    if (!begins_with_rdb(path)) return true;
-    if (load_rdb(a->core, path, 0, &result) != LOAD_OK) {
+    *only = false;
+    if (!begins_with_rdb(a, path)) return true;
+    if (load_rdb(a->core, path, key_slot_get(&a->key), &result) != LOAD_OK) {
         log_warning("Error reading the RDB preamble of the AOF file %s, AOF loading aborted: %s",
                     path, result.why);
         return false;
     }
     *offset = result.offset;
+    *only = result.sealed && !result.more;
     return true;
 }
 
 static bool load_file(struct aof *a, const char *name, bool last) {
-    struct replay r = {.bytes_before = a->core->loading.loaded_bytes};
+    bool base = name == a->manifest.base.name, only;
+    struct replay r = {.bytes_before = a->core->loading.loaded_bytes, .ends = base || !last};
     uint64_t offset = 0, began_us = clock_mono_us();
     char *path = aof_path(a, name);
-    bool ok = load_preamble(a, path, &offset);
-    enum replay_status status = ok ? aof_replay(a->core, path, offset, &r) : REPLAY_FAILED;
+    bool ok = load_preamble(a, path, &offset, &only);
+    enum replay_status status = ok ? REPLAY_EMPTY : REPLAY_FAILED;
+    if (ok && !only) status = aof_replay(a->core, path, key_slot_get(&a->key), offset, &r);
     if (ok && status == REPLAY_TORN && !last) {
         log_warning("Fatal error: the truncated file %s (offset %llu) is not the last file", path,
                     (unsigned long long)r.whole);
@@ -137,29 +143,31 @@ static bool load_file(struct aof *a, const char *name, bool last) {
         ok = false;
     }
     if (ok) {
-        log_notice("DB loaded from %s file %s: %.3f seconds, %llu commands",
-                   name == a->manifest.base.name ? "base" : "incr", path,
-                   (double)(clock_mono_us() - began_us) / 1e6, (unsigned long long)r.commands);
+        log_notice("DB loaded from %s file %s: %.3f seconds, %llu commands", base ? "base" : "incr",
+                   path, (double)(clock_mono_us() - began_us) / 1e6,
+                   (unsigned long long)r.commands);
     }
     mem_free(path);
     return ok;
 }
 
-/* A file is written only when the one before it is whole on the disk: so the end of the log may lie
- * in an earlier one than the last, if nothing is in those behind it. */
-static bool has_end(const struct aof *a, size_t i) {
+size_t aof_count_written(const struct aof *a) {
     const struct manifest *m = &a->manifest;
-    while (++i < m->incr_count) {
-        if (aof_size_of(a, m->incr[i].name)) return false;
+    size_t n = m->incr_count;
+    for (bool empty = true; n && empty; n -= empty) {
+        char *path = aof_path(a, m->incr[n - 1].name);
+        empty = log_in_is_empty(path);
+        mem_free(path);
     }
-    return true;
+    return n;
 }
 
 static bool load_files(struct aof *a) {
     const struct manifest *m = &a->manifest;
+    size_t written = aof_count_written(a);
     if (m->base.name && !load_file(a, m->base.name, m->incr_count == 0)) return false;
     for (size_t i = 0; i < m->incr_count; i++) {
-        if (!load_file(a, m->incr[i].name, has_end(a, i))) return false;
+        if (!load_file(a, m->incr[i].name, i + 1 >= written)) return false;
     }
     return true;
 }

@@ -1,6 +1,6 @@
 /* aof_replay.c - runs the commands of one file of the log.
  *
- * The file is mapped; commands are cut out of it in batches and run by their rows, without gates
+ * Commands are cut out of the file (log_in.h) in batches and run by their rows, without gates
  * and without a reply, while no key's time passes (core_replay_begin).
  *
  * Y1  A group that a #CRC line vouches for is run if it is there whole and as it was written.
@@ -8,22 +8,19 @@
  * Y2  Elsewhere (files of other servers have no such lines) commands are run one by one; those of a
  *     transaction when its end is there.
  * Y3  What is wrong at the end of the file is torn: the server died while writing. If a group
- *     that is right stands behind it, it is damage.
+ *     that is right stands behind it, it is damage. So with the chunks of a sealed file; in what
+ * they hold nothing is wrong, as it was found right, but the last group may not be there whole.
  * Threads: the loop. Specification: Redis 7's format, in which a line that begins with # is a
  * comment.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/exec.h"
 #include "core/loading.h"
 #include "persist/aof_internal.h"
+#include "persist/log_in.h"
 #include "wire/aof.h"
 #include "wire/resp.h"
 
@@ -38,7 +35,8 @@ struct player {
     struct reply_place start; /* of the reply */
     struct replay *r;
     const char *name; /* of the file, for messages */
-    const char *begin, *end;
+    struct log_in in;
+    const char *end;  /* of the window */
     const char *tick; /* the loop is given a turn behind this */
     const char *sure; /* a transaction before this is there whole */
     bool groups;      /* #CRC lines have been seen: the file is a server's own */
@@ -137,7 +135,7 @@ static void give_turn(struct player *p, const char *at) {
     p->tick = at + TICK_BYTES;
     core_turn_begin(core);
     core_turn_end(core);
-    loading_progress(core, p->r->bytes_before + (uint64_t)(at - p->begin));
+    loading_progress(core, p->r->bytes_before + log_in_progress(&p->in, at));
 }
 
 /* Finds the EXEC of the transaction that begins at `at` (behind MULTI); *behind it. */
@@ -226,9 +224,18 @@ static enum verdict run_all(struct player *p, const char **at) {
     enum verdict v = GOOD;
     while (v == GOOD && *at < p->end) {
         v = **at == '#' ? take_comment(p, at) : run_region(p, at, p->end);
-        p->r->whole = (uint64_t)(*at - p->begin);
     }
     return v;
+}
+
+/* The same for all windows. */
+static enum verdict run_windows(struct player *p, const char **at) {
+    for (;;) {
+        enum verdict v = run_all(p, at);
+        if (v == BAD || !log_in_more(&p->in, at)) return v;
+        p->end = p->in.end;
+        p->tick = p->sure = NULL;
+    }
 }
 
 static bool is_zeros(const char *at, const char *end) {
@@ -236,8 +243,28 @@ static bool is_zeros(const char *at, const char *end) {
     return at == end;
 }
 
+/* What is wrong with the file, if not with the bytes that were sealed, and at which offset. */
+static enum replay_status judge_sealed(struct player *p, enum verdict v) {
+    struct log_in *in = &p->in;
+    struct replay *r = p->r;
+    bool left = log_in_was_left(in);
+    if (v == GOOD && (log_in_was_ended(in) || (left && !r->ends))) return REPLAY_OK;
+    if (v == BAD) return REPLAY_FAILED;
+    if (!in->err) {
+        bad(p, "the end of a group is missing");
+        return REPLAY_FAILED;
+    }
+    bool torn = (left || in->in.fault == FILE_IN_WRONG) && !in->damaged && !r->ends;
+    if (torn) return REPLAY_TORN;
+    bad(p, log_in_why(in, in->err));
+    if (in->in.fault) r->whole = in->in.at_offset;
+    return REPLAY_FAILED;
+}
+
 static enum replay_status play(struct player *p, const char *at) {
-    enum verdict v = run_all(p, &at);
+    enum verdict v = run_windows(p, &at);
+    p->r->whole = log_in_place(&p->in, p->in.offset + (uint64_t)(at - p->in.begin));
+    if (p->in.sealed) return judge_sealed(p, v);
     if (v == GOOD) return REPLAY_OK;
     /* Only other servers write commands that stand alone; zeros were never written at all. */
     bool torn = v == SHORT || is_zeros(at, p->end) || (p->groups && !p->unknown && *at != '*');
@@ -249,7 +276,9 @@ static enum replay_status play(struct player *p, const char *at) {
 }
 
 static void player_init(struct player *p, struct core *core, const char *path, struct replay *r) {
-    *p = (struct player){.core = core, .r = r, .name = path};
+    p->core = core;
+    p->r = r;
+    p->name = path;
     session_init_inner(&p->s, core, "aof");
     reply_raw(&p->s.reply, " ", 1);
     p->start = reply_here(&p->s.reply);
@@ -262,35 +291,34 @@ static void player_fini(struct player *p) {
     mem_free(p->args);
 }
 
-enum replay_status aof_replay(struct core *core, const char *path, uint64_t offset,
-                              struct replay *r) {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        snprintf(r->why, sizeof r->why, "%s", strerror(errno));
-        if (fd >= 0) close(fd);
-        return REPLAY_FAILED;
+/* The place in the window at which the commands begin; NULL: there are none. */
+static const char *find_begin(struct log_in *in, uint64_t offset) {
+    const char *at = in->begin;
+    for (;;) {
+        if (in->offset + (uint64_t)(in->end - in->begin) > offset)
+            return in->begin + (offset - in->offset);
+        at = in->end;
+        if (!log_in_more(in, &at)) return in->err ? in->end : NULL;
     }
-    r->bytes = (uint64_t)st.st_size;
+}
+
+enum replay_status aof_replay(struct core *core, const char *path, const struct sealed_key *key,
+                              uint64_t offset, struct replay *r) {
+    struct player *p = mem_calloc(sizeof *p);
+    enum replay_status status = REPLAY_FAILED;
+    int err = log_in_open(&p->in, path, key);
+    r->bytes = p->in.bytes;
     r->whole = offset;
-    if (r->bytes <= offset) {
-        close(fd);
-        return REPLAY_EMPTY;
+    if (err) {
+        snprintf(r->why, sizeof r->why, "%s", log_in_why(&p->in, err));
+    } else {
+        const char *at = find_begin(&p->in, offset);
+        player_init(p, core, path, r);
+        p->end = p->in.end;
+        status = at ? play(p, at) : REPLAY_EMPTY;
+        player_fini(p);
     }
-    char *map = mmap(NULL, r->bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (map == MAP_FAILED) {
-        snprintf(r->why, sizeof r->why, "%s", strerror(errno));
-        return REPLAY_FAILED;
-    }
-    madvise(map, r->bytes, MADV_SEQUENTIAL);
-    struct player *p = mem_alloc(sizeof *p);
-    player_init(p, core, path, r);
-    p->begin = p->tick = map;
-    p->end = map + r->bytes;
-    enum replay_status status = play(p, map + offset);
-    player_fini(p);
+    log_in_close(&p->in);
     mem_free(p);
-    munmap(map, r->bytes);
     return status;
 }

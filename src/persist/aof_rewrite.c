@@ -20,18 +20,9 @@
 
 #define FAILURES_FREE 3 /* rewrites that fail are tried again at once so many times */
 #define WAIT_NS 1000000
+#define RETRY_BEGIN_MS 1000 /* if not even a file can be opened */
 #define RETRY_MS_MIN 60000
 #define RETRY_MS_MAX 3600000
-
-static char *temporary_incr(const struct aof *a) {
-    const char *name = a->core->config->appendfilename;
-    size_t n = strlen(name) + sizeof "temp-.incr";
-    char *file = mem_alloc(n);
-    snprintf(file, n, "temp-%s.incr", name);
-    char *path = aof_path(a, file);
-    mem_free(file);
-    return path;
-}
 
 /* The snapshot that becomes a base of commands. */
 static char *temporary_rdb(const struct aof *a) { return aof_path(a, "temp-rewriteaof.rdb"); }
@@ -41,9 +32,9 @@ static struct outfile *open_next(struct aof *a) {
     struct rewrite *rw = &a->rewrite;
     struct outfile *file = NULL;
     const char *name = manifest_next_incr(&rw->next, a->core->config->appendfilename);
-    char *path = rw->first ? temporary_incr(a) : aof_path(a, name);
+    char *path = rw->first ? aof_temporary_incr(a) : aof_path(a, name);
     unlink(path);
-    int err = outfile_open(path, &file);
+    int err = outfile_open(path, key_slot_get(&a->key), &file);
     if (!err) err = file_sync_dir_of(path);
     if (err) log_warning("cannot open the append log %s: %s", path, strerror(-err));
     mem_free(path);
@@ -80,12 +71,13 @@ static void failed(struct aof *a, const char *why) {
     if (++log->rewrite_failures >= FAILURES_FREE) {
         uint64_t steps = log->rewrite_failures - FAILURES_FREE;
         int64_t wait_ms = steps < 6 ? (int64_t)RETRY_MS_MIN << steps : RETRY_MS_MAX;
+        if (log->error) wait_ms = RETRY_MS_MIN; /* writes are refused until it succeeds */
         rw->retry_ms = a->core->now_ms + (wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX);
     }
     unlink(rw->base_path);
     if (rw->first && a->writer) {
         bool starting = a->core->log.starting;
-        char *path = temporary_incr(a);
+        char *path = aof_temporary_incr(a);
         aof_close_writer(a);
         unlink(path);
         mem_free(path);
@@ -93,16 +85,6 @@ static void failed(struct aof *a, const char *why) {
         log->rewrite_scheduled = starting;
     }
     end(a);
-}
-
-/* What was opened under a temporary name gets the one that the manifest will tell. */
-static int name_first_incr(struct aof *a) {
-    const struct manifest *m = &a->rewrite.next;
-    char *from = temporary_incr(a), *to = aof_path(a, m->incr[m->incr_count - 1].name);
-    int err = rename(from, to) < 0 ? -errno : file_sync_dir_of(to);
-    mem_free(from);
-    mem_free(to);
-    return err;
 }
 
 static void succeeded(struct aof *a) {
@@ -135,7 +117,9 @@ static void finish(struct aof *a) {
     char text[128];
     bool logs = a->writer != NULL;
     manifest_retire_incr(&rw->next, logs ? 1 : 0);
-    int err = logs && rw->first ? name_first_incr(a) : 0;
+    int err = 0;
+    if (logs && rw->first)
+        err = aof_name_temporary_incr(a, rw->next.incr[rw->next.incr_count - 1].name);
     if (!err) err = aof_save_manifest(a, &rw->next);
     if (!err) {
         succeeded(a);
@@ -219,7 +203,14 @@ bool aof_rewrite_begin(struct aof *a, bool first) {
     core->log.rewriting = true;
     core->log.rewrite_begun_s = core->now_ms / 1000;
     char *rdb = rw->of_commands ? temporary_rdb(a) : NULL;
-    struct save_job job = {rdb ? rdb : rw->base_path, !rdb, on_cut, on_done, a};
+    struct save_job job = {
+        .path = rdb ? rdb : rw->base_path,
+        .aof_base = !rdb,
+        .key = key_slot_get(&a->key),
+        .cut = on_cut,
+        .done = on_done,
+        .ctx = a,
+    };
     err = save_begin(core, &job);
     mem_free(rdb);
     if (!err && logs && !enter_next(a, file)) err = -EIO;
@@ -264,5 +255,8 @@ void aof_rewrite_cron(struct aof *a) {
     struct core *core = a->core;
     if (a->rewrite.running || save_is_running(core) || core->ongoing.on || core->replaying) return;
     if (core->now_ms < a->rewrite.retry_ms) return;
-    if (core->log.rewrite_scheduled || has_grown(a)) aof_rewrite_begin(a, core->log.starting);
+    if (!core->log.rewrite_scheduled && !has_grown(a)) return;
+    bool begun = aof_rewrite_begin(a, core->log.starting);
+    int64_t soon_ms = core->now_ms + RETRY_BEGIN_MS;
+    if (!begun && a->rewrite.retry_ms < soon_ms) a->rewrite.retry_ms = soon_ms;
 }

@@ -20,7 +20,38 @@ static char *beside(const char *path, const char *name) {
     return out;
 }
 
-int file_out_open(struct file_out *f, const char *path, const char *temp_name) {
+static int write_raw(struct file_out *f, const char *p, size_t n) {
+    f->err = file_write_all(f->fd, p, n);
+    if (!f->err) f->bytes += n;
+    return f->err;
+}
+
+static void begin_sealed(struct file_out *f, const struct sealed_key *key) {
+    char head[SEALED_HEAD_BYTES];
+    f->sealer = sealer_new(key, head);
+    f->chunk = mem_alloc(SEALED_PAYLOAD_USUAL + SEALED_CHUNK_EXTRA_BYTES);
+    write_raw(f, head, sizeof head);
+}
+
+static int put_chunk(struct file_out *f, bool last) {
+    size_t n = sealer_seal(f->sealer, f->chunk, f->held, last);
+    f->held = 0;
+    return write_raw(f, f->chunk, n);
+}
+
+static int write_sealed(struct file_out *f, struct slice bytes) {
+    while (bytes.n && !f->err) {
+        size_t room = SEALED_PAYLOAD_USUAL - f->held, some = bytes.n < room ? bytes.n : room;
+        memcpy(f->chunk + SEALED_CHUNK_HEAD_BYTES + f->held, bytes.p, some);
+        f->held += some;
+        bytes = slice_of(bytes.p + some, bytes.n - some);
+        if (f->held == SEALED_PAYLOAD_USUAL) put_chunk(f, false);
+    }
+    return f->err;
+}
+
+int file_out_open(struct file_out *f, const char *path, const char *temp_name,
+                  const struct sealed_key *key) {
     *f = (struct file_out){.fd = -1};
     f->temp = beside(path, temp_name);
     f->fd = open(f->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -30,6 +61,7 @@ int file_out_open(struct file_out *f, const char *path, const char *temp_name) {
         return err;
     }
     f->path = mem_dup(path, strlen(path));
+    if (key) begin_sealed(f, key);
     return 0;
 }
 
@@ -43,9 +75,7 @@ static void go_steady(struct file_out *f) {
 
 int file_out_write(struct file_out *f, struct slice bytes) {
     if (f->err) return f->err;
-    f->err = file_write_all(f->fd, bytes.p, bytes.n);
-    if (f->err) return f->err;
-    f->bytes += bytes.n;
+    if (f->sealer ? write_sealed(f, bytes) : write_raw(f, bytes.p, bytes.n)) return f->err;
     go_steady(f);
     return 0;
 }
@@ -54,11 +84,15 @@ static void end(struct file_out *f) {
     if (f->fd >= 0) close(f->fd);
     mem_free(f->path);
     mem_free(f->temp);
+    mem_free(f->chunk);
+    sealer_free(f->sealer);
     f->fd = -1;
-    f->path = f->temp = NULL;
+    f->path = f->temp = f->chunk = NULL;
+    f->sealer = NULL;
 }
 
 int file_out_commit(struct file_out *f) {
+    if (f->sealer && !f->err) put_chunk(f, true);
     if (!f->err && fsync(f->fd) < 0) f->err = -errno;
     if (close(f->fd) < 0 && !f->err) f->err = -errno;
     f->fd = -1;

@@ -131,12 +131,11 @@ static bool start_thread(struct load *l) {
     return !err;
 }
 
-static struct load *load_new(struct core *core, uint64_t offset) {
+static struct load *load_new(struct core *core) {
     struct load *l = mem_calloc(sizeof *l);
     l->config = *core->config;
     l->db_count = core->ks->db_count;
     l->now_ms = core->now_ms;
-    l->offset = offset;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->full, NULL);
     pthread_cond_init(&l->empty, NULL);
@@ -199,17 +198,18 @@ static enum load_status run(struct core *core, struct load *l, struct load_resul
     result->empty = l->result.empty;
     result->version = l->result.version;
     result->offset = l->result.offset;
+    result->sealed = l->in.unsealer != NULL;
+    result->more = l->result.more;
     if (ok && l->status == LOAD_FAILED) memcpy(result->why, l->result.why, LOAD_WHY_BYTES);
     return ok ? l->status : LOAD_FAILED;
 }
 
-enum load_status load_rdb(struct core *core, const char *path, uint64_t offset,
+enum load_status load_rdb(struct core *core, const char *path, const struct sealed_key *key,
                           struct load_result *result) {
-    struct load *l = load_new(core, offset);
-    int err = file_in_open(&l->in, path, offset);
+    struct load *l = load_new(core);
+    int err = file_in_open(&l->in, path, 0, key);
     if (err) {
-        snprintf(result->why, LOAD_WHY_BYTES, "%s", strerror(-err));
-        l->in = (struct file_in){.fd = -1};
+        snprintf(result->why, LOAD_WHY_BYTES, "%s", file_in_why(&l->in, err));
         load_free(l);
         return err == -ENOENT ? LOAD_NO_FILE : LOAD_FAILED;
     }

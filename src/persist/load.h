@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "wire/sealed.h"
+
 #define LOAD_WHY_BYTES 256
 
 struct core;
@@ -23,6 +25,8 @@ struct core;
 struct load_result {
     bool replace; /* in: a key that is there already is replaced, instead of refused */
     uint64_t keys, expired, empty, functions; /* loaded; passed over; passed over; loaded */
+    bool sealed;                              /* the file was; then it was read to its end */
+    bool more;                                /* and there was more than the RDB in it */
     uint64_t offset;                          /* behind the end of the RDB, or of the damage */
     int version;                              /* of the RDB */
     char why[LOAD_WHY_BYTES];                 /* after a failure: one line, offset included */
@@ -34,9 +38,9 @@ enum load_status {
     LOAD_FAILED,  /* result->why */
 };
 
-/* Loads the RDB that begins at the offset of the file (there may be more behind its end). `result`
- * is zeroed by the caller but for what is said above. */
-enum load_status load_rdb(struct core *core, const char *path, uint64_t offset,
+/* Loads the RDB that the file begins with (there may be more behind its end), sealed with the key
+ * or plain. `result` is zeroed by the caller but for what is said above. */
+enum load_status load_rdb(struct core *core, const char *path, const struct sealed_key *key,
                           struct load_result *result);
 
 #endif

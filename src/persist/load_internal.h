@@ -46,7 +46,6 @@ struct load {
     struct config config; /* the thread's copy: numbers, not texts */
     int db_count;
     int64_t now_ms;
-    uint64_t offset;
     struct file_in in;
     pthread_t thread;
 

@@ -182,6 +182,23 @@ static bool read_record(struct load *l, struct rdb_reader *r, int *db) {
     }
 }
 
+static void fail_sealed(struct load *l) {
+    char why[LOAD_WHY_BYTES];
+    snprintf(why, sizeof why, "it cannot be decrypted: %s", l->in.why);
+    fail(l, why);
+}
+
+/* A sealed file is read to its end: what was cut off behind the RDB is missed, too. */
+static void read_to_end(struct load *l, const struct rdb_reader *r) {
+    struct slice rest;
+    if (!l->in.unsealer || r->err || l->status != LOAD_OK) return;
+    l->result.more = l->in.given > rdb_reader_offset(r);
+    int got;
+    while ((got = file_in_next(&l->in, &rest)) > 0) l->result.more = true;
+    if (got < 0 && l->in.fault) fail_sealed(l);
+    if (got < 0 && !l->in.fault) fail(l, strerror(-got));
+}
+
 static void tell_failure(struct load *l, const struct rdb_reader *r) {
     char why[LOAD_WHY_BYTES];
     const char *what = r->err == RDB_UNSUPPORTED ? "cannot be loaded" : "is damaged";
@@ -191,8 +208,12 @@ static void tell_failure(struct load *l, const struct rdb_reader *r) {
         what = "cannot be read";
         reason = strerror(-r->err);
     }
-    snprintf(why, sizeof why, "it %s: offset %llu: %s", what,
-             (unsigned long long)(l->offset + r->err_at), reason);
+    if (l->in.fault) { /* it is the file's offset that says where */
+        fail_sealed(l);
+        return;
+    }
+    snprintf(why, sizeof why, "it %s: offset %llu: %s", what, (unsigned long long)r->err_at,
+             reason);
     fail(l, why);
 }
 
@@ -208,7 +229,8 @@ void *load_read(void *arg) {
         while (read_record(l, &r, &db)) continue;
     }
     if (r.err) tell_failure(l, &r);
-    l->result.offset = l->offset + (r.err ? r.err_at : rdb_reader_offset(&r));
+    read_to_end(l, &r);
+    l->result.offset = r.err ? r.err_at : rdb_reader_offset(&r);
     send(l, l->result.offset);
     rdb_reader_fini(&r);
     mem_thread_fini();

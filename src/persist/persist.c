@@ -87,7 +87,13 @@ static void saved(void *ctx, int err, const char *why) {
 
 static int begin(struct core *core, bool foreground, void (*done)(void *ctx, bool ok), void *ctx) {
     struct persist *p = core->persist;
-    struct save_job job = {core->config->dbfilename, false, made_cut, saved, core};
+    struct save_job job = {
+        .path = core->config->dbfilename,
+        .key = key_slot_get(&p->key),
+        .cut = made_cut,
+        .done = saved,
+        .ctx = core,
+    };
     int err = save_begin(core, &job);
     if (err) return err;
     p->scheduled = false;
@@ -169,11 +175,16 @@ static bool before_exit(struct core *core, int how) {
 bool persist_load(struct core *core, bool replace, char *why) {
     struct load_result result = {.replace = replace};
     int64_t begun_ms = core->now_ms;
-    enum load_status status = load_rdb(core, core->config->dbfilename, 0, &result);
+    enum load_status status =
+        load_rdb(core, core->config->dbfilename, key_slot_get(&core->persist->key), &result);
     core_set_now(core, clock_unix_us());
     core->persistence.load_keys = result.keys;
     core->persistence.load_expired = result.expired;
     if (status == LOAD_FAILED) memcpy(why, result.why, LOAD_WHY_BYTES);
+    if (status == LOAD_OK && !result.sealed && core->persist->key.there) {
+        log_warning("the RDB file %s is not encrypted; the next save will encrypt it",
+                    core->config->dbfilename);
+    }
     if (status == LOAD_OK) {
         log_notice("Done loading RDB, keys loaded: %llu, keys expired: %llu, %.3f seconds",
                    (unsigned long long)result.keys, (unsigned long long)result.expired,
@@ -184,16 +195,27 @@ bool persist_load(struct core *core, bool replace, char *why) {
 
 /* ---- up and down --------------------------------------------------------------------- */
 
+bool persist_read_key(struct core *core, char why[CONFIG_WHY_BYTES]) {
+    return key_slot_set(&core->persist->key, core->config->rdb_key_file, why);
+}
+
+/* CONFIG SET: what is saved from now on has the new key. */
+static bool follow_key_file(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    return persist_read_key(ctx, why);
+}
+
 void persist_new(struct core *core, struct net_loop *loop) {
     core->persist = mem_calloc(sizeof *core->persist);
     core->persist->wake = net_wake_new(loop, on_wake, core);
     core->before_exit = before_exit;
+    config_on_change(core->config, "rdb-key-file", follow_key_file, core);
 }
 
 void persist_free(struct core *core) {
     struct persist *p = core->persist;
     save_abort(core, "the server ends");
     net_wake_free(p->wake);
+    key_slot_wipe(&p->key);
     mem_free(p);
     core->persist = NULL;
     core->before_exit = NULL;

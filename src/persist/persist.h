@@ -8,11 +8,15 @@
 #ifndef PERSIST_PERSIST_H
 #define PERSIST_PERSIST_H
 
+#include "core/config.h"
 #include "core/core.h"
 
 struct net_loop;
 
 void persist_new(struct core *core, struct net_loop *loop);
+
+/* At start: reads the key that rdb-key-file names. False: it cannot, the reason is in `why`. */
+bool persist_read_key(struct core *core, char why[CONFIG_WHY_BYTES]);
 
 /* Gives up what is under way. */
 void persist_free(struct core *core);

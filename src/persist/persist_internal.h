@@ -3,6 +3,7 @@
 #define PERSIST_PERSIST_INTERNAL_H
 
 #include "core/exec.h"
+#include "persist/key_file.h"
 #include "persist/persist.h"
 
 struct net_wake;
@@ -10,6 +11,7 @@ struct save;
 
 struct persist {
     struct net_wake *wake;
+    struct key_slot key; /* of dbfilename */
     struct save *save;   /* under way, or NULL */
     bool foreground;     /* SAVE and its like */
     bool scheduled;      /* BGSAVE SCHEDULE, or BGSAVE in a transaction */

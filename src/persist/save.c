@@ -126,6 +126,7 @@ static void save_free(struct save *s) {
     pthread_cond_destroy(&s->more);
     pthread_cond_destroy(&s->news);
     mem_free(s->path);
+    key_slot_wipe(&s->key);
     mem_free(s->dbs);
     mem_free(s->functions);
     mem_free(s);
@@ -135,6 +136,7 @@ static struct save *save_new(struct core *core, const struct save_job *job) {
     struct save *s = mem_calloc(sizeof *s);
     s->core = core;
     s->job = *job;
+    if (job->key) s->key = (struct key_slot){true, *job->key};
     s->writer = (struct snapshot_writer){give, hurry, s};
     s->path = file_absolute(job->path);
     if (!s->path) s->path = mem_dup(job->path, strlen(job->path));

@@ -15,12 +15,15 @@
 
 #include <stdbool.h>
 
+#include "wire/sealed.h"
+
 struct core;
 
 struct save_job {
-    const char *path;       /* copied */
-    bool aof_base;          /* the aux field `aof-base` is 1 */
-    void (*cut)(void *ctx); /* in the instant of the cut; NULL: nothing */
+    const char *path;             /* copied */
+    bool aof_base;                /* the aux field `aof-base` is 1 */
+    const struct sealed_key *key; /* copied; NULL: a plain file */
+    void (*cut)(void *ctx);       /* in the instant of the cut; NULL: nothing */
     void (*done)(void *ctx, int err, const char *why); /* err 0, or negative: why, in one line */
     void *ctx;
 };

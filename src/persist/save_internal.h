@@ -7,6 +7,7 @@
 
 #include "core/snapshot.h"
 #include "persist/file_out.h"
+#include "persist/key_file.h"
 #include "persist/save.h"
 #include "wire/rdb_write.h"
 
@@ -20,6 +21,7 @@ struct save {
     struct save_job job;
     struct snapshot_writer writer;
     char *path;
+    struct key_slot key;
     struct net_wake *wake; /* of the loop, sent when something is read or finished */
     pthread_t thread;
     struct capture *outbox, **outbox_last; /* the loop's: given, and not in the queue yet */

@@ -126,7 +126,7 @@ static bool write_captures(struct save *s, bool ok) {
 static void write_file(struct save *s) {
     char temp[64];
     snprintf(temp, sizeof temp, "temp-%d.rdb", (int)getpid());
-    int err = file_out_open(&s->out, s->path, temp);
+    int err = file_out_open(&s->out, s->path, temp, key_slot_get(&s->key));
     if (err) fail(s, err, "cannot open a temporary file beside");
     s->out.steady = s->steady;
     rdb_writer_init(&s->w, write_out, s);

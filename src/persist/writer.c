@@ -39,6 +39,7 @@ struct log_writer {
     struct part *first, *last; /* never empty: the last one is open */
     struct log_writer_state state;
     enum log_sync sync;
+    uint64_t lost_to;  /* with a sync_error: bytes up to here may be lost */
     uint64_t hurry_to; /* to be synced up to here at once */
     bool stop, idle;
     size_t expected; /* bytes that the next group may have */
@@ -58,12 +59,15 @@ static void part_free(struct part *p) {
 
 /* ---- the thread --------------------------------------------------------------------- */
 
+/* The group, and the end of the file if it is its last one. */
 static int write_part(struct part *p) {
     char line[AOF_GROUP_LINE_BYTES_MAX];
     struct slice group = slice_of(p->bytes, p->n);
-    if (!p->n) return 0;
     struct slice parts[] = {slice_of(line, aof_put_group(line, group)), group};
-    return outfile_write(p->file, parts, 2);
+    int err = p->n ? outfile_write(p->file, parts, 2) : 0;
+    if (err) return err;
+    p->n = 0;
+    return p->last ? outfile_end(p->file) : 0;
 }
 
 /* Under the lock: whether what is written is to be synced now. */
@@ -81,7 +85,7 @@ static int sync_file(struct log_writer *w, struct outfile *file) {
 }
 
 /* Writes what was taken as far as possible; the part that is open stays, empty. */
-static void write_taken(struct log_writer *w, int *write_error, int *sync_error,
+static void write_taken(struct log_writer *w, int *write_error, int *sync_error, uint64_t *lost_to,
                         uint64_t *written) {
     for (struct part *p; (p = w->writing);) {
         *write_error = write_part(p);
@@ -89,7 +93,9 @@ static void write_taken(struct log_writer *w, int *write_error, int *sync_error,
         *written = p->end;
         w->writing = p->next;
         if (p->last) {
-            if (!*sync_error) *sync_error = sync_file(w, p->file);
+            int err = sync_file(w, p->file);
+            if (err) *sync_error = err;
+            if (err) *lost_to = p->end;
             outfile_close(p->file);
         }
         part_free(p);
@@ -155,6 +161,12 @@ static void wait_for_work(struct log_writer *w) {
     }
 }
 
+/* Under the lock: a sync has failed, before which so much was written. */
+static void note_lost(struct log_writer *w, int err, uint64_t lost_to) {
+    w->state.sync_error = err;
+    if (lost_to > w->lost_to) w->lost_to = lost_to;
+}
+
 /* Under the lock, which is let go meanwhile. */
 static void sync_now(struct log_writer *w, struct outfile *file) {
     uint64_t up_to = w->state.written, begun_us = clock_mono_us();
@@ -166,22 +178,25 @@ static void sync_now(struct log_writer *w, struct outfile *file) {
     uint64_t took_us = clock_mono_us() - begun_us;
     w->sync_us = w->sync_us ? (3 * w->sync_us + took_us) / 4 : took_us;
     w->expected = up_to - w->state.synced + w->state.waiting_bytes;
-    w->state.sync_error = err;
-    if (!err) w->state.synced = up_to;
+    if (err) {
+        note_lost(w, err, w->state.written);
+    } else {
+        w->state.synced = up_to;
+    }
 }
 
 static void turn(struct log_writer *w) {
     struct log_writer_state before = w->state;
     int write_error = 0, sync_error = 0;
-    uint64_t written = before.written;
+    uint64_t written = before.written, lost_to = 0;
     take(w);
     struct outfile *open = w->last->file;
     pthread_mutex_unlock(&w->lock);
-    write_taken(w, &write_error, &sync_error, &written);
+    write_taken(w, &write_error, &sync_error, &lost_to, &written);
     pthread_mutex_lock(&w->lock);
     w->state.written = written;
     w->state.write_error = write_error;
-    if (sync_error) w->state.sync_error = sync_error;
+    if (sync_error) note_lost(w, sync_error, lost_to);
     if (!w->writing) {
         bool more = w->first != w->last || w->last->n;
         w->state.waiting_since_ms = more ? clock_mono_ms() : 0;
@@ -235,6 +250,8 @@ void log_writer_free(struct log_writer *w) {
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
     struct outfile *open = w->last->file;
+    if (!w->writing && w->first == w->last && !open->pending && outfile_end(open) == 0)
+        outfile_sync(open);
     for (struct part *p = w->writing, *next; p; p = next) {
         next = p->next;
         if (p->last) outfile_close(p->file);
@@ -314,7 +331,7 @@ bool log_writer_finish(struct log_writer *w) {
 void log_writer_forgive(struct log_writer *w, uint64_t up_to) {
     pthread_mutex_lock(&w->lock);
     if (w->state.sync_error && up_to > w->state.synced) w->state.synced = up_to;
-    w->state.sync_error = 0;
+    if (up_to >= w->lost_to) w->state.sync_error = 0;
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
 }

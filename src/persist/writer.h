@@ -50,7 +50,8 @@ void log_writer_hurry(struct log_writer *w);
 /* Waits until all is synced, or an error is there: false. */
 bool log_writer_finish(struct log_writer *w);
 
-/* A new base has all up to here, also what a failed fsync may have lost. */
+/* A new base has all up to here. If that is all that a failed fsync may have lost, its error is
+ * over; one that failed behind the base's instant stays, for another base. */
 void log_writer_forgive(struct log_writer *w, uint64_t up_to);
 
 struct log_writer_state {

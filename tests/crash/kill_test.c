@@ -1,6 +1,7 @@
 /* kill_test.c - the server is killed at any moment, under a mixed load, and started again.
  *
  *     CRASH_ROUNDS=500 make crash
+ *     CRASH_ROUNDS=500 SUITE_TEST=encrypted make crash      with encrypted files alone
  *
  * Some connections write, each in keys of its own, one operation at a time; every operation has a
  * number that is its payload. When the server is gone each connection knows the last number that
@@ -29,13 +30,27 @@
 
 #define WRITERS 4
 #define ROUNDS_USUAL 5
+#define ROUNDS_ENCRYPTED 3
 #define BIG_MEMBERS 30000
 #define RUN_MS_MAX 600
 #define WRITES_MAX 400 /* of a round that ends by the shim */
 #define PATH_BYTES 512
 
-static const char *const args[] = {
+static char key_file[] = "/tmp/kill-key-XXXXXX";
+static const char *const plain[] = {
     "--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes", NULL};
+static const char *const encrypted[] = {"--appendonly",
+                                        "yes",
+                                        "--appendfsync",
+                                        "always",
+                                        "--enable-debug-command",
+                                        "yes",
+                                        "--aof-key-file",
+                                        key_file,
+                                        "--rdb-key-file",
+                                        key_file,
+                                        NULL};
+static const char *const *args = plain; /* of the server under test */
 
 static const char script[] = "redis.call('set', KEYS[1], ARGV[1]) "
                              "redis.call('rpush', KEYS[2], ARGV[1]) "
@@ -233,7 +248,7 @@ static void even_out(void) {
 
 static int round_count(void) {
     const char *text = getenv("CRASH_ROUNDS");
-    int rounds = text ? atoi(text) : ROUNDS_USUAL;
+    int rounds = text ? atoi(text) : args == plain ? ROUNDS_USUAL : ROUNDS_ENCRYPTED;
     if (text) suite_deadline((unsigned)rounds * 10 + 100);
     return rounds;
 }
@@ -283,7 +298,7 @@ static void power_fails_at_any_write(void) {
         setenv("SHIM_FAIL_AT", number, 1);
         snprintf(number, sizeof number, "%d", rand_r(&seed));
         setenv("SHIM_SEED", number, 1);
-        setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+        setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
         setenv("LD_PRELOAD", library, 1);
         server_restart(server, args);
         unsetenv("LD_PRELOAD");
@@ -293,11 +308,36 @@ static void power_fails_at_any_write(void) {
     CU_ASSERT_EQUAL(server_stop(server), 0);
 }
 
+static void encrypted_killed_at_any_moment(void) {
+    args = encrypted;
+    killed_at_any_moment();
+    args = plain;
+}
+
+static void encrypted_power_fails_at_any_write(void) {
+    args = encrypted;
+    power_fails_at_any_write();
+    args = plain;
+}
+
+static bool make_key(void) {
+    static const char key[] = "0123456789abcdef0123456789abcdef";
+    int fd = mkstemp(key_file);
+    bool ok = fd >= 0 && write(fd, key, 32) == 32;
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"killed_at_any_moment", killed_at_any_moment},
         {"power_fails_at_any_write", power_fails_at_any_write},
+        {"encrypted_killed_at_any_moment", encrypted_killed_at_any_moment},
+        {"encrypted_power_fails_at_any_write", encrypted_power_fails_at_any_write},
         {NULL, NULL},
     };
-    return suite_main("kill", tests);
+    if (!make_key()) return 1;
+    int status = suite_main("kill", tests);
+    unlink(key_file);
+    return status;
 }

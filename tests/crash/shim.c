@@ -1,9 +1,14 @@
-/* shim.c - a power failure at the n-th write, for a server that is started with this library before
- * libc (LD_PRELOAD).
+/* shim.c - a power failure at the n-th write, or a sync that fails, for a server that is started
+ * with this library before libc (LD_PRELOAD).
  *
  *     SHIM_FAIL_AT=n   the n-th write to a file of data is the last thing that happens
  *     SHIM_SEED=s      what is left of what was not synced then: none of it, some of it, or
  *                      some with its end turned to zeros
+ *
+ *     SHIM_SYNC_FAIL_AT=n, SHIM_SYNC_ERRNO=e     the n-th sync of a file of commands fails so, and
+ *                      what was written to it behind the sync before it is zeros from then on, as
+ *                      when a disk has lost it
+ *     SHIM_SYNC_FAILURES=m     and the m - 1 syncs after it (usually 1 in all)
  *
  * Files of data are those in a directory appendonlydir and those of RDBs. What was written to them
  * behind their last fsync is dropped or torn; then the process ends at once, with status 137.
@@ -11,6 +16,7 @@
  */
 #define _GNU_SOURCE 1
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,25 +38,43 @@ struct file {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct file files[FILES_MAX];
 static int file_count;
-static long writes, fail_at = -1;
+static long writes, fail_at = -1, syncs, sync_fail_at, sync_failures;
+static int sync_errno;
 static unsigned seed;
 
 static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
+
+static long number_of(const char *name, long otherwise) {
+    const char *text = getenv(name);
+    return text ? atol(text) : otherwise;
+}
 
 static void prepare(void) {
     if (fail_at >= 0) return;
     const char *at = getenv("SHIM_FAIL_AT"), *s = getenv("SHIM_SEED");
     fail_at = at ? atol(at) : 0;
     seed = s ? (unsigned)atoi(s) : 1;
+    sync_fail_at = number_of("SHIM_SYNC_FAIL_AT", 0);
+    sync_failures = number_of("SHIM_SYNC_FAILURES", 1);
+    sync_errno = (int)number_of("SHIM_SYNC_ERRNO", EIO);
+}
+
+static int path_of(int fd, char path[PATH_BYTES]) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, PATH_BYTES - 1);
+    path[n > 0 ? n : 0] = 0;
+    return n > 0;
 }
 
 static int is_data(int fd) {
-    char link[64], path[PATH_BYTES];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, path, sizeof path - 1);
-    if (n <= 0) return 0;
-    path[n] = 0;
-    return strstr(path, "appendonlydir/") || strstr(path, ".rdb");
+    char path[PATH_BYTES];
+    return path_of(fd, path) && (strstr(path, "appendonlydir/") || strstr(path, ".rdb"));
+}
+
+static int is_commands(int fd) {
+    char path[PATH_BYTES];
+    return path_of(fd, path) && strstr(path, "appendonlydir/") && strstr(path, "incr");
 }
 
 /* What is known of the file, before something is written to it; NULL: it is none of data. */
@@ -106,13 +130,32 @@ ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at) {
     return done;
 }
 
+/* Under the lock: whether this sync is one that fails. The lost bytes count as synced: that is what
+ * a later sync would say of them. */
+static int fails(int fd, struct file *f, off_t size) {
+    prepare();
+    if (!sync_fail_at || !is_commands(fd)) return 0;
+    syncs++;
+    if (syncs < sync_fail_at || syncs >= sync_fail_at + sync_failures) return 0;
+    ssize_t (*real)(int, const void *, size_t, off_t) = next("pwrite");
+    for (; f->synced < size; f->synced++) {
+        if (real(f->fd, "", 1, f->synced) < 0) break;
+    }
+    return 1;
+}
+
 /* What was there when the sync began is on disk when it has ended. */
 static int synced(int fd, int (*real)(int)) {
     struct stat st;
     pthread_mutex_lock(&lock);
     struct file *f = track(fd);
     int sized = f && fstat(fd, &st) == 0;
+    int failed = sized && fails(fd, f, st.st_size);
     pthread_mutex_unlock(&lock);
+    if (failed) {
+        errno = sync_errno;
+        return -1;
+    }
     int rc = real(fd);
     pthread_mutex_lock(&lock);
     if (sized && rc == 0 && st.st_size > f->synced) f->synced = st.st_size;

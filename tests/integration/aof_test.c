@@ -3,19 +3,11 @@
  * Each test has a server of its own, in a directory that it may look into and spoil.
  */
 #define _GNU_SOURCE 1 /* prlimit */
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "support/client.h"
-#include "support/suite.h"
+#include "integration/files.h"
 
-#define PATH_BYTES 512
-#define FILE_BYTES_MAX (1024 * 1024)
 #define INCR "appendonlydir/appendonly.aof.1.incr.aof"
 #define MANIFEST "appendonlydir/appendonly.aof.manifest"
 
@@ -25,80 +17,10 @@ static const char *const strict[] = {"--appendonly", "yes", "--aof-load-truncate
 
 /* ---- files and servers -------------------------------------------------------------- */
 
-static void path_of(const struct server *s, const char *name, char path[PATH_BYTES]) {
-    snprintf(path, PATH_BYTES, "%s/%s", server_dir(s), name);
-}
-
-static size_t read_file(const struct server *s, const char *name, char *out) {
-    char path[PATH_BYTES];
-    path_of(s, name, path);
-    FILE *f = fopen(path, "rb");
-    if (!f) return 0;
-    size_t n = fread(out, 1, FILE_BYTES_MAX, f);
-    fclose(f);
-    return n;
-}
-
-static void write_file(const struct server *s, const char *name, const char *bytes, size_t n) {
-    char path[PATH_BYTES];
-    path_of(s, name, path);
-    FILE *f = fopen(path, "wb");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fwrite(bytes, 1, n, f);
-    fclose(f);
-}
-
-static bool has_file(const struct server *s, const char *name) {
-    char path[PATH_BYTES];
-    path_of(s, name, path);
-    return access(path, F_OK) == 0;
-}
-
 static void shell(const char *format, const char *a, const char *b) {
     char line[2 * PATH_BYTES + 64];
     snprintf(line, sizeof line, format, a, b);
     CU_ASSERT_EQUAL(system(line), 0);
-}
-
-static void stop_hard(struct server *s, redisContext *c) {
-    redisFree(c);
-    server_signal(s, SIGKILL);
-    server_wait(s, 5000);
-}
-
-static redisContext *again(struct server *s, const char *const args[]) {
-    server_restart(s, args);
-    return client_open(s);
-}
-
-static char *digest(redisContext *c) {
-    redisReply *r = cmd(c, "DEBUG DIGEST");
-    char *text = strdup(r->str);
-    freeReplyObject(r);
-    return text;
-}
-
-static void expect_digest(redisContext *c, char *want) {
-    char *have = digest(c);
-    CU_ASSERT_STRING_EQUAL(have, want);
-    free(have);
-    free(want);
-}
-
-/* A figure of INFO persistence. */
-static bool info_has(redisContext *c, const char *line) {
-    redisReply *r = cmd(c, "INFO persistence");
-    bool has = strstr(r->str, line) != NULL;
-    freeReplyObject(r);
-    return has;
-}
-
-static bool info_becomes(redisContext *c, const char *line) {
-    for (int i = 0; i < 2000; i++) {
-        if (info_has(c, line)) return true;
-        server_sleep_ms(5);
-    }
-    return false;
 }
 
 /* Something of each type, with times, groups and functions. */
@@ -246,19 +168,6 @@ static void a_torn_end_is_cut_off(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
-/* Starts the server in the directory of s; it must refuse, and say so. */
-static void expect_refusal(struct server *s, const char *const more[], const char *text) {
-    char output[16384], port[16];
-    snprintf(port, sizeof port, "%d", server_free_port());
-    const char *args[32] = {"--dir", server_dir(s), "--port", port};
-    size_t n = 4;
-    while (more && *more) args[n++] = *more++;
-    args[n] = NULL;
-    CU_ASSERT_EQUAL(server_run(args, output, sizeof output, 10000), 1);
-    if (!strstr(output, text)) printf("wanted: %s\nis: %s\n", text, output);
-    CU_ASSERT_PTR_NOT_NULL(strstr(output, text));
-}
-
 /* A crash between two files: the second one is named, and the first has a torn end. */
 static void the_end_may_lie_in_an_earlier_file(void) {
     struct server *s = server_start(always);
@@ -324,20 +233,12 @@ static void a_transaction_without_end_is_cut_off(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
-/* Runs check-aof, which lies beside the server, on the manifest; `answer` is what it is told. The
- * exit status; *said: what it prints, the caller frees. */
+/* Runs check-aof on the manifest. */
 static int check_aof(const struct server *s, const char *option, const char *answer, char **said) {
-    char line[2 * PATH_BYTES];
-    const char *program = getenv("CLEARLANE_SERVER");
-    if (!program) program = "build/clearlane-server";
-    const char *slash = strrchr(program, '/');
-    snprintf(line, sizeof line,
-             "echo %s | %.*s/check-aof %s %s/appendonlydir/appendonly.aof.manifest 2>&1", answer,
-             (int)(slash - program), program, option, server_dir(s));
-    FILE *out = popen(line, "r");
-    *said = calloc(1, FILE_BYTES_MAX);
-    CU_ASSERT_TRUE(fread(*said, 1, FILE_BYTES_MAX - 1, out) > 0);
-    return pclose(out);
+    char options[2 * PATH_BYTES];
+    snprintf(options, sizeof options, "%s %s/appendonlydir/appendonly.aof.manifest", option,
+             server_dir(s));
+    return run_beside("check-aof", options, answer, said);
 }
 
 static void check_aof_tells_and_cuts(void) {

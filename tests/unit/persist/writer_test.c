@@ -1,7 +1,9 @@
 /* writer_test.c - the log's thread: order, groups, syncs, files that follow each other, errors. */
 #include "persist/writer.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +20,20 @@
 static char dir[] = "/tmp/writer-XXXXXX";
 static char first[64], second[64];
 
+/* In the place of libc's. */
+static atomic_int syncs_to_fail;
+int fdatasync(int fd) {
+    if (atomic_load(&syncs_to_fail) <= 0) return fsync(fd);
+    atomic_fetch_sub(&syncs_to_fail, 1);
+    errno = EIO;
+    return -1;
+}
+
 static void woken(void *ctx) { __atomic_add_fetch((int *)ctx, 1, __ATOMIC_SEQ_CST); }
 
 static struct outfile *open_file(const char *path) {
     struct outfile *f = NULL;
-    CU_ASSERT_EQUAL_FATAL(outfile_open(path, &f), 0);
+    CU_ASSERT_EQUAL_FATAL(outfile_open(path, NULL, &f), 0);
     return f;
 }
 
@@ -116,11 +127,41 @@ static void a_full_disk_is_waited_for(void) {
     free(all);
 }
 
+/* Nothing is synced any more, whatever later syncs say, before a base has all that may be lost. */
+static void a_failed_sync_is_not_forgotten(void) {
+    int wakes = 0;
+    unlink(first);
+    unlink(second);
+    struct log_writer *w = log_writer_new(open_file(first), 0, woken, &wakes);
+    log_writer_append(w, "one", 3, 3);
+    CU_ASSERT_TRUE(log_writer_finish(w));
+    atomic_store(&syncs_to_fail, 1);
+    log_writer_append(w, "two", 3, 6);
+    CU_ASSERT_FALSE(log_writer_finish(w));
+    log_writer_append(w, "three", 5, 11);
+    CU_ASSERT_FALSE(log_writer_finish(w));
+    CU_ASSERT_EQUAL(log_writer_state(w).sync_error, -EIO);
+    CU_ASSERT_EQUAL(log_writer_state(w).synced, 3);
+    log_writer_forgive(w, 5); /* a base that was begun before */
+    CU_ASSERT_EQUAL(log_writer_state(w).sync_error, -EIO);
+    CU_ASSERT_FALSE(log_writer_finish(w));
+    CU_ASSERT_EQUAL(log_writer_state(w).synced, 5);
+    log_writer_switch(w, open_file(second));
+    log_writer_append(w, "four", 4, 15);
+    CU_ASSERT_FALSE(log_writer_finish(w));
+    log_writer_forgive(w, 11);
+    CU_ASSERT_EQUAL(log_writer_state(w).sync_error, 0);
+    CU_ASSERT_TRUE(log_writer_finish(w));
+    CU_ASSERT_EQUAL(log_writer_state(w).synced, 15);
+    log_writer_free(w);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"everything_is_there_in_order", everything_is_there_in_order},
         {"what_follows_a_switch_is_in_the_next_file", what_follows_a_switch_is_in_the_next_file},
         {"a_full_disk_is_waited_for", a_full_disk_is_waited_for},
+        {"a_failed_sync_is_not_forgotten", a_failed_sync_is_not_forgotten},
         {NULL, NULL},
     };
     mem_thread_init();

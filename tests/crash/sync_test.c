@@ -1,0 +1,205 @@
+/* sync_test.c - a sync of the append log fails, and the disk has lost what it was to write.
+ *
+ * The library beside this program (shim.c) lets one sync fail, and turns what it was for into
+ * zeros. The next sync succeeds, as it does on a real disk; who takes that for good has lost data.
+ *
+ *     always      the server ends; what it acknowledged is there at the next start
+ *     everysec    writes are refused (MISCONF) until a rewrite has made a new base; then the server
+ * is killed, and everything is there, what the failed sync was for included
+ *
+ * Each is done for the first syncs one after the other, plain and encrypted.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "support/client.h"
+#include "support/suite.h"
+
+#define PATH_BYTES 512
+#define WRITES_MAX 3000
+#define SYNCS 6 /* the first, the second ... of a file of commands is the one that fails */
+
+static char key_file[] = "/tmp/sync-key-XXXXXX";
+static const char *const always[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
+static const char *const always_encrypted[] = {
+    "--appendonly", "yes", "--appendfsync", "always", "--aof-key-file", key_file, NULL};
+static const char *const everysec[] = {
+    "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0", NULL};
+static const char *const everysec_encrypted[] = {"--appendonly",
+                                                 "yes",
+                                                 "--appendfsync",
+                                                 "everysec",
+                                                 "--auto-aof-rewrite-percentage",
+                                                 "0",
+                                                 "--aof-key-file",
+                                                 key_file,
+                                                 NULL};
+
+static void set_number(const char *name, int v) {
+    char text[32];
+    snprintf(text, sizeof text, "%d", v);
+    setenv(name, text, 1);
+}
+
+/* Starts the server so that its n-th sync fails, and the others after it, `failures` in all. */
+static void restart_failing(struct server *s, const char *const args[], int n, int error,
+                            int failures) {
+    char library[PATH_BYTES];
+    ssize_t bytes = readlink("/proc/self/exe", library, sizeof library - 16);
+    CU_ASSERT_TRUE_FATAL(bytes > 0);
+    library[bytes] = 0;
+    strcpy(strrchr(library, '/'), "/shim.so");
+    set_number("SHIM_SYNC_FAIL_AT", n);
+    set_number("SHIM_SYNC_ERRNO", error);
+    set_number("SHIM_SYNC_FAILURES", failures);
+    setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
+    setenv("LD_PRELOAD", library, 1);
+    server_restart(s, args);
+    unsetenv("LD_PRELOAD");
+    unsetenv("SHIM_SYNC_FAIL_AT");
+}
+
+/* Writes 1, 2, ... until the server is gone or refuses; the last number that was acknowledged. */
+static int write_on(redisContext *c, int from, redisReply **refusal) {
+    int acknowledged = from;
+    *refusal = NULL;
+    while (acknowledged < from + WRITES_MAX) {
+        redisReply *r = redisCommand(c, "RPUSH list %d", acknowledged + 1);
+        if (!r) break;
+        if (r->type == REDIS_REPLY_ERROR) {
+            *refusal = r;
+            break;
+        }
+        freeReplyObject(r);
+        acknowledged++;
+    }
+    return acknowledged;
+}
+
+/* The list is 1, 2, ... up to what was acknowledged, or one that was under way. */
+static void expect_list(redisContext *c, int acknowledged) {
+    redisReply *r = cmd(c, "LRANGE list 0 -1");
+    bool right = (int)r->elements == acknowledged || (int)r->elements == acknowledged + 1;
+    for (size_t i = 0; i < r->elements; i++)
+        right = right && atoi(r->element[i]->str) == (int)i + 1;
+    if (!right) printf("acknowledged %d, found %zu\n", acknowledged, r->elements);
+    CU_ASSERT_TRUE(right);
+    freeReplyObject(r);
+}
+
+static void ends_and_keeps_its_word(const char *const args[]) {
+    struct server *s = server_start(args);
+    for (int n = 1; n <= SYNCS; n++) {
+        redisContext *c = client_open(s);
+        redisReply *r = cmd(c, "FLUSHALL");
+        freeReplyObject(r);
+        redisFree(c);
+        server_signal(s, SIGTERM);
+        server_wait(s, 20000);
+        restart_failing(s, args, n + 1, n % 2 ? EIO : ENOSPC, 1);
+        c = client_open(s);
+        int acknowledged = write_on(c, 0, &r);
+        CU_ASSERT_PTR_NULL(r);
+        CU_ASSERT_TRUE(acknowledged < WRITES_MAX);
+        redisFree(c);
+        CU_ASSERT_EQUAL(server_wait(s, 20000), 1);
+        CU_ASSERT_TRUE(server_log_has(s, "cannot sync the append log: ", 1000));
+        server_restart(s, args);
+        c = client_open(s);
+        expect_list(c, acknowledged);
+        redisFree(c);
+    }
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
+/* Writes until it is refused; then until it is not. */
+static void refuses_until_there_is_a_base(const char *const args[], int n, int failures) {
+    struct server *s = server_start(args);
+    server_signal(s, SIGTERM);
+    server_wait(s, 20000);
+    restart_failing(s, args, n, n % 2 ? EIO : ENOSPC, failures);
+    redisContext *c = client_open(s);
+    redisReply *r = NULL;
+    int acknowledged = 0, refusals = 0;
+    for (int i = 0; i < 2000 && !r; i++) {
+        redisReply *added = redisCommand(c, "RPUSH list %d", acknowledged + 1);
+        if (added && added->type == REDIS_REPLY_ERROR) {
+            r = added;
+            break;
+        }
+        freeReplyObject(added);
+        acknowledged++;
+        server_sleep_ms(5);
+    }
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    CU_ASSERT_STRING_EQUAL(r->str,
+                           n % 2 ? "MISCONF Errors writing to the AOF file: Input/output error"
+                                 : "MISCONF Errors writing to the AOF file: No space left on "
+                                   "device");
+    freeReplyObject(r);
+    for (bool again = true; again && refusals < 2000; refusals++) {
+        r = cmd(c, "RPUSH list %d", acknowledged + 1);
+        again = r->type == REDIS_REPLY_ERROR;
+        freeReplyObject(r);
+        if (again) server_sleep_ms(5);
+    }
+    acknowledged++;
+    CU_ASSERT_TRUE(server_log_has(s, "the append log was rewritten", 1000));
+    CU_ASSERT_TRUE(server_log_has(s, "the append log can be written again", 1000));
+    acknowledged++;
+    expect_int(c, acknowledged, "RPUSH list %d", acknowledged);
+    r = cmd(c, "WAITAOF 1 0 5000"); /* on disk */
+    CU_ASSERT_EQUAL(r->element[0]->integer, 1);
+    freeReplyObject(r);
+    redisFree(c);
+    server_signal(s, SIGKILL);
+    server_wait(s, 20000);
+    server_restart(s, args);
+    c = client_open(s);
+    expect_list(c, acknowledged);
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
+static void always_ends(void) { ends_and_keeps_its_word(always); }
+
+static void always_encrypted_ends(void) { ends_and_keeps_its_word(always_encrypted); }
+
+/* The first sync of commands; a later one; the first, and the one of that file when a rewrite
+ * leaves it. (An encrypted file is synced when it is begun, too.) */
+static void everysec_refuses(void) {
+    refuses_until_there_is_a_base(everysec, 1, 1);
+    refuses_until_there_is_a_base(everysec, 2, 1);
+    refuses_until_there_is_a_base(everysec, 1, 2);
+}
+
+static void everysec_encrypted_refuses(void) {
+    refuses_until_there_is_a_base(everysec_encrypted, 2, 1);
+    refuses_until_there_is_a_base(everysec_encrypted, 2, 2); /* nor can a rewrite begin at first */
+}
+
+static bool make_key(void) {
+    static const char key[] = "0123456789abcdef0123456789abcdef";
+    int fd = mkstemp(key_file);
+    bool ok = fd >= 0 && write(fd, key, 32) == 32;
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
+int main(void) {
+    static const struct suite_test tests[] = {
+        {"always_ends", always_ends},
+        {"always_encrypted_ends", always_encrypted_ends},
+        {"everysec_refuses", everysec_refuses},
+        {"everysec_encrypted_refuses", everysec_encrypted_refuses},
+        {NULL, NULL},
+    };
+    if (!make_key()) return 1;
+    int status = suite_main("sync", tests);
+    unlink(key_file);
+    return status;
+}
