@@ -133,7 +133,7 @@ static void replies_wait_for_the_end(void) {
     begin(always);
     expect_ok(a, "MULTI");
     expect_status(a, "QUEUED", "SET k 1");
-    expect_status(a, "QUEUED", "EVAL %s 1 k", WORK "return 2");
+    expect_status(a, "QUEUED", "EVAL %s 1 k", "while true do redis.call('exists',KEYS[1]) end");
     redisAppendCommand(a, "EXEC");
     send_all(a);
     await_ongoing();
