@@ -368,11 +368,11 @@ static struct outfile *open_incr(struct aof *a) {
     return NULL;
 }
 
-/* Snapshots that a crash has left half written. */
+/* Snapshots and manifests that a crash has left half written. */
 static void remove_temporary(const struct aof *a) {
     DIR *dir = opendir(a->core->config->appenddirname);
     for (const struct dirent *e; dir && (e = readdir(dir));) {
-        if (strncmp(e->d_name, "temp-", 5) != 0) continue;
+        if (strncmp(e->d_name, "temp-", 5) != 0 && !strstr(e->d_name, ".manifest.tmp-")) continue;
         char *path = aof_path(a, e->d_name);
         unlink(path);
         mem_free(path);

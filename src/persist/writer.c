@@ -218,6 +218,7 @@ static void *run(void *arg) {
     pthread_mutex_lock(&w->lock);
     while (wait_for_work(w), !w->stop) turn(w);
     pthread_mutex_unlock(&w->lock);
+    mem_thread_fini();
     return NULL;
 }
 

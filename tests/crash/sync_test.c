@@ -56,7 +56,7 @@ static void restart_failing(struct server *s, const char *const args[], int n, i
     set_number("SHIM_SYNC_FAIL_AT", n);
     set_number("SHIM_SYNC_ERRNO", error);
     set_number("SHIM_SYNC_FAILURES", failures);
-    setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
+    setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
     setenv("LD_PRELOAD", library, 1);
     server_restart(s, args);
     unsetenv("LD_PRELOAD");
