@@ -36,6 +36,7 @@
 #include "persist/persist.h"
 #include "script/scripts.h"
 #include "store/db.h"
+#include "topic/topics.h"
 #include "work/pool.h"
 
 #define WORKERS_MIN 2     /* so that a command need not wait while something big is freed */
@@ -499,6 +500,7 @@ static bool start_core(struct server *sv) {
     sv->core->services = sv->services;
     sv->core->memory = &sv->memory;
     crash_core = sv->core;
+    topics_new(sv->core);
     sv->computed = net_wake_new(sv->loop, on_computed, sv);
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
     follow_allocator(sv, why);
@@ -564,6 +566,7 @@ static void stop(struct server *sv) {
     net_timer_stop(&sv->alarm);
     net_wake_free(sv->computed);
     crash_core = NULL;
+    topics_free(sv->core);
     core_free(sv->core);
     work_services_free(sv->services);
     net_signal_free(sv->signals);

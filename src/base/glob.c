@@ -82,3 +82,19 @@ bool glob_match(struct slice pattern, struct slice s, bool nocase) {
     while (at < pattern.n && pattern.p[at] == '*') at++;
     return at == pattern.n;
 }
+
+enum glob_element glob_element(struct slice pattern, size_t *at, char *literal) {
+    char e = pattern.p[*at];
+    if (e == '[') {
+        match_set(pattern, at, 0, false);
+        return GLOB_ONE;
+    }
+    if (e == '\\' && pattern.n - *at >= 2) {
+        *literal = pattern.p[*at + 1];
+        *at += 2;
+        return GLOB_LITERAL;
+    }
+    ++*at;
+    *literal = e;
+    return e == '*' ? GLOB_RUN : e == '?' ? GLOB_ONE : GLOB_LITERAL;
+}
