@@ -181,6 +181,7 @@ struct core {
     struct scripts *scripts; /* script/scripts.h; NULL in tests of what is below it */
     struct script_counts script_counts;
     struct topics *topics; /* topic/topics.h; NULL in tests of what is below it */
+    struct notify *notify; /* topic/notify.h; likewise */
     struct topic_counts topic_counts;
     struct topic_hooks topic_hooks;
     struct ongoing ongoing;
