@@ -134,6 +134,10 @@
 /* A worker works so long before it lets others go first for an instant (base/nap). */
 #define NAP_AFTER_US 100
 
+/* A pattern that somebody is subscribed to is tested for so many steps, some milliseconds, and does
+ * not match then (topic/patterns). */
+#define GLOB_STEPS_MAX (1024 * 1024)
+
 /* Arguments of one batch of commands that are cut out of a buffer (wire/resp). */
 #define RESP_CUT_ARGS_MAX 256
 

@@ -8,12 +8,16 @@
 
 #include "base/glob.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 struct pattern_group {
     struct pattern_node *node;
     struct slice suffix; /* its own */
-    struct pattern **items;
+    struct pattern_item {
+        uint64_t needs; /* a name that matches has all of these marks */
+        struct pattern *p;
+    } * items;
     size_t count, room;
 };
 
@@ -77,12 +81,34 @@ void patterns_fini(struct patterns *ix) {
     mem_free(ix->hits);
 }
 
+/* ---- marks -------------------------------------------------------------------------- */
+
+/* Each byte of a text, and each two that follow one another, have a mark, a bit that they share
+ * with others. A name without a mark of a pattern's literal bytes does not match it: so most of
+ * those that have to be tested need not be. */
+
+static inline uint64_t mark_of_byte(unsigned char c) { return (uint64_t)1 << (c * 37 >> 2 & 31); }
+
+static inline uint64_t mark_of_pair(unsigned char a, unsigned char b) {
+    return (uint64_t)1 << (32 + ((a * 31u + b) * 0x9e3779b1u >> 27));
+}
+
+static uint64_t marks_of(struct slice name) {
+    uint64_t marks = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        marks |= mark_of_byte((unsigned char)name.p[i]);
+        if (i) marks |= mark_of_pair((unsigned char)name.p[i - 1], (unsigned char)name.p[i]);
+    }
+    return marks;
+}
+
 /* ---- what a pattern is -------------------------------------------------------------- */
 
 /* The literal bytes at its ends, in memory of the caller's of twice the text's size. */
 struct ends {
     struct slice prefix, suffix;
     bool is_exact;
+    uint64_t needs; /* marks of all literal bytes */
 };
 
 static struct ends take_apart(struct pattern *p, char *memory) {
@@ -90,6 +116,7 @@ static struct ends take_apart(struct pattern *p, char *memory) {
     char *prefix = memory, *suffix = memory + text.n;
     size_t prefix_n = 0, suffix_n = 0, runs = 0; /* of runs: groups of stars */
     bool literal_only = true, in_run = false, has_ones = false;
+    uint64_t needs = 0;
     p->bytes_min = 0;
     for (size_t at = 0; at < text.n;) {
         char byte;
@@ -98,6 +125,9 @@ static struct ends take_apart(struct pattern *p, char *memory) {
         if (e == GLOB_LITERAL) {
             if (literal_only) prefix[prefix_n++] = byte;
             suffix[suffix_n++] = byte;
+            needs |= mark_of_byte((unsigned char)byte);
+            if (suffix_n > 1)
+                needs |= mark_of_pair((unsigned char)suffix[suffix_n - 2], (unsigned char)byte);
             in_run = false;
             continue;
         }
@@ -111,7 +141,7 @@ static struct ends take_apart(struct pattern *p, char *memory) {
     p->is_tested = has_ones || runs > 1;
     return (struct ends){slice_of(prefix, prefix_n),
                          literal_only ? slice_of(NULL, 0) : slice_of(suffix, suffix_n),
-                         literal_only};
+                         literal_only, needs};
 }
 
 /* ---- adding and removing ------------------------------------------------------------ */
@@ -197,7 +227,7 @@ void patterns_add(struct patterns *ix, struct pattern *p, struct slice text) {
     }
     p->group = group;
     p->at = group->count;
-    group->items[group->count++] = p;
+    group->items[group->count++] = (struct pattern_item){ends.needs, p};
     node->count++;
     ix->count++;
 }
@@ -205,9 +235,9 @@ void patterns_add(struct patterns *ix, struct pattern *p, struct slice text) {
 void patterns_remove(struct patterns *ix, struct pattern *p) {
     struct pattern_group *group = p->group;
     struct pattern_node *node = group->node;
-    struct pattern *last = group->items[--group->count];
+    struct pattern_item last = group->items[--group->count];
     group->items[p->at] = last;
-    last->at = p->at;
+    last.p->at = p->at;
     if (!group->count) drop_group(group);
     if (!--node->count) drop_node(ix, node);
     ix->count--;
@@ -223,34 +253,47 @@ static void hit(struct patterns *ix, struct pattern *p) {
     ix->hits[ix->hit_count++] = p;
 }
 
+/* A name, and its marks. */
+struct asked {
+    struct slice name;
+    uint64_t marks;
+};
+
 /* The name begins and ends as those of the group do. */
-static void match_group(struct patterns *ix, const struct pattern_group *group, struct slice name) {
+static void match_group(struct patterns *ix, const struct pattern_group *group,
+                        const struct asked *asked) {
+    size_t n = asked->name.n;
     for (size_t i = 0; i < group->count; i++) {
-        struct pattern *p = group->items[i];
-        if (name.n < p->bytes_min || (name.n > p->bytes_min && !p->has_run)) continue;
-        if (!p->is_tested || glob_match(p->text, name, false)) hit(ix, p);
+        if (group->items[i].needs & ~asked->marks) continue;
+        struct pattern *p = group->items[i].p;
+        if (n < p->bytes_min || (n > p->bytes_min && !p->has_run)) continue;
+        if (!p->is_tested || glob_match_within(p->text, asked->name, GLOB_STEPS_MAX)) hit(ix, p);
     }
 }
 
-static void match_node(struct patterns *ix, const struct pattern_node *node, struct slice name) {
-    match_group(ix, &node->exact, name);
+static void match_node(struct patterns *ix, const struct pattern_node *node,
+                       const struct asked *asked) {
+    struct slice name = asked->name;
+    match_group(ix, &node->exact, asked);
     if (!name.n) return; /* the empty name matches the empty pattern only */
-    match_group(ix, &node->open, name);
+    match_group(ix, &node->open, asked);
     for (size_t i = 0; i < node->lengths.n; i++) {
         size_t n = node->lengths.at[i].bytes;
         if (n > name.n - node->prefix.n) break;
         const struct pattern_group *group = find_group(node, slice_of(name.p + name.n - n, n));
-        if (group) match_group(ix, group, name);
+        if (group) match_group(ix, group, asked);
     }
 }
 
 size_t patterns_match(struct patterns *ix, struct slice name) {
     ix->hit_count = 0;
+    if (!ix->count) return 0;
+    struct asked asked = {name, marks_of(name)};
     for (size_t i = 0; i < ix->lengths.n; i++) {
         size_t n = ix->lengths.at[i].bytes;
         if (n > name.n) break;
         const struct pattern_node *node = find_node(ix, slice_of(name.p, n));
-        if (node) match_node(ix, node, name);
+        if (node) match_node(ix, node, &asked);
     }
     return ix->hit_count;
 }

@@ -7,13 +7,16 @@
  *     news.*         prefix "news.", suffix ""        matches by these alone
  *     news.*.en      prefix "news.", suffix ".en"     likewise
  *     *.en           prefix "", suffix ".en"          likewise
- *     n[ea]ws.?.en   prefix "n", suffix ".en"         is tested, if name and length agree with both
+ *     n[ea]ws.?.en   prefix "n", suffix ".en"         is tested, if name and length agree with
+ * both, and the name has the other literal bytes too
  *
  * For a name each of its beginnings that is as long as some prefix is looked up, and with each
  * prefix found its ends likewise.
  *
  * I1  A pattern is in one group: that of its prefix and suffix. Groups and nodes are never empty.
- * I2  What matches is what glob_match says, and nothing else.
+ * I2  What matches is what glob_match says, and nothing else; but a pattern for which that would
+ *     take more than GLOB_STEPS_MAX steps, which pattern and name of more than a thousand bytes
+ *     each can bring about, does not match.
  * Cost of a match: a look-up for each different length of prefixes, and with each prefix found for
  * each of its suffixes', then glob_match for those that agree with the name at both ends and are
  * not decided by that. What is hashed is never more than the prefixes and suffixes that are there.

@@ -166,6 +166,29 @@ static void many_patterns_are_not_tested(void) {
     mem_free(all);
 }
 
+/* Patterns that would take a billion steps are given up. */
+static void hostile_patterns_are_bounded(void) {
+    enum { LONG = 60000 };
+    char *text = mem_alloc(LONG), *name = mem_alloc(LONG);
+    memset(text, 'a', LONG);
+    memset(name, 'a', LONG);
+    text[0] = '*';
+    memcpy(text + LONG / 2, "[b]", 3);
+    struct pattern p, q;
+    patterns_init(&ix);
+    patterns_add(&ix, &p, slice_of(text, LONG / 2 + 3));
+    text[1] = '[';
+    text[LONG - 2] = ']';
+    text[LONG - 1] = 'b';
+    patterns_add(&ix, &q, slice_of(text, LONG));
+    for (int i = 0; i < 10; i++) CU_ASSERT_EQUAL(patterns_match(&ix, slice_of(name, LONG)), 0);
+    patterns_remove(&ix, &p);
+    patterns_remove(&ix, &q);
+    patterns_fini(&ix);
+    mem_free(text);
+    mem_free(name);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"every_shape_is_found", every_shape_is_found},
@@ -173,6 +196,7 @@ int main(void) {
         {"the_same_meaning_twice", the_same_meaning_twice},
         {"random_patterns_match_as_the_model_says", random_patterns_match_as_the_model_says},
         {"many_patterns_are_not_tested", many_patterns_are_not_tested},
+        {"hostile_patterns_are_bounded", hostile_patterns_are_bounded},
         {NULL, NULL},
     };
     hash_init(1);
