@@ -37,6 +37,8 @@
 #include "persist/persist.h"
 #include "script/scripts.h"
 #include "store/db.h"
+#include "topic/notify.h"
+#include "topic/topics.h"
 #include "work/pool.h"
 
 #define WORKERS_MIN 2     /* so that a command need not wait while something big is freed */
@@ -510,6 +512,8 @@ static bool start_core(struct server *sv) {
     sv->core->services = sv->services;
     sv->core->memory = &sv->memory;
     crash_core = sv->core;
+    topics_new(sv->core);
+    notify_new(sv->core);
     sv->computed = net_wake_new(sv->loop, on_computed, sv);
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
     follow_allocator(sv, why);
@@ -580,6 +584,8 @@ static void stop(struct server *sv) {
     net_timer_stop(&sv->alarm);
     net_wake_free(sv->computed);
     crash_core = NULL;
+    notify_free(sv->core);
+    topics_free(sv->core);
     core_free(sv->core);
     work_services_free(sv->services);
     net_signal_free(sv->signals);

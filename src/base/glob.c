@@ -60,7 +60,8 @@ static bool match_one(struct slice pattern, size_t *at, char c, bool nocase) {
     return any || same(e, c, nocase);
 }
 
-bool glob_match(struct slice pattern, struct slice s, bool nocase) {
+/* A step is a byte of the pattern looked at. */
+static bool match(struct slice pattern, struct slice s, bool nocase, size_t steps) {
     if (s.n == 0) return pattern.n == 0;
     size_t at = 0, i = 0;
     size_t star_at = SIZE_MAX, star_i = 0; /* behind the last star; where its rest began */
@@ -71,7 +72,12 @@ bool glob_match(struct slice pattern, struct slice s, bool nocase) {
             if (at == pattern.n) return true;
             continue;
         }
-        if (at < pattern.n && match_one(pattern, &at, s.p[i], nocase)) {
+        size_t before = at;
+        bool same = at < pattern.n && match_one(pattern, &at, s.p[i], nocase);
+        size_t taken = at - before + 1;
+        if (taken > steps) return false;
+        steps -= taken;
+        if (same) {
             i++;
             continue;
         }
@@ -81,4 +87,28 @@ bool glob_match(struct slice pattern, struct slice s, bool nocase) {
     }
     while (at < pattern.n && pattern.p[at] == '*') at++;
     return at == pattern.n;
+}
+
+bool glob_match(struct slice pattern, struct slice s, bool nocase) {
+    return match(pattern, s, nocase, SIZE_MAX);
+}
+
+bool glob_match_within(struct slice pattern, struct slice s, size_t steps) {
+    return match(pattern, s, false, steps);
+}
+
+enum glob_element glob_element(struct slice pattern, size_t *at, char *literal) {
+    char e = pattern.p[*at];
+    if (e == '[') {
+        match_set(pattern, at, 0, false);
+        return GLOB_ONE;
+    }
+    if (e == '\\' && pattern.n - *at >= 2) {
+        *literal = pattern.p[*at + 1];
+        *at += 2;
+        return GLOB_LITERAL;
+    }
+    ++*at;
+    *literal = e;
+    return e == '*' ? GLOB_RUN : e == '?' ? GLOB_ONE : GLOB_LITERAL;
 }

@@ -19,4 +19,17 @@
 /* `nocase` folds ASCII letters. */
 bool glob_match(struct slice pattern, struct slice s, bool nocase);
 
+/* The same, but false after so many steps, a byte of the pattern looked at being one at least: for
+ * who must not be held up by a hostile pattern. */
+bool glob_match_within(struct slice pattern, struct slice s, size_t steps);
+
+/* What stands at *at in a pattern, which is moved behind it: for who wants to know what a pattern
+ * begins or ends with. */
+enum glob_element {
+    GLOB_LITERAL, /* one byte, *literal */
+    GLOB_ONE,     /* some byte: ? or a set */
+    GLOB_RUN,     /* any run of bytes */
+};
+enum glob_element glob_element(struct slice pattern, size_t *at, char *literal);
+
 #endif

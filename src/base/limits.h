@@ -19,6 +19,7 @@
 #define RESP_BLOB_BYTES_MIN 100
 #define REPLY_CHUNK_BYTES 160
 #define REPLY_SHARE_BYTES 80
+#define REPLY_PUSH_SHARE_BYTES 60
 #define REPLY_POOL_CHUNKS_MAX 2
 #define STREAM_PART_BYTES 400
 #define STREAM_AHEAD_BYTES 800
@@ -54,10 +55,11 @@
 /* Arguments from this size on are received into a blob of their own (wire/resp). */
 #define RESP_BLOB_BYTES_MIN (32 * 1024)
 
-/* Replies: their chunks, the blobs that are not copied into them, chunks kept for reuse
- * (core/reply). */
+/* Replies: their chunks, the blobs that are not copied into them, those that go to many clients
+ * likewise, chunks kept for reuse (core/reply). */
 #define REPLY_CHUNK_BYTES (16 * 1024)
 #define REPLY_SHARE_BYTES (16 * 1024)
+#define REPLY_PUSH_SHARE_BYTES 256
 #define REPLY_POOL_CHUNKS_MAX 128
 
 /* A long reply comes in parts of this size, the next one being written when so much or less is
@@ -134,6 +136,10 @@
 /* A worker works so long before it lets others go first for an instant (base/nap). */
 #define NAP_AFTER_US 100
 
+/* A pattern that somebody is subscribed to is tested for so many steps, some milliseconds, and does
+ * not match then (topic/patterns). */
+#define GLOB_STEPS_MAX (1024 * 1024)
+
 /* Arguments of one batch of commands that are cut out of a buffer (wire/resp). */
 #define RESP_CUT_ARGS_MAX 256
 
@@ -143,6 +149,8 @@ static_assert(ENTRY_INLINE_BYTES_MAX < 255 && ENTRY_INLINE_BYTES_MAX >= 44, "sto
 static_assert(RESP_BLOB_BYTES_MIN > ENTRY_INLINE_BYTES_MAX, "wire/resp to store/entry");
 /* A chunk has room for its own header and twice for what is written in one piece. */
 static_assert(REPLY_CHUNK_BYTES >= 160, "core/reply");
+/* What is shared by many is copied into one chunk or not at all. */
+static_assert(REPLY_PUSH_SHARE_BYTES < REPLY_CHUNK_BYTES - 48, "core/reply");
 /* A send takes whole chunks, a turn's more than one. */
 static_assert(EDGE_SEND_BYTES >= 2 * REPLY_CHUNK_BYTES, "edge to core/reply");
 static_assert(RESP_CUT_ARGS_MAX >= 2 * EDGE_BATCH, "wire/resp to edge: the usual fit");

@@ -266,7 +266,7 @@ static bool bitop_put(struct ctx *c, struct key k, struct bitop *x) {
         x->result = NULL;
         return true;
     }
-    db_delete(c->db, k);
+    db_set_text(c->db, k, slice_of("", 0), DB_NO_TTL); /* no new key, if it is there */
     char *p = db_edit(c->db, k, x->longest, &length);
     if (p) memcpy(p, x->result->data, x->longest);
     return p;

@@ -1,7 +1,6 @@
 /* cmd_client.c - CLIENT: the connections, looked at and steered.
  *
- * Nothing publishes or tracks yet, so every session is of the type "normal" and tracking is off;
- * CACHING and TRACKING come with the topics.
+ * Tracking is off; CACHING and TRACKING come later.
  * Specification: Redis 7.2's replies and errors (KILL's MAXAGE: 7.4); CAPA: Valkey 8.0.
  * To add a field to the list: client_line. To add a filter of KILL: struct filter.
  * Threads: the loop.
@@ -16,6 +15,8 @@
 #include "commands/families.h"
 #include "core/blocked.h"
 #include "core/multi.h"
+#include "core/push.h"
+#include "topic/topics.h"
 
 /* -- CLIENT LIST and INFO -------------------------------------------------------------- */
 
@@ -32,14 +33,15 @@ static size_t text_bytes(const char *text) { return text ? strlen(text) : 0; }
 static const char *shown(const char *text) { return text ? text : ""; }
 
 /* Flags of the list, in Redis' order. */
-static void client_flags(const struct session *s, char out[8]) {
+static void client_flags(const struct session *s, char out[16]) {
     size_t n = 0;
     if (s->gates & GATE_MONITOR) out[n++] = 'O';
+    if (s->state & SESSION_SUBSCRIBED) out[n++] = 'P';
+    if (s->multi) out[n++] = 'x';
     if (s->state & SESSION_BLOCKED && !(s->state & SESSION_STREAMS)) out[n++] = 'b';
+    if (s->state & SESSION_CAS_FAILED) out[n++] = 'd';
     if (s->state & SESSION_CLOSE_AFTER) out[n++] = 'c';
     if (s->state & SESSION_CLOSE_NOW) out[n++] = 'A';
-    if (s->multi) out[n++] = 'x';
-    if (s->state & SESSION_CAS_FAILED) out[n++] = 'd';
     if (s->state & SESSION_UNIX) out[n++] = 'U';
     if (s->state & SESSION_NO_EVICT) out[n++] = 'e';
     if (s->gates & GATE_NO_TOUCH) out[n++] = 'T';
@@ -71,20 +73,21 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
     char flags[16], name[ROW_FULL_NAME_BYTES_MAX];
     /* Redis tells its fixed reply buffer from a list behind it: the first chunk from the rest. */
     int chunks = reply_chunks(&s->reply), listed = chunks > 1 ? chunks : 0;
-    size_t pending = reply_pending(&s->reply), held = reply_memory(&s->reply);
+    size_t pending = reply_pending(&s->reply), held = reply_memory(&s->reply) + push_memory(s);
     size_t buffer = chunks ? REPLY_CHUNK_BYTES : 0;
     size_t argv_bytes = s == c->s ? arguments_bytes(c) : 0;
     size_t total = session_memory(s) + argv_bytes;
     client_flags(s, flags);
     int n = snprintf(
         out->p + out->n, out->room - out->n,
-        "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d sub=0 psub=0 "
-        "ssub=0 multi=%d qbuf=%u qbuf-free=%u argv-mem=%zu multi-mem=%zu rbs=%zu rbp=%zu obl=%zu "
+        "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d sub=%zu psub=%zu "
+        "ssub=%zu multi=%d qbuf=%u qbuf-free=%u argv-mem=%zu multi-mem=%zu rbs=%zu rbp=%zu obl=%zu "
         "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%d lib-name=%s "
         "lib-ver=%s",
         (unsigned long long)s->id, s->addr, s->laddr, s->fd, shown(s->name),
         (long long)(c->core->now_ms - s->created_ms) / 1000,
         (long long)(c->core->now_ms - s->active_ms) / 1000, flags, s->db->id,
+        topics_of(s, TOPIC_CHANNEL), topics_of(s, TOPIC_PATTERN), topics_of(s, TOPIC_SHARD),
         s->multi ? (int)s->multi->count : -1, s->query_bytes + (s == c->s ? command_bytes(c) : 0),
         s->query_free, argv_bytes, multi_memory(s), buffer, buffer, listed ? 0 : pending, listed,
         listed ? held : 0, total, pending ? "rw" : "r",
@@ -124,10 +127,17 @@ static struct session *session_at(struct list_link *link) {
     return link ? LIST_MEMBER(link, struct session, in_all) : NULL;
 }
 
-static void list_all(struct ctx *c, struct lines *lines) {
+static enum client_type type_of(const struct session *s) {
+    return s->state & SESSION_SUBSCRIBED ? CLIENT_PUBSUB : CLIENT_NORMAL;
+}
+
+/* All of a type, or of any if that is NULL. */
+static void list_all(struct ctx *c, struct lines *lines, const enum client_type *type) {
     struct list *all = &c->core->sessions;
-    for (struct list_link *l = list_first(all); l; l = list_next(all, l))
-        client_line(c, session_at(l), lines);
+    for (struct list_link *l = list_first(all); l; l = list_next(all, l)) {
+        struct session *s = session_at(l);
+        if (!type || type_of(s) == *type) client_line(c, s, lines);
+    }
 }
 
 static void client_list(struct ctx *c) {
@@ -135,7 +145,7 @@ static void client_list(struct ctx *c) {
     if (c->argc == 4 && slice_is(c->argv[2], "type")) {
         enum client_type type;
         if (!parse_type(c, 3, &type)) return;
-        if (type == CLIENT_NORMAL) list_all(c, &lines);
+        list_all(c, &lines, &type);
     } else if (c->argc > 3 && slice_is(c->argv[2], "id")) {
         for (int i = 3; i < c->argc; i++) {
             int64_t id;
@@ -150,7 +160,7 @@ static void client_list(struct ctx *c) {
         reply_err(c->r, ERR_SYNTAX);
         return;
     } else {
-        list_all(c, &lines);
+        list_all(c, &lines, NULL);
     }
     reply_lines(c, &lines);
 }
@@ -175,7 +185,7 @@ struct filter {
 static bool filter_hits(const struct filter *f, const struct ctx *c, const struct session *s) {
     if (f->addr.p && !slice_eq(f->addr, slice_cstr(s->addr))) return false;
     if (f->laddr.p && !slice_eq(f->laddr, slice_cstr(s->laddr))) return false;
-    if (f->has_type && f->type != CLIENT_NORMAL) return false;
+    if (f->has_type && f->type != type_of(s)) return false;
     if (f->id && (uint64_t)f->id != s->id) return false;
     if (f->age_s && (c->core->now_ms - s->created_ms) / 1000 < f->age_s) return false;
     return !(f->skip_me && s == c->s);

@@ -139,7 +139,11 @@ static void hello(struct ctx *c) {
 static void echo(struct ctx *c) { reply_bulk(c->r, c->argv[1]); }
 
 static void ping(struct ctx *c) {
-    if (c->argc == 1) {
+    if (c->argc <= 2 && c->s->gates & GATE_SUBSCRIBED) { /* in the form of what it hears else */
+        reply_array(c->r, 2);
+        reply_bulk_cstr(c->r, "pong");
+        reply_bulk(c->r, c->argc == 2 ? c->argv[1] : slice_of("", 0));
+    } else if (c->argc == 1) {
         reply_simple(c->r, "PONG");
     } else if (c->argc == 2) {
         reply_bulk(c->r, c->argv[1]);
@@ -167,7 +171,7 @@ static void select_db(struct ctx *c) {
 
 /* -- rows ---------------------------------------------------------------------------- */
 
-#define ANY_TIME (ROW_LOADING | ROW_STALE | ROW_FAST | ROW_MONITOR_MAY)
+#define ANY_TIME (ROW_LOADING | ROW_STALE | ROW_FAST)
 #define BEFORE_AUTH (ANY_TIME | ROW_NOSCRIPT | ROW_NO_AUTH | ROW_ALLOW_BUSY)
 
 static const struct row_arg auth_args[] = {
@@ -258,7 +262,7 @@ const struct row connection_rows[] = {
         .name = "ping",
         .run = ping,
         .arity = -1,
-        .flags = ROW_FAST | ROW_MONITOR_MAY | ROW_TELLS_OF_DISK,
+        .flags = ROW_FAST | ROW_SUBSCRIBED_MAY | ROW_TELLS_OF_DISK,
         .acl = ACL_CONNECTION,
         .since = "1.0.0",
         .summary = "Asks whether the server answers.",
@@ -271,7 +275,7 @@ const struct row connection_rows[] = {
         .name = "quit",
         .run = quit,
         .arity = -1,
-        .flags = BEFORE_AUTH | ROW_NOT_QUEUED,
+        .flags = BEFORE_AUTH | ROW_NOT_QUEUED | ROW_SUBSCRIBED_MAY,
         .acl = ACL_CONNECTION,
         .since = "1.0.0",
         .summary = "Closes the connection.",
@@ -284,7 +288,7 @@ const struct row connection_rows[] = {
         .name = "reset",
         .run = reset,
         .arity = 1,
-        .flags = BEFORE_AUTH | ROW_NOT_QUEUED,
+        .flags = BEFORE_AUTH | ROW_NOT_QUEUED | ROW_SUBSCRIBED_MAY,
         .acl = ACL_CONNECTION,
         .since = "6.2.0",
         .summary = "Brings the connection back to the state of a new one.",

@@ -21,7 +21,7 @@ static void fcall_ro(struct ctx *c) { call_function(c, true); }
 
 static void function_delete(struct ctx *c) {
     if (functions_delete(c->core->scripts, c->argv[2])) {
-        ctx_changed(c, key_of(c->argv[2]), FEED_GENERIC, "function-delete");
+        ctx_changed_aside(c, (struct key){0}, FEED_UNTOLD, "function-delete");
         reply_ok(c->r);
     } else {
         reply_error(c->r, "ERR Library not found");
@@ -45,7 +45,7 @@ static void function_flush(struct ctx *c) {
         reply_error(c->r, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
     } else {
         functions_flush(c->core->scripts);
-        ctx_changed(c, key_of(c->argv[1]), FEED_GENERIC, "function-flush");
+        ctx_changed_aside(c, (struct key){0}, FEED_UNTOLD, "function-flush");
         reply_ok(c->r);
     }
 }

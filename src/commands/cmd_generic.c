@@ -44,7 +44,8 @@ static void rename_key(struct ctx *c, bool only_new) {
         reply_err(c->r, ERR_NO_KEY);
         return;
     }
-    if (only_new && (same || db_exists(c->db, to))) {
+    bool taken = db_exists(c->db, to); /* asked in any case: its time may be over */
+    if (only_new && (same || taken)) {
         reply_int(c->r, 0);
         return;
     }
@@ -64,7 +65,7 @@ static void rename_any(struct ctx *c) { rename_key(c, false); }
 static void rename_to_new(struct ctx *c) { rename_key(c, true); }
 
 static void changed_in(struct ctx *c, const struct db *db, struct key k, const char *event) {
-    feed_key(&c->core->feed, db->id, FEED_GENERIC, event, k.hash);
+    feed_key(&c->core->feed, db->id, FEED_GENERIC, event, k);
 }
 
 static enum row_hides move_hides(const struct slice *argv, int argc) {

@@ -12,13 +12,7 @@
 /* The entry of argument i for a command that tells about a key without using its value:
  * a hit or a miss, but no access. NULL if absent. */
 static inline const struct entry *generic_look(struct ctx *c, int i) {
-    const struct entry *e = db_peek(c->db, ctx_key(c, i));
-    if (e) {
-        c->db->ks->hits++;
-    } else {
-        c->db->ks->misses++;
-    }
-    return e;
+    return db_look(c->db, ctx_key(c, i));
 }
 
 /* Removes the key of argument i and says so; false if there is none. */

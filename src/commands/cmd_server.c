@@ -37,7 +37,7 @@ static bool flush_mode_ok(struct ctx *c) {
 static void flush(struct ctx *c, struct db *db, const char *event) {
     watch_touch_db(c->core, db, NULL);
     if (!db_flush(db)) return;
-    feed_key(&c->core->feed, db->id, FEED_GENERIC, event, 0);
+    feed_key_aside(&c->core->feed, db->id, FEED_UNTOLD, event, (struct key){0});
     blocked_touch_db(c->core->blocked, db->id);
 }
 
@@ -80,7 +80,7 @@ static void server_swapdb(struct ctx *c) {
         blocked_touch_db(c->core->blocked, (int)a);
         blocked_touch_db(c->core->blocked, (int)b);
     }
-    feed_key(&c->core->feed, (int)a, FEED_GENERIC, "swapdb", 0);
+    feed_key_aside(&c->core->feed, (int)a, FEED_UNTOLD, "swapdb", (struct key){0});
     reply_ok(c->r);
 }
 

@@ -215,14 +215,14 @@ static void compute_set(void *state, struct reply *r) {
 static void commit_set(struct ctx *c, void *state) {
     struct algebra *x = state;
     struct key k = ctx_key(c, 1);
-    bool had = db_delete(c->db, k);
     x->made = false;
     if (x->count) {
         set_put(c, k, &x->edit);
+        db_set_expire(c->db, k, DB_NO_TTL);
         ctx_changed(c, k, FEED_SET, x->event);
     } else {
         set_edit_drop(&x->edit);
-        if (had) ctx_changed(c, k, FEED_GENERIC, "del");
+        if (db_delete(c->db, k)) ctx_changed(c, k, FEED_GENERIC, "del");
     }
     reply_int(c->r, (int64_t)x->count);
 }

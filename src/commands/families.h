@@ -27,6 +27,7 @@ extern const struct row hash_rows[];
 extern const struct row log_rows[];
 extern const struct row object_rows[];
 extern const struct row persist_rows[];
+extern const struct row pubsub_rows[];
 extern const struct row scan_rows[];
 extern const struct row script_rows[];
 extern const struct row server_rows[];

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "core/offload.h"
+#include "core/push.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
 
@@ -267,10 +268,14 @@ static void run_again(struct core *core, struct waiter *w) {
     struct session *s = w->s;
     struct reply_place before = reply_here(&s->reply);
     bool silent = w->silent;
+    struct session *outer = core->retaking;
     s->state &= ~(uint32_t)SESSION_BLOCKED;
+    core->retaking = s;
     exec_again(core, s, &w->req);
+    core->retaking = outer;
+    if (!(s->state & SESSION_BLOCKED) && silent) reply_rewind(&s->reply, before);
+    push_release(s);
     if (s->state & SESSION_BLOCKED) return;
-    if (silent) reply_rewind(&s->reply, before);
     blocked_leave(s);
     s->kick(s);
 }

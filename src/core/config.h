@@ -127,7 +127,7 @@ struct config {
     bool latency_tracking;
     double *latency_percentiles;
     size_t latency_percentile_count;
-    char *notify_keyspace_events;
+    uint32_t notify_events; /* feed_class_bit of what is told; 0: nothing */
 
     /* When a value changes its encoding. */
     int64_t hash_listpack_entries, hash_listpack_bytes;

@@ -122,6 +122,7 @@ extern const struct config_special config_special_save;
 extern const struct config_special config_special_output_limit;
 extern const struct config_special config_special_dir;
 extern const struct config_special config_special_percentiles;
+extern const struct config_special config_special_notify;
 extern const struct config_special config_special_oom_scores;
 extern const struct config_special config_special_replicaof;
 

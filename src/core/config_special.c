@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "core/feed.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -236,6 +237,36 @@ static void percentiles_format(const struct config *conf, struct config_text *ou
 
 const struct config_special config_special_percentiles = {percentiles_set, percentiles_format,
                                                           NULL};
+
+/* notify-keyspace-events */
+
+static bool notify_set(struct config *conf, const struct slice *word, size_t n, bool adding,
+                       char *why) {
+    (void)adding;
+    uint32_t events = 0;
+    if (n > 1) return config_refuse(why, "wrong number of arguments");
+    for (size_t i = 0; n && i < word[0].n; i++) {
+        uint32_t bits = feed_class_bit(word[0].p[i]);
+        if (!bits)
+            return config_refuse(why, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+        events |= bits;
+    }
+    conf->notify_events = events;
+    return true;
+}
+
+/* As Redis, but for `n` beside all others, which Redis forgets. */
+static void notify_format(const struct config *conf, struct config_text *out) {
+    uint32_t events = conf->notify_events, all = feed_class_bit('A');
+    bool has_all = (events & all) == all;
+    if (has_all) config_text_addf(out, "A");
+    for (const char *c = "g$lshzxetdnKEm"; *c; c++) {
+        uint32_t bit = feed_class_bit(*c);
+        if (events & bit && !(has_all && all & bit)) config_text_addf(out, "%c", *c);
+    }
+}
+
+const struct config_special config_special_notify = {notify_set, notify_format, NULL};
 
 /* oom-score-adj-values */
 

@@ -226,8 +226,7 @@ const struct config_row config_directives[] = {
     {"latency-tracking", NULL, CONFIG_BOOL, AT(latency_tracking), "yes"},
     {"latency-tracking-info-percentiles", NULL, CONFIG_SPECIAL, 0, "50 99 99.9",
      .flags = CONFIG_WORDS, .special = &config_special_percentiles},
-    {"notify-keyspace-events", NULL, CONFIG_STRING, AT(notify_keyspace_events), "",
-     .flags = CONFIG_LATER},
+    {"notify-keyspace-events", NULL, CONFIG_SPECIAL, 0, "", .special = &config_special_notify},
 
     /* When a value changes its encoding. */
     {"hash-max-listpack-entries", "hash-max-ziplist-entries", CONFIG_I64, AT(hash_listpack_entries),

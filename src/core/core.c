@@ -158,11 +158,15 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
     const struct config *conf = core->config;
     effects_key_left(core, db->id, entry_key(e),
                      why == LEAVE_EVICTED ? conf->lazyfree_eviction : conf->lazyfree_expire);
-    if (likely(!core->feed.on_key && !core->feed.on_write)) return;
-    struct slice name = entry_key(e);
-    uint64_t hash = hash_bytes(name.p, name.n);
-    watch_left(core, db, hash);
-    feed_wake(&core->feed, db->id, hash);
+    if (likely(!core->feed.heard)) return;
+    struct key k = key_of(entry_key(e));
+    watch_left(core, db, k.hash);
+    if (why == LEAVE_EVICTED) {
+        feed_event(&core->feed, db->id, FEED_EVICTED, "evicted", k);
+    } else {
+        feed_event(&core->feed, db->id, FEED_EXPIRED, "expired", k);
+    }
+    feed_wake(&core->feed, db->id, k);
 }
 
 /* For a command that is alone on its keys, such a key is gone; the log is to know. */
@@ -174,9 +178,10 @@ static void on_hidden(void *ctx, struct db *db, const struct entry *e) {
 
 static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all) {
     struct core *core = ctx;
-    uint64_t hash = key_of(entry_key(e)).hash, changes = core->feed.changes;
-    feed_key(&core->feed, db->id, FEED_HASH, "hexpired", hash);
-    if (all) feed_key(&core->feed, db->id, FEED_GENERIC, "del", hash);
+    struct key k = key_of(entry_key(e));
+    uint64_t changes = core->feed.changes;
+    feed_key(&core->feed, db->id, FEED_HASH, "hexpired", k);
+    if (all) feed_key(&core->feed, db->id, FEED_GENERIC, "del", k);
     effects_not_own(core, changes);
 }
 

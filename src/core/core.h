@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "core/effects.h"
+#include "core/features.h"
 #include "core/feed.h"
 #include "core/reply.h"
 #include "work/pool.h"
@@ -112,14 +113,6 @@ struct ongoing {
     uint64_t left_at, away; /* ticks: when the fiber stopped; how long it has been so, in all */
 };
 
-/* What INFO and MEMORY tell about scripts, kept up to date by script/. */
-struct script_counts {
-    size_t cached, evicted; /* scripts of EVAL and SCRIPT LOAD; those that had to go */
-    size_t functions, libraries;
-    size_t eval_vm_bytes, function_vm_bytes; /* of the interpreters */
-    size_t eval_bytes, function_bytes;       /* of sources and what is kept with them */
-};
-
 /* What is known of the append log, kept up to date by persist/aof, asked by exec, doors and INFO.
  * Offsets are those of the stream of effects. */
 struct core_log {
@@ -187,6 +180,10 @@ struct core {
     struct latency *latency;
     struct scripts *scripts; /* script/scripts.h; NULL in tests of what is below it */
     struct script_counts script_counts;
+    struct topics *topics; /* topic/topics.h; NULL in tests of what is below it */
+    struct notify *notify; /* topic/notify.h; likewise */
+    struct topic_counts topic_counts;
+    struct topic_hooks topic_hooks;
     struct ongoing ongoing;
     const struct snapshot_writer *snapshot; /* core/snapshot.h: of the one under way, or NULL */
     struct persist *persist;                /* persist/persist.h; NULL in tests of what is below */
@@ -219,18 +216,20 @@ struct core {
     bool shutdown_asked, shutdown_now;
     bool shutdown_waits; /* for the end of the command that goes on */
     int shutdown_how;
-    struct request *running; /* for the crash report, NULL between commands */
-    size_t startup_bytes;    /* in use when the first sample was taken: an empty server's */
-    uint64_t tick_mark;      /* clock_ticks when the last command ended */
-    uint64_t note_ticks;     /* commands that take this long go to slowlog or latency */
-    bool histograms;         /* latency-tracking */
-    bool after_due;          /* a session waits, or what it waits for is there: see
-                              * blocked.h, offload.h */
-    bool in_own_lanes;       /* the running command holds the lanes of its keys */
-    bool snapshot_full;      /* commands that write wait: see snapshot.h */
-    bool lanes_busy;         /* somebody holds lanes: see offload.h */
-    bool evict_more;         /* eviction ran out of time: the end of the turn goes on with it */
-    bool over_memory;        /* maxmemory was found exceeded and could not be met */
+    struct request *running;  /* for the crash report, NULL between commands */
+    struct session *replying; /* whose command that is: see push.h */
+    struct session *retaking; /* whose reply may be taken back (CLIENT REPLY): likewise */
+    size_t startup_bytes;     /* in use when the first sample was taken: an empty server's */
+    uint64_t tick_mark;       /* clock_ticks when the last command ended */
+    uint64_t note_ticks;      /* commands that take this long go to slowlog or latency */
+    bool histograms;          /* latency-tracking */
+    bool after_due;           /* a session waits, or what it waits for is there: see
+                               * blocked.h, offload.h */
+    bool in_own_lanes;        /* the running command holds the lanes of its keys */
+    bool snapshot_full;       /* commands that write wait: see snapshot.h */
+    bool lanes_busy;          /* somebody holds lanes: see offload.h */
+    bool evict_more;          /* eviction ran out of time: the end of the turn goes on with it */
+    bool over_memory;         /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;
 };
 

@@ -21,6 +21,7 @@
 #include "core/monitor.h"
 #include "core/multi.h"
 #include "core/offload.h"
+#include "core/push.h"
 #include "core/slowlog.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
@@ -89,10 +90,11 @@ void exec_after(struct core *core) {
 }
 
 /* The end of a command that waits (it is accounted for when that is over), or that others waited
- * for. */
+ * for, or that its own session heard of. */
 static __attribute__((noinline)) void run_end(struct core *core, struct session *s,
                                               struct request *req) {
     if (!(s->state & (SESSION_BLOCKED | SESSION_BUSY))) account(core, s, req);
+    push_release(s);
     exec_after(core);
 }
 
@@ -113,6 +115,7 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
     s->reply.grown = 0;
     s->last_row = req->row;
     core->running = req;
+    core->replying = s;
     if (told) {
         uint64_t offset = core->effects.offset;
         struct effects_frame before = effects_enter(core);
@@ -170,6 +173,7 @@ void exec_load(struct core *core, struct session *s, struct request *req) {
     struct ctx c = {core, s, s->db, &s->reply, req->row, req->argv, req->argc, req};
     s->reply.noted = 0;
     core->running = req;
+    core->replying = s;
     req->row->run(&c);
     core->running = NULL;
 }
@@ -255,7 +259,29 @@ static bool is_excluded(const struct core *core, const struct session *s,
     return flags & ROW_NOT_BESIDE || !offload_keys_are_told(s->db, requests, count);
 }
 
-/* The error that a shut gate answers with, NULL if the command may run. */
+/* Memory and disk. */
+static const char *resource_refusal(struct core *core, struct session *s, const struct row *row) {
+    /* What is queued takes memory, whatever it will do. */
+    bool takes = row->flags & ROW_DENYOOM || (s->multi && !(row->flags & ROW_NOT_QUEUED));
+    if (takes && core->config->maxmemory_bytes && !core_evict(core)) return err_text(ERR_OOM);
+    return effects(s, row) & (ROW_WRITE | ROW_TELLS_OF_DISK) ? core_write_refusal(core) : NULL;
+}
+
+/* In RESP2 nothing tells the reply to a command from what a subscriber hears. */
+static const char *subscribed_refusal(struct core *core, struct session *s, const struct row *row) {
+    static char text[ROW_FULL_NAME_BYTES_MAX + 128];
+    char name[ROW_FULL_NAME_BYTES_MAX];
+    const char *no = resource_refusal(core, s, row);
+    if (no) return no;
+    snprintf(text, sizeof text,
+             "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+             "are allowed in this context",
+             row_full_name(core->rows, row, name));
+    return text;
+}
+
+/* The error that a shut gate answers with, NULL if the command may run. Good until the next call.
+ */
 static const char *refusal(struct core *core, struct session *s, const struct request *req) {
     const struct row *row = req->row;
     if (s->gates & GATE_UNAUTHENTICATED && !(row->flags & ROW_NO_AUTH)) {
@@ -269,15 +295,14 @@ static const char *refusal(struct core *core, struct session *s, const struct re
     if (s->gates & GATE_MONITOR && row->flags & (ROW_WRITE | ROW_READONLY | ROW_MAY_REPLICATE)) {
         return "ERR Replica can't interact with the keyspace";
     }
+    if (s->gates & GATE_SUBSCRIBED && !(row->flags & ROW_SUBSCRIBED_MAY))
+        return subscribed_refusal(core, s, row);
     if (core->loading.on && !(row->flags & ROW_LOADING))
         return "LOADING Redis is loading the dataset in memory";
     if (core->ongoing.refusing && is_excluded(core, s, req)) return core->ongoing.busy;
     if (s->multi && row->flags & ROW_NO_MULTI)
         return "ERR Command not allowed inside a transaction";
-    /* What is queued takes memory, whatever it will do. */
-    bool takes = row->flags & ROW_DENYOOM || (s->multi && !(row->flags & ROW_NOT_QUEUED));
-    if (takes && core->config->maxmemory_bytes && !core_evict(core)) return err_text(ERR_OOM);
-    return effects(s, row) & (ROW_WRITE | ROW_TELLS_OF_DISK) ? core_write_refusal(core) : NULL;
+    return resource_refusal(core, s, row);
 }
 
 static bool must_wait(const struct core *core, const struct session *s, const struct request *req) {
@@ -312,7 +337,9 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
         if (asks_lanes(core, s, row) && offload_gate(core, s, req, &no) == LANE_WAIT) return false;
     }
     if (no) {
-        reply_errorf(&s->reply, "%s%s", aborts(s, row) ? ABORTED : "", no);
+        bool aborted = aborts(s, row);
+        if (aborted && strncmp(no, "ERR ", 4) == 0) no += 4;
+        reply_errorf(&s->reply, "%s%s", aborted ? ABORTED : "", no);
         refused(core, s, row);
         offload_passed(s);
         return true;
@@ -359,9 +386,14 @@ static __attribute__((noinline)) bool exec_slowly(struct core *core, struct sess
                                                   struct request *req) {
     if (s->gates & GATE_REPLY_SKIP) s->gates ^= GATE_REPLY_SKIP | GATE_REPLY_SKIPPING;
     struct reply_place before = reply_here(&s->reply);
-    if (!exec_otherwise(core, s, req)) return false;
+    struct session *outer = core->retaking;
+    core->retaking = s;
+    bool over = exec_otherwise(core, s, req);
+    core->retaking = outer;
+    if (!over) return false;
     if (s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING)) reply_rewind(&s->reply, before);
     s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
+    push_release(s);
     return true;
 }
 

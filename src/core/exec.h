@@ -94,24 +94,24 @@ bool ctx_is_type(struct ctx *c, const struct entry *e, enum entry_type type);
  * Call it once per key and event, after the change, with Redis' class and event name. */
 static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class class,
                                const char *event) {
-    feed_key(&c->core->feed, c->db->id, class, event, k.hash);
+    feed_key(&c->core->feed, c->db->id, class, event, k);
 }
 
 /* The same of a change that leaves those who wait for the key waiting, since it gives them nothing:
  * elements went, say. */
 static inline void ctx_changed_calmly(struct ctx *c, struct key k, enum feed_class class,
                                       const char *event) {
-    feed_key_calmly(&c->core->feed, c->db->id, class, event, k.hash);
+    feed_key_calmly(&c->core->feed, c->db->id, class, event, k);
 }
 
 /* The same of a change beside the value, which WATCH does not mind either: in a consumer group,
  * say. If it is something to those who wait for the key, ctx_wake follows. */
 static inline void ctx_changed_aside(struct ctx *c, struct key k, enum feed_class class,
                                      const char *event) {
-    feed_key_aside(&c->core->feed, c->db->id, class, event, k.hash);
+    feed_key_aside(&c->core->feed, c->db->id, class, event, k);
 }
 static inline void ctx_wake(struct ctx *c, struct key k) {
-    feed_wake(&c->core->feed, c->db->id, k.hash);
+    feed_wake(&c->core->feed, c->db->id, k);
 }
 
 /* "ERR wrong number of arguments for 'x' command" for the row of c. */

@@ -1,15 +1,30 @@
 /* feed.c - see feed.h. */
 #include "core/feed.h"
 
+#include <string.h>
+
 #include "base/crash.h"
 
-void feed_tell(struct feed *f, int db, uint64_t key_hash, bool wake) {
-    if (f->hold && f->hold(f->hold_ctx, db, key_hash, wake)) return;
-    if (wake) {
-        f->on_key(f->on_key_ctx, db, key_hash);
-    } else {
-        f->on_write(f->on_write_ctx, db, key_hash);
-    }
+uint32_t feed_class_bit(char letter) {
+    static const char letters[] = "g$lshzxetdKEmn";
+    const uint32_t all = (1 << 10) - 1; /* what A stands for comes first */
+    const char *at = letter ? strchr(letters, letter) : NULL;
+    if (letter == 'A') return all;
+    return at ? (uint32_t)1 << (at - letters) : 0;
+}
+
+void feed_tell(struct feed *f, const struct feed_note *note) {
+    unsigned uses = note->uses & f->heard;
+    if (uses & FEED_WRITES) f->on_write(f->on_write_ctx, note->db, note->key.hash);
+    if (uses & FEED_TELLS) f->on_event(f->on_event_ctx, note);
+    if (uses & FEED_WAKES) f->on_key(f->on_key_ctx, note->db, note->key.hash);
+}
+
+void feed_note(struct feed *f, int db, enum feed_class class, const char *event, struct key k,
+               unsigned uses) {
+    struct feed_note note = {
+        .key = k, .event = event, .db = db, .class = (char)class, .uses = (uint8_t)uses};
+    if (!f->hold || !f->hold(f->hold_ctx, &note)) feed_tell(f, &note);
 }
 
 void feed_write_recent(const struct feed *f, int fd) {

@@ -1,8 +1,10 @@
-/* feed.h - the one ordered stream of effects.
+/* feed.h - the one ordered stream of changes.
  *
  * Every change of a key is told here once, in order. The feed counts them (INFO's
- * rdb_changes_since_last_save) and keeps the last few for the crash report; what is built
- * later (log, replicas, keyspace events, tracking) reads the same stream.
+ * rdb_changes_since_last_save) and keeps the last few for the crash report. Three may listen: who
+ * waits for keys (core/blocked), who observes values (core/watch), and who wants the events by name
+ * (topic/notify). A change is told with what it is to whom (enum feed_use); while nobody who is
+ * concerned listens, that is one test.
  * Threads: the loop.
  */
 #ifndef CORE_FEED_H
@@ -13,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/assert.h"
+#include "store/db.h"
 
 /* Classes of keyspace events, Redis' letters. */
 enum feed_class {
@@ -26,8 +29,13 @@ enum feed_class {
     FEED_EXPIRED = 'x',
     FEED_EVICTED = 'e',
     FEED_NEW = 'n',
+    FEED_MISS = 'm',
     FEED_UNTOLD = '-', /* a change that Redis has no keyspace event for */
 };
+
+/* What notify-keyspace-events calls a class, and K and E for the forms of the messages, as a bit of
+ * a set; A is many bits. 0 for anything else. */
+uint32_t feed_class_bit(char letter);
 
 #define FEED_RECENT 32 /* power of two */
 
@@ -38,72 +46,110 @@ struct feed_event {
     char class;
 };
 
+/* Whom something concerns. */
+enum feed_use {
+    FEED_WAKES = 1 << 0,  /* who waits for the key: it may be given something */
+    FEED_WRITES = 1 << 1, /* who observes the value */
+    FEED_TELLS = 1 << 2,  /* who wants the event */
+};
+
+struct feed_note {
+    struct key key;
+    const char *event;
+    int32_t db;
+    char class;
+    uint8_t uses; /* enum feed_use */
+};
+
 struct feed {
     uint64_t changes;
-    void (*on_key)(void *ctx, int db, uint64_t key_hash); /* NULL: nobody waits for a key */
+    uint32_t heard; /* enum feed_use: what anybody listens for */
+    void (*on_key)(void *ctx, int db, uint64_t key_hash);
     void *on_key_ctx;
-    void (*on_write)(void *ctx, int db, uint64_t key_hash); /* NULL: nobody observes */
+    void (*on_write)(void *ctx, int db, uint64_t key_hash);
     void *on_write_ctx;
-    /* Keeps what would be told of a key (`wake`: to those who wait for it) if it returns true;
-     * NULL: nobody does. */
-    bool (*hold)(void *ctx, int db, uint64_t key_hash, bool wake);
+    void (*on_event)(void *ctx, const struct feed_note *note);
+    void *on_event_ctx;
+    /* Keeps what would be told, for feed_tell later, if it returns true; NULL: nobody does. */
+    bool (*hold)(void *ctx, const struct feed_note *note);
     void *hold_ctx;
     struct feed_event recent[FEED_RECENT]; /* ring, by changes */
 };
 
-/* Lets on_key be called for every change of a key, before it returns; NULL: no more. */
+static inline void feed_hear(struct feed *f, enum feed_use use, bool on) {
+    f->heard = on ? f->heard | use : f->heard & ~(uint32_t)use;
+}
+
+/* Lets on_key be called for every change that may give something to who waits for the key, before
+ * it is over; NULL: no more. */
 static inline void feed_watch(struct feed *f, void (*on_key)(void *ctx, int db, uint64_t key_hash),
                               void *ctx) {
     f->on_key = on_key;
     f->on_key_ctx = ctx;
+    feed_hear(f, FEED_WAKES, on_key);
 }
 
-/* Lets on_write be called for every change of a value, also one that on_key is not told of; NULL:
- * no more. */
+/* Lets on_write be called for every change of a value, likewise. */
 static inline void feed_observe(struct feed *f,
                                 void (*on_write)(void *ctx, int db, uint64_t key_hash), void *ctx) {
     f->on_write = on_write;
     f->on_write_ctx = ctx;
+    feed_hear(f, FEED_WRITES, on_write);
 }
 
-static inline void feed_hold(struct feed *f,
-                             bool (*hold)(void *ctx, int db, uint64_t key_hash, bool wake),
+/* Lets on_event be called for every event, those that are no change among them, likewise. */
+static inline void
+feed_listen(struct feed *f, void (*on_event)(void *ctx, const struct feed_note *note), void *ctx) {
+    f->on_event = on_event;
+    f->on_event_ctx = ctx;
+    feed_hear(f, FEED_TELLS, on_event);
+}
+
+static inline void feed_hold(struct feed *f, bool (*hold)(void *ctx, const struct feed_note *note),
                              void *ctx) {
     f->hold = hold;
     f->hold_ctx = ctx;
 }
 
-/* Calls on_key, or on_write, unless that is held. */
-void feed_tell(struct feed *f, int db, uint64_t key_hash, bool wake);
+/* Calls whoever listens for one of the note's uses. */
+void feed_tell(struct feed *f, const struct feed_note *note);
+/* The same, unless it is held. */
+void feed_note(struct feed *f, int db, enum feed_class class, const char *event, struct key k,
+               unsigned uses);
 
-static inline void feed_touch(struct feed *f, int db, uint64_t key_hash) {
-    if (unlikely(f->on_write != NULL)) feed_tell(f, db, key_hash, false);
+static inline void feed_change(struct feed *f, int db, enum feed_class class, const char *event,
+                               struct key k, unsigned uses) {
+    f->recent[f->changes++ & (FEED_RECENT - 1)] =
+        (struct feed_event){event, k.hash, db, (char)class};
+    if (unlikely(f->heard & uses)) feed_note(f, db, class, event, k, uses);
 }
 
-/* Tells those who wait for a key; alone for one that left by itself, which is no command's change.
- */
-static inline void feed_wake(struct feed *f, int db, uint64_t key_hash) {
-    if (unlikely(f->on_key != NULL)) feed_tell(f, db, key_hash, true);
+/* Tells those who wait for a key. */
+static inline void feed_wake(struct feed *f, int db, struct key k) {
+    if (unlikely(f->heard & FEED_WAKES)) feed_note(f, db, FEED_UNTOLD, "", k, FEED_WAKES);
+}
+
+/* An event that is no command's change: a key left by itself, was missed, is new. */
+static inline void feed_event(struct feed *f, int db, enum feed_class class, const char *event,
+                              struct key k) {
+    if (unlikely(f->heard & FEED_TELLS)) feed_note(f, db, class, event, k, FEED_TELLS);
 }
 
 /* A change beside the value: nobody who observes it or waits for it is told. */
 static inline void feed_key_aside(struct feed *f, int db, enum feed_class class, const char *event,
-                                  uint64_t key_hash) {
-    f->recent[f->changes++ & (FEED_RECENT - 1)] =
-        (struct feed_event){event, key_hash, db, (char)class};
+                                  struct key k) {
+    feed_change(f, db, class, event, k, FEED_TELLS);
 }
 
 /* A change that gives nothing to anyone who waits for the key, and is not told to them. */
 static inline void feed_key_calmly(struct feed *f, int db, enum feed_class class, const char *event,
-                                   uint64_t key_hash) {
-    feed_key_aside(f, db, class, event, key_hash);
-    feed_touch(f, db, key_hash);
+                                   struct key k) {
+    feed_change(f, db, class, event, k, FEED_WRITES | FEED_TELLS);
 }
 
 static inline void feed_key(struct feed *f, int db, enum feed_class class, const char *event,
-                            uint64_t key_hash) {
-    feed_key_calmly(f, db, class, event, key_hash);
-    feed_wake(f, db, key_hash);
+                            struct key k) {
+    feed_change(f, db, class, event, k, FEED_WAKES | FEED_WRITES | FEED_TELLS);
 }
 
 /* Writes the recent events to fd, oldest first, for the crash report: async-signal-safe. */

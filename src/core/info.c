@@ -138,11 +138,13 @@ static void put_clients(struct core *core, FILE *out) {
             "client_recent_max_output_buffer:%zu\r\n"
             "blocked_clients:%zu\r\n"
             "tracking_clients:0\r\n"
+            "pubsub_clients:%zu\r\n"
             "clients_in_timeout_table:%zu\r\n"
             "total_blocking_keys:%zu\r\n"
             "total_blocking_keys_on_nokey:%zu\r\n",
             core->session_count, core->config->maxclients, input_max, output_max,
-            waiting.sessions + held, waiting.timed, waiting.keys, waiting.any_keys);
+            waiting.sessions + held, core->topic_counts.sessions, waiting.timed, waiting.keys,
+            waiting.any_keys);
 }
 
 /* -- memory -------------------------------------------------------------------------- */
@@ -368,10 +370,13 @@ static void put_keys_stats(const struct core *core, FILE *out) {
             ks->expired_fields, ks->expired, core->stats.expire_us / 1000, ks->evicted,
             core->stats.evicted_clients, (core->stats.evict_stalls_us / 1000), ks->hits,
             ks->misses);
-    fputs("pubsub_channels:0\r\n"
-          "pubsub_patterns:0\r\n"
-          "pubsubshard_channels:0\r\n"
-          "latest_fork_usec:0\r\n"
+    fprintf(out,
+            "pubsub_channels:%zu\r\n"
+            "pubsub_patterns:%zu\r\n"
+            "pubsubshard_channels:%zu\r\n",
+            core->topic_counts.channels, core->topic_counts.patterns,
+            core->topic_counts.shard_channels);
+    fputs("latest_fork_usec:0\r\n"
           "total_forks:0\r\n"
           "migrate_cached_sockets:0\r\n"
           "slave_expires_tracked_keys:0\r\n"

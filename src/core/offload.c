@@ -19,6 +19,7 @@
 #include "core/config.h"
 #include "core/multi.h"
 #include "core/ongoing.h"
+#include "core/push.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
 
@@ -395,6 +396,7 @@ static void job_end(struct offload_job *job) {
         s->job = NULL;
         /* With a waiter it waits for a key now. */
         s->state &= ~(uint32_t)(s->waiter ? SESSION_STREAMS : SESSION_BLOCKED | SESSION_STREAMS);
+        push_release(s);
         s->kick(s);
     }
     job_free(job);
@@ -580,11 +582,17 @@ void offload_serve(struct core *core) {
         struct reply_place before = reply_here(&s->reply);
         s->state &= ~(uint32_t)SESSION_BLOCKED;
         if (job->silent) s->gates |= GATE_REPLY_SKIPPING; /* for one that waits then */
+        struct session *outer = core->retaking;
         core->in_own_lanes = true;
+        core->retaking = s;
         exec_again(core, s, &job->req);
+        core->retaking = outer;
         core->in_own_lanes = false;
         s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
-        if (job->planned) continue;
+        if (job->planned) {
+            push_release(s);
+            continue;
+        }
         if (job->silent) reply_rewind(&s->reply, before);
         job_end(job);
     }
@@ -614,6 +622,7 @@ static void commit(struct offload_job *job) {
     struct ctx c = ctx_of(job, s ? &s->reply : &nowhere);
     struct reply_place before = reply_here(c.r);
     core->running = &job->req;
+    core->replying = s;
     reply_take(c.r, &job->reply);
     struct effects_frame told = effects_enter(core);
     if (job->work.commit) job->work.commit(&c, job->work.state);
@@ -727,6 +736,7 @@ bool offload_gather(struct core *core) {
     struct ctx c = ctx_of(job, &job->reply);
     uint64_t start = clock_ticks();
     core->running = &job->req;
+    core->replying = NULL; /* it goes to the job's reply */
     bool over = job->work.gather(&c, job->work.state, start + clock_us_to_ticks(GATHER_US));
     core->running = NULL;
     job->ticks += clock_ticks() - start;

@@ -8,6 +8,7 @@
 #include "core/fiber.h"
 #include "core/monitor.h"
 #include "core/offload.h"
+#include "core/push.h"
 
 #define STACK_BYTES (16 * 1024 * 1024) /* of address space */
 
@@ -139,6 +140,7 @@ static void end(struct core *core) {
     effects_end_ongoing(core, o->req, s->db->id);
     s->told_to = core->effects.offset;
     forget(core);
+    push_release(s);
     offload_passed(s);
     s->kick(s);
     core->after_due = true;
@@ -155,6 +157,7 @@ static void enter(struct core *core) {
     core->ks->no_touch = o->no_touch;
     core->in_own_lanes = o->s->park;
     core->running = o->req;
+    core->replying = o->s;
     effects_take_up(core);
 }
 

@@ -1,7 +1,8 @@
 /* reply.c - see reply.h: the chain of pieces, and RESP on top of it.
  *
  * A chunk is either room for bytes (REPLY_CHUNK_BYTES, kept in a small pool because each
- * busy connection takes and gives one per turn) or a reference to a blob.
+ * busy connection takes and gives one per turn) or a reference to a blob, with bytes of its own
+ * before those of the blob.
  */
 #include "core/reply.h"
 
@@ -21,8 +22,8 @@
 
 struct reply_chunk {
     struct reply_chunk *next;
-    struct blob *blob; /* NULL: the bytes are in data */
-    uint32_t cap;      /* of data; 0 for a blob */
+    struct blob *blob; /* behind the bytes in data, which are cap then; or NULL */
+    uint32_t cap;      /* of data */
     size_t used;       /* not kept up to date in the last chunk while r->at is set */
     char data[];
 };
@@ -135,6 +136,16 @@ static inline char *room(struct reply *r, size_t n) {
     return r->at;
 }
 
+/* A chunk of some bytes and the first n of a blob. */
+static void chain_blob(struct reply *r, struct slice head, struct blob *b, size_t n) {
+    struct reply_chunk *c = chunk_new(head.n);
+    if (head.n) memcpy(c->data, head.p, head.n);
+    c->blob = blob_ref(b);
+    c->used = head.n + n;
+    chain(r, c);
+    grow(r, c->used);
+}
+
 static void drop_all(struct reply *r) {
     seal(r);
     for (struct reply_chunk *c = r->first, *next; c; c = next) {
@@ -159,10 +170,13 @@ int reply_pieces(struct reply *r, struct iovec *pieces, int max) {
     for (struct reply_chunk *c = r->first; c && n < max; c = c->next) {
         bool is_open = c == r->last && r->at;
         size_t used = is_open ? (size_t)(r->at - c->data) : c->used;
-        if (used > skip) {
-            char *p = c->blob ? c->blob->data : c->data;
-            pieces[n++] = (struct iovec){p + skip, used - skip};
+        size_t own = c->blob ? c->cap : used;
+        if (own > skip) {
+            pieces[n++] = (struct iovec){c->data + skip, own - skip};
+            skip = own;
         }
+        if (c->blob && used > skip && n < max)
+            pieces[n++] = (struct iovec){c->blob->data + (skip - own), used - skip};
         skip = 0;
     }
     return n;
@@ -200,7 +214,7 @@ void reply_rewind(struct reply *r, struct reply_place since) {
     since.chunk->used = since.used;
     since.chunk->next = NULL;
     r->last = since.chunk;
-    if (since.chunk->cap == CHUNK_CAP) {
+    if (since.chunk->cap == CHUNK_CAP && !since.chunk->blob) {
         r->at = since.chunk->data + since.used;
         r->end = since.chunk->data + CHUNK_CAP;
     }
@@ -344,12 +358,21 @@ void reply_bulk_blob(struct reply *r, struct blob *b, size_t n) {
         return;
     }
     header(r, '$', n);
-    struct reply_chunk *c = chunk_new(0);
-    c->blob = blob_ref(b);
-    c->used = n;
-    grow(r, n);
-    chain(r, c);
+    chain_blob(r, slice_of(NULL, 0), b, n);
     line_end(r);
+}
+
+void reply_shared(struct reply *r, struct slice head, struct blob *tail) {
+    size_t n = head.n + tail->len;
+    bool fits = r->at && (size_t)(r->end - r->at) >= n;
+    if (n >= REPLY_PUSH_SHARE_BYTES || (!fits && r->first)) {
+        chain_blob(r, head, tail, tail->len);
+        return;
+    }
+    if (!fits) open_chunk(r);
+    memcpy(r->at, head.p, head.n);
+    memcpy(r->at + head.n, tail->data, tail->len);
+    r->at += n;
 }
 
 void reply_null(struct reply *r) {

@@ -1,8 +1,10 @@
 /* reply.h - building the reply of a command, in the protocol of its session.
  *
  * A reply is a chain of chunks; small pieces are copied into the last chunk, blobs of
- * REPLY_SHARE_BYTES and more are referenced. The functions are those of RESP3; in RESP2
- * each has its older form (a map is a flat array, a double a bulk string, null is $-1).
+ * REPLY_SHARE_BYTES and more are referenced; what goes to many (reply_shared) is referenced from
+ * REPLY_PUSH_SHARE_BYTES on, and whenever the last chunk has no room for it, so that a reader
+ * who falls behind costs little more than what all of them share. The functions are those of RESP3;
+ * in RESP2 each has its older form (a map is a flat array, a double a bulk string, null is $-1).
  *
  * R1  r->at..r->end is the free part of the last chunk, both NULL when there is none.
  * R2  What has been written is sent in order; nothing moves once it is in the chain, but for what
@@ -68,6 +70,9 @@ void reply_bulk_int(struct reply *r, int64_t v);
 void reply_bulkf(struct reply *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A bulk string of b's first n bytes, by reference if that pays. */
 void reply_bulk_blob(struct reply *r, struct blob *b, size_t n);
+/* head, and what is in tail behind it: copied if that pays, else head alone is and tail is
+ * referenced. A whole RESP value, or several. */
+void reply_shared(struct reply *r, struct slice head, struct blob *tail);
 void reply_null(struct reply *r);       /* $-1 or _ */
 void reply_null_array(struct reply *r); /* *-1 or _ */
 void reply_bool(struct reply *r, bool v);

@@ -51,7 +51,7 @@ enum row_flag {
     ROW_NOT_QUEUED = 1 << 28,  /* runs at once even after MULTI (not shown) */
     ROW_NOT_BESIDE = 1u << 31, /* sees all keys, or needs the interpreter of scripts: waits while a
                                 * command goes on (core/ongoing.h), whatever its keys (not shown) */
-    ROW_MONITOR_MAY = 1 << 25, /* open to a session that MONITOR feeds (not shown) */
+    ROW_SUBSCRIBED_MAY = 1 << 25, /* open to a RESP2 session with subscriptions (not shown) */
 };
 
 /* Commands that may change something that is told (core/effects). */

@@ -12,12 +12,14 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "core/blocked.h"
 #include "core/config.h"
 #include "core/core.h"
 #include "core/multi.h"
 #include "core/offload.h"
+#include "core/push.h"
 
 #define CHAINS_MIN 64 /* power of two */
 
@@ -140,6 +142,8 @@ void session_set_durable(struct session *s, bool on) {
 void session_fini(struct session *s) {
     ASSERT(!(s->state & SESSION_BUSY));
     session_set_durable(s, false);
+    session_leave_topics(s);
+    push_drop(s);
     list_unlink(&s->in_all);
     leave_class(s);
     list_unlink(&s->in_held);
@@ -169,9 +173,19 @@ void session_set_text(char **field, struct slice text) {
     *field = text.n ? mem_dup(text.p, text.n) : NULL;
 }
 
+void session_leave_topics(struct session *s) {
+    if (s->topics) s->core->topic_hooks.leave(s);
+}
+
+void session_update_gates(struct session *s) {
+    bool shut = s->state & SESSION_SUBSCRIBED && s->reply.proto == 2;
+    s->gates = shut ? s->gates | GATE_SUBSCRIBED : s->gates & ~(uint32_t)GATE_SUBSCRIBED;
+}
+
 void session_reset(struct session *s) {
     multi_end(s);
     leave_class(s);
+    session_leave_topics(s);
     s->gates = first_gates(s->core);
     s->state &= ~(uint32_t)SESSION_NO_EVICT;
     session_set_durable(s, false);
@@ -185,7 +199,8 @@ void session_reset(struct session *s) {
 size_t session_memory(const struct session *s) {
     const char *const texts[] = {s->name, s->lib_name, s->lib_ver};
     size_t n = sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply);
-    n += s->fieldsets.bytes + multi_memory(s);
+    n += s->fieldsets.bytes + multi_memory(s) + push_memory(s);
+    if (s->topics) n += s->core->topic_hooks.memory(s);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i]) n += strlen(texts[i]) + 1;
     }
@@ -200,4 +215,27 @@ bool session_permitted(const struct session *s, int permit) {
 void session_set_proto(struct session *s, int proto) {
     ASSERT(proto == 2 || proto == 3);
     s->reply.proto = (uint8_t)proto;
+    session_update_gates(s);
+}
+
+bool session_over_output(struct session *s) {
+    struct core *core = s->core;
+    bool hears = s->state & SESSION_SUBSCRIBED;
+    const struct config_output_limit *limit =
+        &core->config->output_limit[hears ? CONFIG_CLIENT_PUBSUB : CONFIG_CLIENT_NORMAL];
+    size_t used = reply_memory(&s->reply) + push_memory(s);
+    bool over = limit->hard_bytes && used >= limit->hard_bytes;
+    if (limit->soft_bytes && used >= limit->soft_bytes) {
+        if (!s->soft_limit_since_ms) s->soft_limit_since_ms = core->now_ms;
+        if ((core->now_ms - s->soft_limit_since_ms) / 1000 > limit->soft_s) over = true;
+    } else {
+        s->soft_limit_since_ms = 0;
+    }
+    if (!over) return false;
+    log_warning(
+        "client %s is closed: its output buffer of %zu bytes is over client-output-buffer-limit",
+        s->addr, used);
+    core->stats.output_limit_kills++;
+    s->state |= SESSION_CLOSE_NOW;
+    return true;
 }

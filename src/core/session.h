@@ -27,9 +27,10 @@ enum session_gate {
     GATE_REPLY_SKIP = 1 << 2, /* CLIENT REPLY SKIP: the next one; becomes _SKIPPING */
     GATE_REPLY_SKIPPING = 1 << 3,
     GATE_NO_TOUCH = 1 << 4,
-    GATE_MULTI = 1 << 6,   /* queues its commands: core/multi.h */
-    GATE_PARKED = 1 << 7,  /* has a ticket for its command: core/offload.h */
-    GATE_MONITOR = 1 << 5, /* is fed by MONITOR: RESET and QUIT only */
+    GATE_MULTI = 1 << 6,      /* queues its commands: core/multi.h */
+    GATE_PARKED = 1 << 7,     /* has a ticket for its command: core/offload.h */
+    GATE_MONITOR = 1 << 5,    /* is fed by MONITOR: RESET and QUIT only */
+    GATE_SUBSCRIBED = 1 << 8, /* has subscriptions and speaks RESP2: ROW_SUBSCRIBED_MAY only */
 };
 
 enum session_state {
@@ -45,6 +46,7 @@ enum session_state {
     SESSION_CAS_FAILED = 1 << 9, /* a key that it watches has changed: core/watch.h */
     SESSION_STREAMS = 1 << 10,   /* its reply comes in parts, some of which are there: offload.h */
     SESSION_DURABLE = 1 << 11,   /* its replies wait until what they tell of is on disk */
+    SESSION_SUBSCRIBED = 1 << 12, /* to a topic of whatever kind; set by topic/ */
     SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
 };
 
@@ -68,6 +70,8 @@ struct session {
     uint64_t told_to; /* the offset of effects behind its last write */
     uint32_t gates, state;
     struct reply reply;
+    struct reply *aside;       /* core/push.c: pushes that wait for the end of a reply, or NULL */
+    struct subscriber *topics; /* topic/: what it is subscribed to, or NULL */
     struct fieldsets fieldsets;
     char *name, *lib_name, *lib_ver;                            /* NULL if unset */
     char addr[NET_ADDR_TEXT_BYTES], laddr[NET_ADDR_TEXT_BYTES]; /* as CLIENT LIST shows them */
@@ -109,6 +113,16 @@ void session_set_text(char **field, struct slice text);
 /* Back to the state of a new connection (RESET), authentication included; lib_name and lib_ver
  * stay, since they still tell what is at the other end. */
 void session_reset(struct session *s);
+
+/* Ends all subscriptions: it will hear nothing more. */
+void session_leave_topics(struct session *s);
+
+/* Shuts or opens GATE_SUBSCRIBED, after a change of what that follows from. */
+void session_update_gates(struct session *s);
+
+/* Marks the session as gone, and says so in the log, if what is queued for it is more than
+ * client-output-buffer-limit lets it; true then. The door drops it when it is kicked. */
+bool session_over_output(struct session *s);
 
 /* Bytes that the client costs: what it has sent and has not run, its replies, its texts. */
 size_t session_memory(const struct session *s);

@@ -15,9 +15,18 @@ struct undo_key {
     size_t next; /* in its chain, plus one; 0: none */
     uint64_t hash;
     int db;
-    bool was_there, touched, woken;
+    bool was_there;
+    uint8_t uses; /* of what is kept of it: enum feed_use */
     size_t n;
     char *name;
+};
+
+/* What would have been told of a key. */
+struct undo_note {
+    size_t key; /* its number */
+    const char *event;
+    char class;
+    uint8_t uses;
 };
 
 struct undo {
@@ -25,8 +34,10 @@ struct undo {
     struct db *values;
     struct undo_key *keys;
     size_t count, room;
-    size_t *chains, mask; /* numbers of keys, plus one */
-    size_t bytes;         /* of what is kept */
+    size_t *chains, mask;    /* numbers of keys, plus one */
+    struct undo_note *notes; /* in order */
+    size_t note_count, note_room;
+    size_t bytes; /* of what is kept */
     bool on, lost;
     struct effects_place told; /* when the script began */
 };
@@ -42,9 +53,11 @@ static void forget(struct undo *u) {
     for (size_t i = 0; i < u->count; i++) mem_free(u->keys[i].name);
     mem_free(u->keys);
     mem_free(u->chains);
+    mem_free(u->notes);
     u->keys = NULL;
     u->chains = NULL;
-    u->count = u->room = u->mask = u->bytes = 0;
+    u->notes = NULL;
+    u->count = u->room = u->mask = u->bytes = u->note_count = u->note_room = 0;
     db_flush(u->values);
 }
 
@@ -91,7 +104,7 @@ static struct undo_key *add(struct undo *u, int db, struct key k) {
     }
     size_t *chain = chain_of(u, db, k.hash);
     struct undo_key *made = &u->keys[u->count++];
-    *made = (struct undo_key){*chain, k.hash, db, false, false, false, k.n, mem_dup(k.p, k.n)};
+    *made = (struct undo_key){*chain, k.hash, db, false, 0, k.n, mem_dup(k.p, k.n)};
     *chain = u->count;
     return made;
 }
@@ -145,18 +158,49 @@ void undo_note(struct undo *u, struct db *db, const struct request *req) {
 
 /* ---- the feed ------------------------------------------------------------------------ */
 
-/* Of what the script does, and nobody else, nothing is told now. */
-static bool hold(void *ctx, int db, uint64_t hash, bool wake) {
-    struct undo *u = ctx;
-    if (!u->core->ongoing.inside) return false;
-    struct undo_key *k = find(u, NULL, db, hash);
-    if (!k) return false;
-    if (wake) {
-        k->woken = true;
-    } else {
-        k->touched = true;
+static void tell_all(struct undo *u) {
+    for (size_t i = 0; i < u->note_count; i++) {
+        const struct undo_note *n = &u->notes[i];
+        const struct undo_key *k = &u->keys[n->key];
+        feed_tell(&u->core->feed, &(struct feed_note){.key = {k->name, k->n, k->hash},
+                                                      .event = n->event,
+                                                      .db = k->db,
+                                                      .class = n->class,
+                                                      .uses = n->uses});
     }
+    u->note_count = 0;
+}
+
+/* While nobody wants the events, once is enough for a key. False: so much is kept that the script
+ * cannot be taken back any more, and all of that is told. */
+static bool keep(struct undo *u, struct undo_key *k, const struct feed_note *note) {
+    uint8_t uses = note->uses;
+    if (!(u->core->feed.heard & FEED_TELLS)) uses &= (uint8_t)~k->uses;
+    if (!uses) return true;
+    k->uses |= uses;
+    u->bytes += sizeof *u->notes;
+    if (u->bytes > UNDO_BYTES_MAX) {
+        u->lost = true;
+        tell_all(u);
+        return false;
+    }
+    if (u->note_count == u->note_room) {
+        u->note_room = u->note_room ? 2 * u->note_room : CHAINS_MIN;
+        u->notes = mem_realloc(u->notes, u->note_room * sizeof *u->notes);
+    }
+    u->notes[u->note_count++] =
+        (struct undo_note){(size_t)(k - u->keys), note->event, note->class, uses};
     return true;
+}
+
+/* Of what the script does, and nobody else, nothing is told now. */
+static bool hold(void *ctx, const struct feed_note *note) {
+    struct undo *u = ctx;
+    if (!u->core->ongoing.inside || u->lost) return false;
+    struct undo_key *k = find(u, NULL, note->db, note->key.hash);
+    while (k && !slice_eq(slice_of(k->name, k->n), key_slice(note->key)))
+        k = find(u, k, note->db, note->key.hash);
+    return k && keep(u, k, note);
 }
 
 void undo_begin(struct undo *u) {
@@ -176,11 +220,7 @@ static void stop(struct undo *u) {
 void undo_end(struct undo *u) {
     if (!u->on) return;
     stop(u);
-    for (size_t i = 0; i < u->count; i++) {
-        struct undo_key *k = &u->keys[i];
-        if (k->touched) feed_touch(&u->core->feed, k->db, k->hash);
-        if (k->woken) feed_wake(&u->core->feed, k->db, k->hash);
-    }
+    tell_all(u);
     forget(u);
 }
 

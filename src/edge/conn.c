@@ -53,6 +53,7 @@ void conn_close(struct conn *c) {
     if (c->dead) return;
     c->dead = true;
     c->s.state |= SESSION_CLOSE_NOW;
+    session_leave_topics(&c->s);
     net_stream_close(&c->stream);
     list_unlink(&c->in_ready);
     list_unlink(&c->in_kicked);
@@ -293,21 +294,6 @@ void conn_finish(struct conn *c, char *buf) {
 }
 
 void conn_check_output(struct conn *c) {
-    struct core *core = c->s.core;
     if (c->dead || !c->write_wanted) return;
-    const struct config_output_limit *limit = &core->config->output_limit[CONFIG_CLIENT_NORMAL];
-    size_t used = reply_memory(&c->s.reply);
-    bool over = limit->hard_bytes && used >= limit->hard_bytes;
-    if (limit->soft_bytes && used >= limit->soft_bytes) {
-        if (!c->s.soft_limit_since_ms) c->s.soft_limit_since_ms = core->now_ms;
-        if ((core->now_ms - c->s.soft_limit_since_ms) / 1000 > limit->soft_s) over = true;
-    } else {
-        c->s.soft_limit_since_ms = 0;
-    }
-    if (!over) return;
-    log_warning(
-        "client %s is closed: its output buffer of %zu bytes is over client-output-buffer-limit",
-        c->s.addr, used);
-    core->stats.output_limit_kills++;
-    conn_close(c);
+    if (session_over_output(&c->s)) conn_close(c);
 }

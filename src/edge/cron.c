@@ -73,6 +73,7 @@ static void check_idle(struct conn *c) {
     uint32_t waits = c->s.state & (SESSION_HELD | SESSION_BLOCKED | SESSION_BUSY);
     if (c->s.state & SESSION_STREAMS) waits = 0; /* it is the client that is waited for */
     if (!timeout_s || c->s.gates & GATE_MONITOR || waits) return;
+    if (c->s.state & SESSION_SUBSCRIBED) return;
     if (core->now_ms - c->s.active_ms > (int64_t)timeout_s * 1000) conn_close(c);
 }
 

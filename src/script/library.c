@@ -461,7 +461,7 @@ static void load_body(struct run *r) {
         l->fresh = lib->next;
         link_library(sc, lib);
     }
-    feed_key_aside(&sc->core->feed, 0, FEED_GENERIC, "function-load", 0);
+    feed_key_aside(&sc->core->feed, 0, FEED_UNTOLD, "function-load", (struct key){0});
     if (l->restoring) {
         reply_ok(r->r);
     } else {

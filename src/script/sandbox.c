@@ -254,9 +254,7 @@ static int base_load(lua_State *L) {
 /* The library's own functions, which are the same for all interpreters. */
 static lua_CFunction own_insert, own_foreach, own_find, own_match, own_gmatch, own_gsub;
 
-static int table_insert(lua_State *L) {
-    return is_guard(L, 1) ? refuse_raw_write(L) : own_insert(L);
-}
+static int tab_insert(lua_State *L) { return is_guard(L, 1) ? refuse_raw_write(L) : own_insert(L); }
 
 static int table_foreach(lua_State *L) {
     look_behind(L, 1);
@@ -374,7 +372,7 @@ static void wrap_libraries(lua_State *L) {
     own_match = take_own(L, "string", "match");
     own_gmatch = take_own(L, "string", "gmatch");
     own_gsub = take_own(L, "string", "gsub");
-    replace(L, "table", "insert", table_insert);
+    replace(L, "table", "insert", tab_insert);
     replace(L, "table", "foreach", table_foreach);
     replace(L, "string", "find", string_find);
     replace(L, "string", "match", string_match);

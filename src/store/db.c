@@ -113,15 +113,26 @@ static inline struct entry *find(struct db *db, const struct key *k, struct tabl
     return e;
 }
 
+static void note_miss(struct db *db, const struct key *k) {
+    struct keyspace *ks = db->ks;
+    ks->misses++;
+    if (unlikely(ks->on_miss != NULL)) ks->on_miss(ks->on_new_ctx, db, *k);
+}
+
+static void note_new(struct db *db, const struct key *k) {
+    struct keyspace *ks = db->ks;
+    if (unlikely(ks->on_new != NULL)) ks->on_new(ks->on_new_ctx, db, *k);
+}
+
 /* What db_read_at found where it is not simply to be given out. */
-static const struct entry *read_checked(struct db *db, uint64_t hash, struct table_place place,
-                                        struct entry *e) {
+static const struct entry *read_checked(struct db *db, const struct key *k,
+                                        struct table_place place, struct entry *e) {
     if (e && unlikely(is_expired(db, e))) {
-        expire_now(db, hash, place, e);
+        expire_now(db, k->hash, place, e);
         e = NULL;
     }
     if (!e) {
-        db->ks->misses++;
+        note_miss(db, k);
         return NULL;
     }
     db->ks->hits++;
@@ -129,17 +140,17 @@ static const struct entry *read_checked(struct db *db, uint64_t hash, struct tab
     return e;
 }
 
-static __attribute__((noinline)) const struct entry *read_here(struct db *db, uint64_t hash,
-                                                               struct table_bucket *home, int i) {
+static __attribute__((noinline)) const struct entry *
+read_here(struct db *db, const char *p, size_t n, uint64_t hash, struct table_bucket *home, int i) {
     struct table_place place = {home, (unsigned)i};
-    return read_checked(db, hash, place, bucket_item(home, (unsigned)i));
+    return read_checked(db, &(struct key){p, n, hash}, place, bucket_item(home, (unsigned)i));
 }
 
 static __attribute__((noinline)) const struct entry *read_far(struct db *db, const char *p,
                                                               size_t n, uint64_t hash) {
     struct table_place place;
     struct entry *e = table_find_far(&db->shelf->table, slice_of(p, n), hash, &place);
-    return read_checked(db, hash, place, e);
+    return read_checked(db, &(struct key){p, n, hash}, place, e);
 }
 
 /* The way of GET. Nothing lives across a call here, so that no register has to be saved. */
@@ -149,11 +160,11 @@ const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t 
     int i = bucket_find(home, &entry_ops, slice_of(p, n), hash);
     if (unlikely(i < 0)) {
         if (home->ovf) return read_far(db, p, n, hash);
-        ks->misses++;
+        note_miss(db, &(struct key){p, n, hash});
         return NULL;
     }
     struct entry *e = bucket_item(home, (unsigned)i);
-    if (unlikely(entry_has_ttl(e) | ks->lfu)) return read_here(db, hash, home, i);
+    if (unlikely(entry_has_ttl(e) | ks->lfu)) return read_here(db, p, n, hash, home, i);
     ks->hits++;
     touch_lru(ks, e);
     return e;
@@ -191,6 +202,16 @@ struct entry *db_own_cheaply(struct db *db, struct key k) {
     struct entry *e = find(db, &k, &place);
     bool cheap = e && (likely(!db->ks->cut) || cut_may_edit(db, k.hash, place, e));
     return cheap ? e : NULL;
+}
+
+const struct entry *db_look(struct db *db, struct key k) {
+    const struct entry *e = db_peek(db, k);
+    if (e) {
+        db->ks->hits++;
+    } else {
+        note_miss(db, &k);
+    }
+    return e;
 }
 
 bool db_exists(struct db *db, struct key k) { return db_peek(db, k) != NULL; }
@@ -348,6 +369,7 @@ static inline __attribute__((always_inline)) struct entry *put(struct db *db, co
     lru_begin(db->ks, e);
     ttl_count(db, sh.expire_ms, 1);
     table_insert(&db->shelf->table, k->hash, e);
+    note_new(db, k);
     return e;
 }
 
@@ -635,6 +657,7 @@ void db_rename(struct db *db, struct key from, struct db *dst, struct key to) {
     ttl_count(db, entry_expire_ms(e), -1);
     entry_free(db, e);
     table_insert(&dst->shelf->table, to.hash, made);
+    note_new(dst, &to);
 }
 
 void db_copy(struct db *db, struct key from, struct db *dst, struct key to) {
@@ -650,6 +673,7 @@ void db_copy(struct db *db, struct key from, struct db *dst, struct key to) {
     }
     lru_begin(dst->ks, made);
     table_insert(&dst->shelf->table, to.hash, made);
+    note_new(dst, &to);
 }
 
 int64_t db_ttl_average_ms(const struct db *db) {

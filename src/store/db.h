@@ -90,6 +90,11 @@ struct keyspace {
      * the database. */
     void (*on_leave)(void *ctx, struct db *db, const struct entry *e, enum leave_reason why);
     void *on_leave_ctx;
+    /* Called when a key that was not there is made (its value is not yet), and when a command that
+     * reads misses one; NULL: nobody wants that. Likewise. */
+    void (*on_new)(void *ctx, struct db *db, struct key k);
+    void (*on_miss)(void *ctx, struct db *db, struct key k);
+    void *on_new_ctx;
     /* Called when a command asks for a key whose time is over and that stays for `pinned`'s sake.
      * Likewise. */
     void (*on_hidden)(void *ctx, struct db *db, const struct entry *e);
@@ -128,6 +133,9 @@ const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t 
 static inline const struct entry *db_read(struct db *db, struct key k) {
     return db_read_at(db, k.p, k.n, k.hash);
 }
+
+/* For one that reads and marks no access. */
+const struct entry *db_look(struct db *db, struct key k);
 
 /* For a command that will write: marks the access, counts nothing. */
 struct entry *db_find(struct db *db, struct key k);

@@ -645,7 +645,6 @@ static const char *const not_tried[] = {
     "requirepass",
     "maxclients",
     "loglevel",
-    "notify-keyspace-events",
     "activedefrag",
     "bind-source-addr",
     "oom-score-adj",

@@ -198,9 +198,21 @@ static void write_bulk(struct reply *r, struct want *w, bool shared) {
     blob_unref(b);
 }
 
+/* What many share. */
+static void write_shared(struct reply *r, struct want *w) {
+    size_t head = below(40), n = pick_length();
+    struct blob *tail = blob_new(n);
+    memcpy(tail->data, text, n);
+    tail->len = n;
+    reply_shared(r, slice_of(text, head), tail);
+    want_add(w, text, head);
+    want_add(w, text, n);
+    blob_unref(tail);
+}
+
 /* One value, perhaps of values. */
 static void write_value(struct reply *r, struct want *w, int depth) {
-    uint64_t what = below(depth < 3 ? 8 : 6);
+    uint64_t what = below(depth < 3 ? 9 : 7);
     if (what < 3) {
         write_bulk(r, w, false);
     } else if (what == 3) {
@@ -213,6 +225,8 @@ static void write_value(struct reply *r, struct want *w, int depth) {
         size_t n = pick_length();
         reply_raw(r, text, n);
         want_add(w, text, n);
+    } else if (what == 6) {
+        write_shared(r, w);
     } else { /* its length comes late */
         size_t n = below(6), at = w->n;
         char line[32];
@@ -310,6 +324,32 @@ static void a_shared_blob_lives_until_sent(void) {
     blob_unref(b);
 }
 
+/* A reader who falls behind costs little more than what all of them share. */
+static void what_many_share_is_there_once(void) {
+    struct reply r;
+    reply_init(&r);
+    struct blob *tail = blob_new(REPLY_CHUNK_BYTES);
+    tail->len = REPLY_PUSH_SHARE_BYTES / 2;
+    memset(tail->data, 'x', tail->len);
+    for (int i = 0; i < 1000; i++) reply_shared(&r, slice_of("head", 4), tail);
+    CU_ASSERT_EQUAL(reply_pending(&r), 1000 * (4 + tail->len));
+    CU_ASSERT(tail->refs > 1); /* the first chunk is full */
+    CU_ASSERT(tail->refs < 1000);
+    reply_fini(&r);
+    CU_ASSERT_EQUAL(tail->refs, 1);
+    tail->len = REPLY_PUSH_SHARE_BYTES;
+    reply_shared(&r, slice_of("head", 4), tail);
+    CU_ASSERT_EQUAL(tail->refs, 2);
+    CU_ASSERT_EQUAL(reply_chunks(&r), 1);
+    reply_sent(&r, 3);
+    reply_sent(&r, 2);
+    CU_ASSERT_EQUAL(reply_pending(&r), tail->len - 1);
+    reply_sent(&r, tail->len - 1);
+    CU_ASSERT_EQUAL(tail->refs, 1);
+    reply_fini(&r);
+    blob_unref(tail);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"has_the_forms_of_resp2", has_the_forms_of_resp2},
@@ -319,6 +359,7 @@ int main(void) {
         {"chain_is_a_buffer", chain_is_a_buffer},
         {"places_cost_nothing", places_cost_nothing},
         {"a_shared_blob_lives_until_sent", a_shared_blob_lives_until_sent},
+        {"what_many_share_is_there_once", what_many_share_is_there_once},
         {NULL, NULL},
     };
     return suite_main("reply", tests);

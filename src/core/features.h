@@ -1,0 +1,32 @@
+/* features.h - what the core knows of the features above it, which meet in struct core: figures
+ * that they keep up to date for INFO, and what sessions ask of them.
+ * Threads: the loop.
+ */
+#ifndef CORE_FEATURES_H
+#define CORE_FEATURES_H
+
+#include <stddef.h>
+
+struct session;
+
+/* What INFO and MEMORY tell about scripts, kept up to date by script/. */
+struct script_counts {
+    size_t cached, evicted; /* scripts of EVAL and SCRIPT LOAD; those that had to go */
+    size_t functions, libraries;
+    size_t eval_vm_bytes, function_vm_bytes; /* of the interpreters */
+    size_t eval_bytes, function_bytes;       /* of sources and what is kept with them */
+};
+
+/* What INFO tells about topics, kept up to date by topic/. */
+struct topic_counts {
+    size_t channels, patterns, shard_channels;
+    size_t sessions; /* that have subscriptions */
+};
+
+/* What sessions ask of topic/, which sets these before the first subscription. */
+struct topic_hooks {
+    void (*leave)(struct session *s);          /* ends all of its subscriptions */
+    size_t (*memory)(const struct session *s); /* bytes that they take */
+};
+
+#endif
