@@ -572,6 +572,19 @@ static void begin_stream(struct offload_job *job) {
     job->s->state |= SESSION_STREAMS;
 }
 
+/* The handler finds anew what it has found before; the keys that it misses were told then. */
+static void run_anew(struct core *core, struct offload_job *job) {
+    struct session *outer = core->retaking;
+    void (*on_miss)(void *ctx, struct db *db, struct key k) = core->ks->on_miss;
+    core->in_own_lanes = true;
+    core->retaking = job->s;
+    core->ks->on_miss = NULL;
+    exec_again(core, job->s, &job->req);
+    core->ks->on_miss = on_miss;
+    core->retaking = outer;
+    core->in_own_lanes = false;
+}
+
 void offload_serve(struct core *core) {
     struct offloads *o = core->offloads;
     if (o->serving || core->ongoing.draining) return;
@@ -582,12 +595,7 @@ void offload_serve(struct core *core) {
         struct reply_place before = reply_here(&s->reply);
         s->state &= ~(uint32_t)SESSION_BLOCKED;
         if (job->silent) s->gates |= GATE_REPLY_SKIPPING; /* for one that waits then */
-        struct session *outer = core->retaking;
-        core->in_own_lanes = true;
-        core->retaking = s;
-        exec_again(core, s, &job->req);
-        core->retaking = outer;
-        core->in_own_lanes = false;
+        run_anew(core, job);
         s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
         if (job->planned) {
             push_release(s);
