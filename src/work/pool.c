@@ -30,6 +30,8 @@ static void work(void *arg) {
             pthread_cond_wait(&pool->more, &pool->lock);
         }
     }
+    /* Its last job may have made a queue ready, for it to look at. */
+    if (!list_empty(&pool->ready)) pthread_cond_signal(&pool->more);
     self->alive = false;
     pthread_mutex_unlock(&pool->lock);
 }

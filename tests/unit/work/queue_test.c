@@ -130,7 +130,7 @@ static void threads_come_and_go(void) {
     sem_post(&gate);
     sem_post(&gate);
     CU_ASSERT_TRUE(work_pool_drain(pool, -1));
-    for (int i = 0; i < 1000; i++) { /* those that end meet those that begin */
+    for (int i = 0; i < 300; i++) { /* those that end meet those that begin */
         order_count = 0;
         CU_ASSERT_TRUE(work_pool_resize(pool, 1 + i % 7));
         struct step some[3];
