@@ -6,12 +6,14 @@
  *
  * P1  A push never stands within a reply. While a command of the session has begun, and its reply
  *     may not have ended (its handler runs, it goes on, its reply comes in parts, CLIENT REPLY may
- * take it back), pushes gather in s->aside; they follow the reply. P2  CLIENT REPLY silences
- * replies, not pushes. P3  A session that is to be closed gets none. One whose output is over its
- * limit is to be closed. P4  Nothing here runs a command or frees a session, so whoever walks
- * sessions may push. A push waits for the disk as a reply does (core->log): it may tell of a change
- * that is not safe yet, and nothing overtakes on a connection. Threads: the loop. Specification:
- * the order of pushes and replies of Redis 7.2.
+ *     take it back), pushes gather in s->aside; they follow the reply.
+ * P2  CLIENT REPLY silences replies, not pushes.
+ * P3  A session that is to be closed gets none. One whose output is over its limit is to be closed.
+ * P4  Nothing here runs a command or frees a session, so whoever walks sessions may push.
+ *
+ * A push waits for the disk as a reply does (core->log): it may tell of a change that is not safe
+ * yet, and nothing overtakes on a connection. Threads: the loop.
+ * Specification: the order of pushes and replies of Redis 7.2.
  */
 #ifndef CORE_PUSH_H
 #define CORE_PUSH_H

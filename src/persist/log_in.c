@@ -8,8 +8,9 @@
 #include "base/mem.h"
 
 #define ROOM_MIN (512 * 1024)
-#define MORE_BYTES                                                                                 \
-    (256 * 1024) /* are taken at once, so that small chunks are not moved one by one */
+
+/* So much is taken at once, so that small chunks are not moved one by one. */
+#define MORE_BYTES (256 * 1024)
 
 /* The whole file as it is; NULL: there is nothing, or *err. */
 static char *map_file(const struct log_in *in, int *err) {

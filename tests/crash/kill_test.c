@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crash/key.h"
 #include "support/client.h"
 #include "support/suite.h"
 
@@ -320,14 +321,6 @@ static void encrypted_power_fails_at_any_write(void) {
     args = plain;
 }
 
-static bool make_key(void) {
-    static const char key[] = "0123456789abcdef0123456789abcdef";
-    int fd = mkstemp(key_file);
-    bool ok = fd >= 0 && write(fd, key, 32) == 32;
-    if (fd >= 0) close(fd);
-    return ok;
-}
-
 int main(void) {
     static const struct suite_test tests[] = {
         {"killed_at_any_moment", killed_at_any_moment},
@@ -336,7 +329,7 @@ int main(void) {
         {"encrypted_power_fails_at_any_write", encrypted_power_fails_at_any_write},
         {NULL, NULL},
     };
-    if (!make_key()) return 1;
+    if (!key_make(key_file)) return 1;
     int status = suite_main("kill", tests);
     unlink(key_file);
     return status;

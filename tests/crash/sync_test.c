@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crash/key.h"
 #include "support/client.h"
 #include "support/suite.h"
 
@@ -182,14 +183,6 @@ static void everysec_encrypted_refuses(void) {
     refuses_until_there_is_a_base(everysec_encrypted, 2, 2); /* nor can a rewrite begin at first */
 }
 
-static bool make_key(void) {
-    static const char key[] = "0123456789abcdef0123456789abcdef";
-    int fd = mkstemp(key_file);
-    bool ok = fd >= 0 && write(fd, key, 32) == 32;
-    if (fd >= 0) close(fd);
-    return ok;
-}
-
 int main(void) {
     static const struct suite_test tests[] = {
         {"always_ends", always_ends},
@@ -198,7 +191,7 @@ int main(void) {
         {"everysec_encrypted_refuses", everysec_encrypted_refuses},
         {NULL, NULL},
     };
-    if (!make_key()) return 1;
+    if (!key_make(key_file)) return 1;
     int status = suite_main("sync", tests);
     unlink(key_file);
     return status;
