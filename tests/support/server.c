@@ -366,8 +366,9 @@ static void launch(struct server *s, const char *const args[]) {
     s->pid = spawn(argv.v, s->log_path);
 }
 
-/* Starts on s->port, or on a port of the test's or the kernel's choice if that is -1. */
-static void start(struct server *s, const char *const args[]) {
+/* Starts on s->port, or on a port of the test's or the kernel's choice if that is -1. False: it was
+ * killed before it answered, which may be. */
+static bool start(struct server *s, const char *const args[], bool may_be_killed) {
     const char *fixed = value_of(args, "--port");
     const char *path = value_of(args, "--unixsocket");
     bool choose = !fixed && s->port < 0;
@@ -383,7 +384,10 @@ static void start(struct server *s, const char *const args[]) {
         s->port = choose ? server_free_port() : s->port;
         launch(s, args);
         if (wait_ready(s)) {
-            return;
+            return true;
+        }
+        if (may_be_killed && s->status == 128 + SIGKILL) {
+            return false;
         }
         if (attempt == START_ATTEMPTS_MAX || !log_has_now(s, "in use")) {
             give_up(s, "%s ended with status %d before it answered", program(s->oracle), s->status);
@@ -398,7 +402,7 @@ static struct server *start_new(bool oracle, const char *const args[]) {
     s->failures_before = suite_failures();
     s->dir = make_dir();
     s->log_path = join(s->dir, "test-output.log");
-    start(s, args);
+    start(s, args, false);
     return s;
 }
 
@@ -410,11 +414,15 @@ struct server *server_start_oracle(const char *const args[]) {
     return start_new(true, args);
 }
 
+bool server_restart_mortal(struct server *s, const char *const args[]) {
+    return start(s, args, true);
+}
+
 void server_restart(struct server *s, const char *const args[]) {
     if (!s->ended && !end_process(s)) {
         give_up(s, "the server did not end well");
     }
-    start(s, args);
+    start(s, args, false);
 }
 
 int server_stop(struct server *s) {

@@ -31,6 +31,9 @@ struct server *server_start_oracle(const char *const args[]);
  * directory and on the same port. A server killed by server_signal is fine. */
 void server_restart(struct server *s, const char *const args[]);
 
+/* The same of one that has ended and that may be killed (SIGKILL) while it starts: false then. */
+bool server_restart_mortal(struct server *s, const char *const args[]);
+
 /* Sends SIGTERM (nothing, if server_wait saw the end), waits, removes the directory and
  * frees. 0, or -1 if it did not exit with status 0 in time or if a sanitizer reported;
  * then, as after a failed assertion since server_start, the log's tail is printed. */
