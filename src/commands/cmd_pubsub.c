@@ -85,13 +85,12 @@ static void ssubscribe(struct ctx *c) {
 
 /* What is published to a retained topic goes into its ring first. */
 static void publish_retained(struct ctx *c) {
-    size_t receivers;
-    if (!topic_publish(c, &receivers)) {
+    int64_t receivers;
+    if (topic_publish(c, &receivers)) {
+        reply_int(c->r, receivers);
+    } else {
         reply_err(c->r, ERR_OOM);
-        return;
     }
-    int64_t count = topics_publish(c->core, TOPIC_CHANNEL, c->argv[1], c->argv[2]);
-    reply_int(c->r, (count < 0 ? 0 : count) + (int64_t)receivers);
 }
 
 static void publish_to(struct ctx *c, enum topic_kind kind) {

@@ -139,7 +139,7 @@ static void tell_append(struct ctx *c, const struct topic_state *state) {
     effect_bytes(c, c->argv[2]);
 }
 
-bool topic_publish(struct ctx *c, size_t *receivers) {
+bool topic_publish(struct ctx *c, int64_t *receivers) {
     struct key k = ctx_key(c, 1);
     struct blob *shared = NULL;
     c->db = &c->core->ks->dbs[0];
@@ -147,7 +147,9 @@ bool topic_publish(struct ctx *c, size_t *receivers) {
     const struct topic_state *state = topic_ring_state(entry_object(e));
     if (!append(c, k, e, c->core->now_ms, c->argv[2], &shared)) return false;
     tell_append(c, state);
-    *receivers = retained_deliver(c->core, k, state, c->argv[2], shared);
+    int64_t count = topics_publish(c->core, TOPIC_CHANNEL, c->argv[1], c->argv[2]);
+    *receivers = count < 0 ? 0 : count; /* there was no memory, but it is kept */
+    *receivers += (int64_t)retained_deliver(c->core, k, state, c->argv[2], shared);
     if (shared) blob_unref(shared);
     return true;
 }

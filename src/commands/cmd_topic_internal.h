@@ -9,8 +9,8 @@
 bool topic_find_ring(struct ctx *c);
 
 /* Puts the message of PUBLISH into the ring that topic_find_ring has found, and gives it to the
- * subscribers of the topic: *receivers. c is one of database 0 from then on. False, and nothing was
- * done: there is no memory. */
-bool topic_publish(struct ctx *c, size_t *receivers);
+ * subscribers of the channel and then of the topic: *receivers. c is one of database 0 from then
+ * on. False, and nothing was done: there is no memory. */
+bool topic_publish(struct ctx *c, int64_t *receivers);
 
 #endif
