@@ -1,6 +1,7 @@
 /* retained_test.c - retained topics: what they keep, what outlives a restart, and who follows them,
  * without a gap or a double, however slowly.
  */
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -914,6 +915,212 @@ static void a_long_reply_stops_nobody(void) {
     unfollow(&f);
 }
 
+/* ---- anything in any order ----------------------------------------------------------------- */
+
+#define STEPS 6000
+#define TOPICS_RANDOM 3
+#define REQUESTS_MAX 4096
+
+/* What there must be: the message of an epoch and an offset is made of these. */
+static struct {
+    bool there;
+    unsigned epoch;
+    uint64_t next;
+} model[TOPICS_RANDOM];
+
+/* What a follower must hear next of a topic. */
+struct expected {
+    bool on, known; /* the offset is the next message's, else any not before it */
+    uint64_t offset;
+    unsigned epoch; /* 0: not known yet */
+};
+
+struct random_follower {
+    struct follower f;
+    struct expected of[TOPICS_RANDOM];
+    uint64_t asked[REQUESTS_MAX]; /* offsets, UINT64_MAX: EARLIEST or LAST; by request */
+    int requests, answered;
+    uint64_t lags, resets;
+};
+
+static unsigned seed;
+static unsigned choose(unsigned n) {
+    seed = seed * 1103515245 + 12345;
+    return (seed >> 16) % n;
+}
+
+static bool heard_message(struct expected *want, const redisReply *r, int topic) {
+    char text[64];
+    uint64_t offset = (uint64_t)r->element[3]->integer;
+    unsigned epoch = (unsigned)strtoul(r->element[2]->str, NULL, 16);
+    int n = snprintf(text, sizeof text, "%d:%u:%llu:", topic, epoch, (unsigned long long)offset);
+    bool ok = want->on && (want->known ? offset == want->offset : offset >= want->offset) &&
+              (!want->epoch || want->epoch == epoch) &&
+              strncmp(r->element[4]->str, text, (size_t)n) == 0;
+    *want = (struct expected){true, true, offset + 1, epoch};
+    return ok;
+}
+
+static bool heard(struct random_follower *x, const redisReply *r) {
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 3) return false;
+    const char *what = r->element[0]->str;
+    int topic = r->element[1]->str[0] - '0';
+    struct expected *want = &x->of[topic];
+    if (strcmp(what, "tmessage") == 0) return heard_message(want, r, topic);
+    if (strcmp(what, "tsubscribe") == 0) {
+        uint64_t offset = x->asked[x->answered++];
+        bool known = offset != UINT64_MAX;
+        *want = (struct expected){true, known, known ? offset : 0, 0};
+        return true;
+    }
+    if (strcmp(what, "tunsubscribe") == 0) {
+        want->on = false;
+        return true;
+    }
+    if (!want->on) return false;
+    if (strcmp(what, "lag") == 0) {
+        x->lags++;
+        want->offset += (uint64_t)r->element[2]->integer;
+        return want->known;
+    }
+    x->resets++;
+    *want = (struct expected){true, true, (uint64_t)r->element[3]->integer,
+                              (unsigned)strtoul(r->element[2]->str, NULL, 16)};
+    return strcmp(what, "reset") == 0;
+}
+
+static void hear_one(struct random_follower *x) {
+    redisReply *r = hear(&x->f);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    if (!heard(x, r)) {
+        char *text = client_text(r);
+        fprintf(stderr, "not expected: %.200s\n", text);
+        CU_FAIL_FATAL("not expected");
+    }
+    freeReplyObject(r);
+}
+
+/* Takes some of what has come. */
+static void hear_some(struct random_follower *x) {
+    struct pollfd p = {.fd = x->f.fd, .events = POLLIN};
+    for (unsigned n = choose(200); n && poll(&p, 1, 0) == 1; n--) hear_one(x);
+}
+
+static void publish_random(int topic) {
+    char text[4096];
+    int n = snprintf(text, sizeof text, "%d:%u:%llu:", topic, model[topic].epoch,
+                     (unsigned long long)model[topic].next);
+    size_t more = choose(20) ? choose(30) : choose(3000);
+    if (!model[topic].there) return;
+    memset(text + n, 'x', more);
+    freeReplyObject(cmd(c, "PUBLISH %d %b", topic, text, (size_t)n + more));
+    model[topic].next++;
+}
+
+static void make_random(int topic) {
+    if (model[topic].there) return;
+    static unsigned last_epoch;
+    model[topic].there = true;
+    model[topic].epoch = ++last_epoch;
+    model[topic].next = 0;
+    char text[96];
+    snprintf(text, sizeof text, "TOPIC.CONFIG %d RETAIN EPOCH %016x COUNT %u", topic, last_epoch,
+             choose(3) ? 10 + choose(300) : 0);
+    expect_ok(c, text);
+}
+
+static void subscribe_random(struct random_follower *x, int topic) {
+    char text[96];
+    if (!model[topic].there || x->requests == REQUESTS_MAX) return;
+    uint64_t from = choose((unsigned)model[topic].next + 1);
+    unsigned how = choose(4);
+    if (how < 2) {
+        snprintf(text, sizeof text, "TOPIC.SUBSCRIBE %d FROM %s\r\n", topic,
+                 how ? "LAST" : "EARLIEST");
+    } else {
+        snprintf(text, sizeof text, "TOPIC.SUBSCRIBE %d FROM %llu\r\n", topic,
+                 (unsigned long long)from);
+    }
+    x->asked[x->requests++] = how < 2 ? UINT64_MAX : from;
+    say(&x->f, text);
+    hear_some(x);
+    while (x->answered < x->requests) hear_one(x); /* before anything else is changed */
+}
+
+static void change_random(struct random_follower *x, int topic) {
+    char text[64];
+    switch (choose(8)) {
+    case 0:
+        freeReplyObject(cmd(c, "DEL %d", topic));
+        model[topic].there = false;
+        break;
+    case 1:
+    case 2: make_random(topic); break;
+    case 3:
+        if (!model[topic].there) return;
+        expect_ok(c, "RENAME %d away", topic);
+        server_sleep_ms((int)choose(3));
+        expect_ok(c, "RENAME away %d", topic);
+        break;
+    case 4:
+        if (model[topic].there) expect_ok(c, "TOPIC.CONFIG %d RETAIN COUNT %d", topic, choose(500));
+        break;
+    case 5:
+        snprintf(text, sizeof text, "TOPIC.UNSUBSCRIBE %d\r\n", topic);
+        say(&x->f, text);
+        break;
+    default: subscribe_random(x, topic);
+    }
+}
+
+static void any_order_keeps_the_promise(void) {
+    struct random_follower *all = calloc(FOLLOWERS, sizeof *all);
+    uint64_t lags = 0, resets = 0;
+    start();
+    memset(model, 0, sizeof model);
+    seed = 4711;
+    for (int i = 0; i < FOLLOWERS; i++) all[i].f = follow(i % 2 ? 2 : 3, "");
+    for (int i = 0; i < STEPS; i++) {
+        unsigned what = choose(100);
+        struct random_follower *x = &all[choose(FOLLOWERS)];
+        int topic = (int)choose(TOPICS_RANDOM);
+        if (what < 85) {
+            publish_random(topic);
+        } else if (what < 93) {
+            change_random(x, topic);
+        } else if (x != &all[0]) { /* who reads only what he must */
+            hear_some(x);
+        }
+    }
+    for (int topic = 0; topic < TOPICS_RANDOM; topic++) {
+        make_random(topic);
+        expect_ok(c, "TOPIC.CONFIG %d RETAIN COUNT 10", topic);
+        publish_random(topic);
+    }
+    for (int i = 0; i < FOLLOWERS; i++) {
+        for (int topic = 0; topic < TOPICS_RANDOM; topic++) {
+            struct expected *want = &all[i].of[topic];
+            say(&all[i].f, "PING\r\n"); /* whoever has unsubscribed has told it before this */
+            for (bool pong = false; !pong;) {
+                redisReply *r = hear(&all[i].f);
+                CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+                pong =
+                    r->type == REDIS_REPLY_STATUS || (r->elements == 2 && r->element[1]->len == 0);
+                if (!pong) CU_ASSERT_FATAL(heard(&all[i], r));
+                freeReplyObject(r);
+            }
+            while (want->on &&
+                   (want->offset != model[topic].next || want->epoch != model[topic].epoch))
+                hear_one(&all[i]);
+        }
+        lags += all[i].lags;
+        resets += all[i].resets;
+        unfollow(&all[i].f);
+    }
+    CU_ASSERT(lags > 0 && resets > 0);
+    free(all);
+}
+
 /* ---- files ------------------------------------------------------------------------------------
  */
 
@@ -1098,6 +1305,7 @@ int main(void) {
         {"a_slow_one_is_told_what_he_missed", a_slow_one_is_told_what_he_missed},
         {"large_messages", large_messages},
         {"many_topics_at_once", many_topics_at_once},
+        {"any_order_keeps_the_promise", any_order_keeps_the_promise},
         {"a_long_reply_stops_nobody", a_long_reply_stops_nobody},
         {"outlives_a_restart", outlives_a_restart},
         {"snapshots_are_of_one_instant", snapshots_are_of_one_instant},
