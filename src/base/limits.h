@@ -105,6 +105,13 @@
 #define GATHER_US 300
 #endif
 
+/* Commands of fewer steps are done without a stop (core/ongoing). */
+#ifdef STRESS
+#define ONGOING_UNITS_MIN 2
+#else
+#define ONGOING_UNITS_MIN 256
+#endif
+
 /* Jobs that wait for a worker, by queue (core/core): as many commands as clients of the usual
  * configuration, those that rest or wait for keys included; garbage stays with the loop meanwhile,
  * and goes in larger pieces. */

@@ -180,6 +180,12 @@ struct entry *db_peek(struct db *db, struct key k) {
     return find(db, &k, &place);
 }
 
+const struct entry *db_look(struct db *db, struct key k) {
+    struct table_place place;
+    const struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
+    return e && !is_expired(db, e) ? e : NULL;
+}
+
 bool db_is_past(struct db *db, struct key k) {
     struct table_place place;
     const struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);

@@ -137,6 +137,9 @@ struct entry *db_peek(struct db *db, struct key k);
 
 bool db_exists(struct db *db, struct key k);
 
+/* As db_peek, but nothing happens to a key whose time is over: NULL. */
+const struct entry *db_look(struct db *db, struct key k);
+
 /* Whether a key is still there although its time is over; nothing is removed. */
 bool db_is_past(struct db *db, struct key k);
 
