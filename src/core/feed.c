@@ -8,7 +8,25 @@ void feed_tell(struct feed *f, int db, uint64_t key_hash, bool wake) {
     if (wake) {
         f->on_key(f->on_key_ctx, db, key_hash);
     } else {
-        f->on_write(f->on_write_ctx, db, key_hash);
+        for (struct feed_observer *o = f->observers; o; o = o->next)
+            o->on_write(o->ctx, db, key_hash);
+    }
+}
+
+void feed_observe(struct feed *f, struct feed_observer *o) {
+    o->next = f->observers;
+    f->observers = o;
+}
+
+void feed_unobserve(struct feed *f, struct feed_observer *o) {
+    struct feed_observer **at = &f->observers;
+    while (*at != o) at = &(*at)->next;
+    *at = o->next;
+}
+
+void feed_left(const struct feed *f, int db, uint64_t key_hash) {
+    for (const struct feed_observer *o = f->observers; o; o = o->next) {
+        if (o->on_left) o->on_left(o->ctx, db, key_hash);
     }
 }
 

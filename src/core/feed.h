@@ -38,12 +38,20 @@ struct feed_event {
     char class;
 };
 
+/* Somebody who is told of every change of a value, also one that on_key is not told of. */
+struct feed_observer {
+    void (*on_write)(void *ctx, int db, uint64_t key_hash);
+    void (*on_left)(void *ctx, int db,
+                    uint64_t key_hash); /* keys that leave by themselves; or NULL */
+    void *ctx;
+    struct feed_observer *next;
+};
+
 struct feed {
     uint64_t changes;
     void (*on_key)(void *ctx, int db, uint64_t key_hash); /* NULL: nobody waits for a key */
     void *on_key_ctx;
-    void (*on_write)(void *ctx, int db, uint64_t key_hash); /* NULL: nobody observes */
-    void *on_write_ctx;
+    struct feed_observer *observers; /* NULL: nobody observes */
     /* Keeps what would be told of a key (`wake`: to those who wait for it) if it returns true;
      * NULL: nobody does. */
     bool (*hold)(void *ctx, int db, uint64_t key_hash, bool wake);
@@ -58,13 +66,9 @@ static inline void feed_watch(struct feed *f, void (*on_key)(void *ctx, int db, 
     f->on_key_ctx = ctx;
 }
 
-/* Lets on_write be called for every change of a value, also one that on_key is not told of; NULL:
- * no more. */
-static inline void feed_observe(struct feed *f,
-                                void (*on_write)(void *ctx, int db, uint64_t key_hash), void *ctx) {
-    f->on_write = on_write;
-    f->on_write_ctx = ctx;
-}
+/* From now on, and no more. The observer is the caller's, and stays in between. */
+void feed_observe(struct feed *f, struct feed_observer *o);
+void feed_unobserve(struct feed *f, struct feed_observer *o);
 
 static inline void feed_hold(struct feed *f,
                              bool (*hold)(void *ctx, int db, uint64_t key_hash, bool wake),
@@ -73,12 +77,15 @@ static inline void feed_hold(struct feed *f,
     f->hold_ctx = ctx;
 }
 
-/* Calls on_key, or on_write, unless that is held. */
+/* Calls on_key, or the observers, unless that is held. */
 void feed_tell(struct feed *f, int db, uint64_t key_hash, bool wake);
 
 static inline void feed_touch(struct feed *f, int db, uint64_t key_hash) {
-    if (unlikely(f->on_write != NULL)) feed_tell(f, db, key_hash, false);
+    if (unlikely(f->observers != NULL)) feed_tell(f, db, key_hash, false);
 }
+
+/* A key leaves by itself, or is hidden from now on. */
+void feed_left(const struct feed *f, int db, uint64_t key_hash);
 
 /* Tells those who wait for a key; alone for one that left by itself, which is no command's change.
  */

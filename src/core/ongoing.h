@@ -105,6 +105,11 @@ static inline const struct request *ongoing_request(const struct core *core) {
     return core->ongoing.req;
 }
 
+/* Whether one goes on and is halfway through, now that another one runs. */
+static inline bool ongoing_has_stopped(const struct core *core) {
+    return core->ongoing.on && !core->ongoing.inside;
+}
+
 /* Whether keys and values cannot change but by the command that goes on. */
 static inline bool ongoing_is_exclusive(const struct core *core) { return core->ongoing.exclusive; }
 
