@@ -313,7 +313,8 @@ enum lane_verdict offload_gate(struct core *core, struct session *s, const struc
     bool meets = all_keys || is_stopped_by_ongoing(core, &w);
     bool waits = p || meets;
     if (flags & (ROW_WRITE | ROW_RUNS_OTHERS)) waits = waits || must_wait(core, &w, all_keys);
-    if (flags & ROW_RUNS_OTHERS) waits = waits || lane_stops_all(core->offloads->lanes);
+    bool may_go_on = flags & ROW_RUNS_OTHERS || req->row->takes_long;
+    if (may_go_on) waits = waits || lane_stops_all(core->offloads->lanes);
     *why = NULL;
     if (meets && core->ongoing.refusing) {
         *why = core->ongoing.busy;

@@ -88,9 +88,11 @@ static void steps_drop(void *arg) {
 
 static void steps_run(void *arg) {
     struct steps *x = arg;
-    x->c.core->ongoing.resting = &x->c;
+    struct ongoing *o = &x->c.core->ongoing;
+    const struct ctx *other = o->resting; /* of one that has stopped */
+    o->resting = &x->c;
     x->what.body(&x->c, x->what.state);
-    x->c.core->ongoing.resting = NULL;
+    o->resting = other;
     reply_take(x->out, &x->reply);
     steps_drop(x);
 }
@@ -121,6 +123,17 @@ void ongoing_command(struct ctx *c, const struct ongoing_steps *o) {
                                           .arg = x,
                                           .requests = c->req,
                                           .request_count = 1});
+}
+
+void ongoing_arguments(struct ctx *c, const struct entry *e,
+                       void (*body)(struct ctx *c, void *state)) {
+    bool large = e && entry_encoding(e) == ENC_OBJECT;
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = large ? (uint64_t)c->argc : 0,
+                           .state = &e,
+                           .state_bytes = sizeof e,
+                           .body = body,
+                       });
 }
 
 void ongoing_rest(struct ctx *c) {
