@@ -112,7 +112,9 @@
 #define GATHER_US 300
 #endif
 
-/* Commands of fewer steps are done without a stop (core/ongoing). */
+/* Commands of fewer steps, or with longer arguments for them, are done without a stop
+ * (core/ongoing). */
+#define ONGOING_BYTES_MAX (1024 * 1024)
 #ifdef STRESS
 #define ONGOING_UNITS_MIN 2
 #else

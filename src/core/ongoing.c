@@ -127,9 +127,11 @@ void ongoing_command(struct ctx *c, const struct ongoing_steps *o) {
 
 void ongoing_arguments(struct ctx *c, const struct entry *e,
                        void (*body)(struct ctx *c, void *state)) {
-    bool large = e && entry_encoding(e) == ENC_OBJECT;
+    bool steps = e && entry_encoding(e) == ENC_OBJECT && c->argc >= ONGOING_UNITS_MIN;
+    size_t bytes = 0;
+    for (int i = 0; steps && i < c->argc; i++) bytes += c->argv[i].n;
     ongoing_command(c, &(struct ongoing_steps){
-                           .units = large ? (uint64_t)c->argc : 0,
+                           .units = steps && bytes <= ONGOING_BYTES_MAX ? (uint64_t)c->argc : 0,
                            .state = &e,
                            .state_bytes = sizeof e,
                            .body = body,

@@ -68,9 +68,10 @@ void ongoing_command(struct ctx *c, const struct ongoing_steps *o);
 /* Between two steps: the others have their turn if it is theirs. Cost: a read of the clock. */
 void ongoing_rest(struct ctx *c);
 
-/* For a command with a step for each argument, and no state: the body that is its handler's rest,
- * in steps if the value e, which they are for, is an object (a packed one is edited in a copy,
- * which nothing may keep from its end). */
+/* For a command with a step for each argument, and no state: `body` is the rest of its handler. It
+ * takes steps if the value e, which they are for, is an object (a packed one is edited in a copy,
+ * which nothing may keep from its end), and the arguments are not so long that to keep them would
+ * take as long as the steps. */
 void ongoing_arguments(struct ctx *c, const struct entry *e,
                        void (*body)(struct ctx *c, void *state));
 
