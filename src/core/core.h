@@ -106,11 +106,12 @@ struct ongoing {
     struct work_job *job; /* for a worker, when the fiber has stopped */
     void (*drop)(void *arg);
     void *arg;
-    const char *busy;       /* what others are told of the script that runs; NULL: none does */
-    int64_t begun_us;       /* the time that it sees, Unix us */
-    uint64_t ticks;         /* that it has run */
-    uint64_t slice_end;     /* ticks */
-    uint64_t left_at, away; /* ticks: when the fiber stopped; how long it has been so, in all */
+    const struct ctx *resting; /* of the command of many steps that runs within: ongoing_rest */
+    const char *busy;          /* what others are told of the script that runs; NULL: none does */
+    int64_t begun_us;          /* the time that it sees, Unix us */
+    uint64_t ticks;            /* that it has run */
+    uint64_t slice_end;        /* ticks */
+    uint64_t left_at, away;    /* ticks: when the fiber stopped; how long it has been so, in all */
 };
 
 /* What is known of the append log, kept up to date by persist/aof, asked by exec, doors and INFO.

@@ -248,6 +248,15 @@ static uint32_t effects(const struct session *s, const struct row *row) {
     return row->flags | (all ? s->multi->flags & (ROW_WRITE | ROW_MAY_REPLICATE) : 0);
 }
 
+/* Whether one of them could go on itself. */
+static bool could_go_on(struct db *db, const struct request *requests, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct request *req = &requests[i];
+        if (req->row->takes_long && req->row->takes_long(db, req->argv, req->argc)) return true;
+    }
+    return false;
+}
+
 /* Whether the command that goes on makes this one wait, whatever keys are asked for. */
 static bool is_excluded(const struct core *core, const struct session *s,
                         const struct request *req) {
@@ -256,7 +265,8 @@ static bool is_excluded(const struct core *core, const struct session *s,
     size_t count;
     const struct request *requests = multi_commands(s, req, &count);
     uint32_t flags = requests == req ? req->row->flags : s->multi->flags;
-    return flags & ROW_NOT_BESIDE || !offload_keys_are_told(s->db, requests, count);
+    return flags & ROW_NOT_BESIDE || could_go_on(s->db, requests, count) ||
+           !offload_keys_are_told(s->db, requests, count);
 }
 
 /* Memory and disk. */

@@ -41,6 +41,7 @@ struct offload_job {
     uint64_t ticks;
     int64_t now_ms; /* the keyspace's, when it was planned */
     int db;
+    int anew; /* times it was begun anew for the sake of one that goes on */
     bool silent, planned;
     bool computing; /* a worker has it, or is done and has not been heard */
     bool begun;     /* compute was called */
@@ -62,6 +63,7 @@ struct offloads {
     struct list ready;   /* jobs whose ticket is granted */
     struct list waiting; /* jobs whose ticket is not */
     struct list gathering;
+    struct list anew;    /* jobs that begin anew when nothing goes on */
     struct list late;    /* jobs that a snapshot keeps from their commit */
     struct list streams; /* in_streams */
     struct list parked;
@@ -85,6 +87,7 @@ struct offloads *offloads_new(void) {
     list_init(&o->ready);
     list_init(&o->waiting);
     list_init(&o->gathering);
+    list_init(&o->anew);
     list_init(&o->late);
     list_init(&o->streams);
     list_init(&o->parked);
@@ -311,7 +314,8 @@ enum lane_verdict offload_gate(struct core *core, struct session *s, const struc
     bool meets = all_keys || is_stopped_by_ongoing(core, &w);
     bool waits = p || meets;
     if (flags & (ROW_WRITE | ROW_RUNS_OTHERS)) waits = waits || must_wait(core, &w, all_keys);
-    if (flags & ROW_RUNS_OTHERS) waits = waits || lane_stops_all(core->offloads->lanes);
+    bool may_go_on = flags & ROW_RUNS_OTHERS || req->row->takes_long;
+    if (may_go_on) waits = waits || lane_stops_all(core->offloads->lanes);
     *why = NULL;
     if (meets && core->ongoing.refusing) {
         *why = core->ongoing.busy;
@@ -369,13 +373,18 @@ static void drop(const struct offload *work) {
     if (work->drop) work->drop(work->state);
 }
 
+/* What was found and computed is given up. */
+static void unplan(struct offload_job *job) {
+    if (!job->planned) return;
+    job->core->offloads->planned--;
+    job->planned = false;
+    drop(&job->work);
+    mem_free(job->work.state);
+}
+
 static void job_free(struct offload_job *job) {
     job->core->offloads->job_count--;
-    if (job->planned) {
-        job->core->offloads->planned--;
-        drop(&job->work);
-        mem_free(job->work.state);
-    }
+    unplan(job);
     list_unlink(&job->in_list);
     list_unlink(&job->in_streams);
     leave(job->core, &job->ticket);
@@ -551,13 +560,17 @@ static void plan(struct offload_job *job, const struct offload *work) {
     job->core->offloads->planned++;
 }
 
+static void gather(struct offload_job *job) {
+    job->core->offloads->counts.running++;
+    list_push_back(&job->core->offloads->gathering, &job->in_list);
+}
+
 static void job_submit(struct ctx *c, struct offload_job *job, const struct offload *work) {
     plan(job, work);
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
     if (work->gather) {
-        c->core->offloads->counts.running++;
-        list_push_back(&c->core->offloads->gathering, &job->in_list);
+        gather(job);
     } else {
         submit(job);
     }
@@ -678,8 +691,47 @@ static bool try_commit(struct offload_job *job) {
     return may;
 }
 
+/* The job keeps its places, and its handler runs once more when nothing goes on. If its client has
+ * left it has never been. */
+static void begin_anew(struct offload_job *job) {
+    if (!job->s) {
+        job_free(job);
+        return;
+    }
+    unplan(job);
+    reply_fini(&job->reply);
+    reply_init(&job->reply);
+    job->begun = false;
+    job->anew++;
+    list_push_back(&job->core->offloads->anew, &job->in_list);
+}
+
+/* Those that were to begin anew do. */
+static void serve_anew(struct core *core) {
+    struct offloads *o = core->offloads;
+    if (likely(list_empty(&o->anew)) || core->ongoing.on) return;
+    list_splice_back(&o->ready, &o->anew);
+    core->after_due = true;
+}
+
+/* Whether the job has more to do before its commit: it is on its way. */
+static bool goes_again(struct offload_job *job) {
+    if (!job->work.next || (!job->s && changes_nothing(job))) return false;
+    struct ctx c = ctx_of(job, &job->reply);
+    switch (job->work.next(&c, job->work.state)) {
+    case OFFLOAD_COMMITS: return false;
+    case OFFLOAD_BEGINS_ANEW: begin_anew(job); break;
+    case OFFLOAD_GATHERS:
+        job->begun = false;
+        gather(job);
+        break;
+    }
+    return true;
+}
+
 static void finish(struct offload_job *job) {
     struct offloads *o = job->core->offloads;
+    if (goes_again(job)) return;
     if (!try_commit(job)) {
         list_push_back(&o->late, &job->in_list);
         return;
@@ -738,9 +790,15 @@ void offload_collect(struct core *core) {
 
 bool offload_gather(struct core *core) {
     struct list *gathering = &core->offloads->gathering;
+    serve_anew(core);
     if (likely(list_empty(gathering))) return false;
     struct list_link *l = list_pop_front(gathering);
     struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
+    if (job->work.next && core->ongoing.on) {
+        core->offloads->counts.running--;
+        begin_anew(job);
+        return true;
+    }
     struct ctx c = ctx_of(job, &job->reply);
     uint64_t start = clock_ticks();
     core->running = &job->req;
@@ -860,12 +918,16 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
     bool timed = o->units >= UNITS_TIMED_MIN, begun = false;
     uint64_t start = timed ? clock_ticks() : 0;
     struct reply_place before = reply_here(c->r);
-    if (o->gather) {
-        bool over = o->gather(c, o->state, UINT64_MAX);
-        ASSERT(over);
-    }
     if (o->more && may_wait(c) && !is_full(c->core)) reply_set_share(c->r, STREAM_PART_BYTES);
-    bool more = compute_part(o, &begun, c->r);
+    bool more;
+    do {
+        if (o->gather) {
+            bool over = o->gather(c, o->state, UINT64_MAX);
+            ASSERT(over);
+        }
+        begun = false;
+        more = compute_part(o, &begun, c->r);
+    } while (o->next && o->next(c, o->state) == OFFLOAD_GATHERS);
     reply_set_share(c->r, 0);
     if (unlikely(more)) {
         stream_rest(c, o, before);
@@ -909,9 +971,13 @@ bool offload_would(const struct ctx *c, uint64_t units) {
     return (may_wait(c) || may_be_inner(c->core)) && is_long(c, units);
 }
 
+#define ANEW_MAX 3
+
 void offload(struct ctx *c, const struct offload *o) {
     struct offload_job *job = c->req->job;
-    if (job) {
+    if (job && job->anew >= ANEW_MAX && !c->core->ongoing.on) {
+        do_at_once(c, o); /* it has been held up often enough */
+    } else if (job) {
         job_submit(c, job, o);
     } else if (!offload_would(c, o->units)) {
         do_at_once(c, o);

@@ -32,6 +32,13 @@
 #include "core/exec.h"
 #include "lane/lane.h"
 
+/* What a command does when it has computed. */
+enum offload_next {
+    OFFLOAD_COMMITS,
+    OFFLOAD_GATHERS, /* and computes, once more; nothing was replied yet */
+    OFFLOAD_BEGINS_ANEW,
+};
+
 struct offload {
     uint64_t units; /* of work, in a unit of the command's own; 0: about nothing */
     /* So many bytes, on the handler's stack; copied if they go to a worker, so that nothing may
@@ -43,6 +50,10 @@ struct offload {
     bool (*gather)(struct ctx *c, void *state, uint64_t until);
     /* Any thread. May reply; r speaks the session's protocol. NULL: gather did all. */
     void (*compute)(void *state, struct reply *r);
+    /* Or NULL: it is over. The loop, behind compute; c->s may be NULL. What is found out by looking
+     * at keys that are in no lane must not be gathered, nor relied on, while another command goes
+     * on (core/ongoing.h), which may be halfway through with them: then it begins anew. */
+    enum offload_next (*next)(struct ctx *c, void *state);
     /* Or NULL. Goes on with a reply that compute has begun, until reply_is_full(r) or its end;
      * false then. Any thread, for a command that changes nothing and has no commit. */
     bool (*more)(void *state, struct reply *r);

@@ -79,6 +79,7 @@ struct keyspace {
     int lfu_log_factor;
     int lfu_decay_minutes;
     uint64_t hits, misses, expired, evicted, expired_fields;
+    struct blob *edit_copy;           /* for the next db_edit, or NULL: see db_edit_copy */
     struct cut *cut;                  /* the snapshot under way, or NULL: store/capture.h */
     uint32_t walks;                   /* that were begun */
     struct garbage *garbage;          /* see keyspace_take_garbage */
@@ -145,6 +146,13 @@ struct entry *db_peek(struct db *db, struct key k);
 
 bool db_exists(struct db *db, struct key k);
 
+/* As db_peek, but nothing happens to a key whose time is over: NULL. */
+const struct entry *db_glance(struct db *db, struct key k);
+
+/* When time may take the key, or a field of its hash: it has when that is before now. INT64_MAX:
+ * never. */
+int64_t db_due_ms(const struct entry *e);
+
 /* Whether a key is still there although its time is over; nothing is removed. */
 bool db_is_past(struct db *db, struct key k);
 
@@ -181,6 +189,12 @@ int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum);
  * writing (good until the next call on db). k must be absent or a string. The encoding becomes raw;
  * the expiry stays. NULL when there is no memory for it. Amortised cost: the growth. */
 char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
+
+/* Whether db_edit of an existing string would copy it, as it is shared or grows much; what it would
+ * make then, NULL without memory, for a command that has it made elsewhere: ks->edit_copy is what
+ * the next db_edit, of that key and length, takes. Any thread for the latter. */
+bool db_edit_copies(const struct entry *e, size_t len);
+struct blob *db_edit_copy(const struct entry *e, size_t len);
 
 /* -- packed values and objects --------------------------------------------------------- */
 
