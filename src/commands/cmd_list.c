@@ -472,8 +472,7 @@ static void list_lrem(struct ctx *c) {
     if (!ctx_is_type(c, e, TYPE_LIST)) return;
     uint64_t max = count < 0 ? -(uint64_t)count : (uint64_t)count;
     bool large = e && entry_encoding(e) == ENC_OBJECT;
-    uint64_t units =
-        large ? list_length(e) + list_value_memory(entry_object(e)) / UNIT_BYTES : 0;
+    uint64_t units = large ? list_length(e) + list_value_memory(entry_object(e)) / UNIT_BYTES : 0;
     if (large && offload_would(c, units)) {
         struct removal x = {
             .e = e, .s = c->argv[3], .max = max ? max : UINT64_MAX, .backward = count < 0};

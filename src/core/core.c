@@ -16,6 +16,7 @@
 #include "core/latency.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
+#include "core/places.h"
 #include "core/row.h"
 #include "core/session.h"
 #include "core/slowlog.h"
@@ -135,7 +136,10 @@ static void run_eviction(void *ctx) {
     if (!core->loading.on) core_evict(core);
 }
 
-static void run_lanes(void *ctx) { offload_expire(ctx); }
+static void run_lanes(void *ctx) {
+    places_expire(ctx);
+    offload_expire(ctx);
+}
 
 static void make_tasks(struct core *core) {
     core->tasks = work_tasks_new();
@@ -214,6 +218,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
     core_turn_begin(core);
     later_enable(&core->tick_mark);
     core->blocked = blocked_new(&core->feed, core->now_ms);
+    core->places = places_new();
     core->offloads = offloads_new();
     core->watches = watches_new();
     core->started_ms = core->now_ms;
@@ -226,6 +231,7 @@ struct core *core_new(struct config *config, const struct row *const *families,
 
 void core_free(struct core *core) {
     offloads_free(core->offloads); /* what leaves its lanes is told to those who are blocked */
+    places_free(core->places);
     ongoing_fini(core);
     blocked_free(core->blocked);
     watches_free(core->watches);

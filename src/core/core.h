@@ -32,6 +32,7 @@ struct slowlog;
 struct latency;
 struct monitor;
 struct offloads;
+struct places;
 struct watches;
 struct snapshot_writer;
 struct persist;
@@ -175,6 +176,7 @@ struct core {
     struct core_log log;
     struct aof *aof; /* persist/aof.h; NULL in tests of what is below it */
     struct blocked *blocked;
+    struct places *places;
     struct offloads *offloads;
     struct watches *watches;
     struct slowlog *slowlog;
@@ -228,7 +230,7 @@ struct core {
                                * blocked.h, offload.h */
     bool in_own_lanes;        /* the running command holds the lanes of its keys */
     bool snapshot_full;       /* commands that write wait: see snapshot.h */
-    bool lanes_busy;          /* somebody holds lanes: see offload.h */
+    bool lanes_busy;          /* somebody holds lanes: see places.h */
     bool evict_more;          /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;         /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;

@@ -21,6 +21,7 @@
 #include "core/monitor.h"
 #include "core/multi.h"
 #include "core/offload.h"
+#include "core/places.h"
 #include "core/push.h"
 #include "core/slowlog.h"
 #include "core/snapshot.h"
@@ -266,7 +267,7 @@ static bool is_excluded(const struct core *core, const struct session *s,
     const struct request *requests = multi_commands(s, req, &count);
     uint32_t flags = requests == req ? req->row->flags : s->multi->flags;
     return flags & ROW_NOT_BESIDE || could_go_on(s->db, requests, count) ||
-           !offload_keys_are_told(s->db, requests, count);
+           !places_are_told(s->db, requests, count);
 }
 
 /* Memory and disk. */
@@ -344,14 +345,14 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
     if (!no && !queued) {
         if (core->ks->cut && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS))
             snapshot_gate(core, s, req);
-        if (asks_lanes(core, s, row) && offload_gate(core, s, req, &no) == LANE_WAIT) return false;
+        if (asks_lanes(core, s, row) && places_gate(core, s, req, &no) == LANE_WAIT) return false;
     }
     if (no) {
         bool aborted = aborts(s, row);
         if (aborted && strncmp(no, "ERR ", 4) == 0) no += 4;
         reply_errorf(&s->reply, "%s%s", aborted ? ABORTED : "", no);
         refused(core, s, row);
-        offload_passed(s);
+        places_passed(s);
         return true;
     }
     if (queued) {
@@ -372,7 +373,7 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
     if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
         monitor_feed(core, s, req);
     }
-    if (s->park) offload_passed(s);
+    if (s->park) places_passed(s);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "core/fiber.h"
 #include "core/monitor.h"
 #include "core/offload.h"
+#include "core/places.h"
 #include "core/push.h"
 
 #define STACK_BYTES (16 * 1024 * 1024) /* of address space */
@@ -45,7 +46,7 @@ static void begin(struct ctx *c, const struct ongoing_work *w) {
     c->s->state |= SESSION_BUSY;
     effects_put_aside(core);
     core->after_due = true;
-    bool holds = offload_hold(core, c->s, w->requests, w->request_count, w->only_reads);
+    bool holds = places_hold(core, c->s, w->requests, w->request_count, w->only_reads);
     o->exclusive = o->strayed || (!holds && !o->draining);
     core_update_gates(core);
     after_stop(core);
@@ -101,7 +102,7 @@ static void steps_run(void *arg) {
 /* What waited for a key is served in the turn that its key has; and who waits for all keys goes
  * first. */
 static bool may_go_on(const struct ctx *c, uint64_t units) {
-    return units >= ONGOING_UNITS_MIN && !c->s->waiter && !lane_stops_all(offload_lanes(c->core));
+    return units >= ONGOING_UNITS_MIN && !c->s->waiter && !lane_stops_all(places_lanes(c->core));
 }
 
 void ongoing_command(struct ctx *c, const struct ongoing_steps *o) {
@@ -203,7 +204,7 @@ void ongoing_refuse(struct core *core) {
     if (!core->ongoing.on || core->ongoing.refusing) return;
     core->ongoing.refusing = true;
     core_release_held(core);
-    offload_ask_again(core);
+    places_ask_again(core);
 }
 
 /* ---- turns -------------------------------------------------------------------------- */
@@ -229,7 +230,7 @@ static void end(struct core *core) {
     s->told_to = core->effects.offset;
     forget(core);
     push_release(s);
-    offload_passed(s);
+    places_passed(s);
     s->kick(s);
     core->after_due = true;
     core_update_gates(core);

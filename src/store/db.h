@@ -127,7 +127,7 @@ void db_aside_free(struct db *db);
 
 /* -- finding ------------------------------------------------------------------------- */
 
-/* db_read in the form that takes a key in registers. */
+/* db_read, the key in registers. */
 const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t hash);
 
 /* For a command that reads: counts a hit or a miss and marks the access. NULL if absent. */
@@ -137,15 +137,12 @@ static inline const struct entry *db_read(struct db *db, struct key k) {
 
 /* For one that reads and marks no access. */
 const struct entry *db_look(struct db *db, struct key k);
-
 /* For a command that will write: marks the access, counts nothing. */
 struct entry *db_find(struct db *db, struct key k);
 
 /* Neither counts nor marks (OBJECT, DEBUG, TTL, TOUCH decides for itself). */
 struct entry *db_peek(struct db *db, struct key k);
-
 bool db_exists(struct db *db, struct key k);
-
 /* As db_peek, but nothing happens to a key whose time is over: NULL. */
 const struct entry *db_glance(struct db *db, struct key k);
 
@@ -156,8 +153,7 @@ int64_t db_due_ms(const struct entry *e);
 /* Whether a key is still there although its time is over; nothing is removed. */
 bool db_is_past(struct db *db, struct key k);
 
-/* For a command that found the key otherwise and will change its value where it lies: as db_peek.
- */
+/* For a command that found the key otherwise and changes its value where it lies: as db_peek. */
 struct entry *db_own(struct db *db, struct key k);
 
 /* The same for a change that can as well be made later: NULL, too, when it would cost the copy of a
@@ -190,9 +186,9 @@ int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum);
  * the expiry stays. NULL when there is no memory for it. Amortised cost: the growth. */
 char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
 
-/* Whether db_edit of an existing string would copy it, as it is shared or grows much; what it would
- * make then, NULL without memory, for a command that has it made elsewhere: ks->edit_copy is what
- * the next db_edit, of that key and length, takes. Any thread for the latter. */
+/* Whether db_edit of an existing string would copy it, as it is shared or grows much; that copy,
+ * NULL without memory, made on any thread: the next db_edit, of that key and length, takes it from
+ * ks->edit_copy. */
 bool db_edit_copies(const struct entry *e, size_t len);
 struct blob *db_edit_copy(const struct entry *e, size_t len);
 

@@ -375,6 +375,57 @@ static void much_that_is_given_up(void) {
     freeReplyObject(r);
 }
 
+/* The log tells what these commands did, and SORT's result although its keys change meanwhile. */
+static void the_log_repeats_them(void) {
+    static const char *const args[] = {"--appendonly", "yes", "--enable-debug-command", "yes",
+                                       NULL};
+    struct server *s = server_start(args);
+    redisContext *was_a = a, *was_b = b;
+    a = client_open(s);
+    b = client_open(s);
+    make_sort();
+    for (int round = 0; round < 4; round++) {
+        redisAppendCommand(a, "SORT l BY w_* GET w_* GET o_*->name STORE d%d", round);
+        send_all(a);
+        for (int i = 0; i < CHANGES; i++) {
+            redisAppendCommand(b, "SET w_%d %d", i * 97 % MANY, round + i);
+            redisAppendCommand(b, "HSET o_%d name %d", i * 89 % MANY, round + i);
+        }
+        forget_replies(b, 2 * CHANGES);
+        CU_ASSERT_EQUAL(reply_int(wait_for(a)), 2 * MANY);
+    }
+    for (int i = 1; i <= MANY; i++) redisAppendCommand(a, "XADD s %d-1 f v%d", i, i);
+    redisAppendCommand(a, "XGROUP CREATE s g 0");
+    redisAppendCommand(a, "XREADGROUP GROUP g c COUNT %d STREAMS s >", MANY / 2);
+    append_ids(a, "XACK s g", 1, 1000);
+    append_ids(a, "XCLAIM s g d 0", 1001, 1000);
+    redisAppendCommand(a, "XAUTOCLAIM s g e 0 3000-1 COUNT 1000");
+    append_ids(a, "XDEL s", 2500, 1000);
+    redisAppendCommand(a, "XTRIM s MAXLEN %d DELREF", MANY / 2);
+    redisAppendCommand(a, "SETRANGE big 2000000 x");
+    redisAppendCommand(a, "COPY big kept");
+    redisAppendCommand(a, "APPEND big y");
+    forget_replies(a, MANY + 10);
+    char *before = reply_text(cmd(a, "DEBUG DIGEST"));
+    char *pending_before = reply_text(cmd(a, "XPENDING s g"));
+    redisFree(a);
+    redisFree(b);
+    server_restart(s, args);
+    a = client_open(s);
+    char *after = reply_text(cmd(a, "DEBUG DIGEST"));
+    CU_ASSERT_STRING_EQUAL(before, after);
+    char *pending_after = reply_text(cmd(a, "XPENDING s g"));
+    CU_ASSERT_STRING_EQUAL(pending_before, pending_after);
+    free(before);
+    free(after);
+    free(pending_before);
+    free(pending_after);
+    redisFree(a);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+    a = was_a;
+    b = was_b;
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"acknowledging", acknowledging},
@@ -391,6 +442,7 @@ int main(void) {
         {"edits_of_shared_values", edits_of_shared_values},
         {"edits_within_others", edits_within_others},
         {"much_that_is_given_up", much_that_is_given_up},
+        {"the_log_repeats_them", the_log_repeats_them},
         {NULL, NULL},
     };
     server = server_start(NULL);
