@@ -154,15 +154,19 @@ static __attribute__((noinline)) const struct entry *read_far(struct db *db, con
     return read_checked(db, &(struct key){p, n, hash}, place, e);
 }
 
+static __attribute__((noinline)) const struct entry *read_missed(struct db *db, const char *p,
+                                                                 size_t n, uint64_t hash) {
+    note_miss(db, &(struct key){p, n, hash});
+    return NULL;
+}
+
 /* The way of GET. Nothing lives across a call here, so that no register has to be saved. */
 const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t hash) {
     struct keyspace *ks = db->ks;
     struct table_bucket *home = table_home(&db->shelf->table, hash);
     int i = bucket_find(home, &entry_ops, slice_of(p, n), hash);
     if (unlikely(i < 0)) {
-        if (home->ovf) return read_far(db, p, n, hash);
-        note_miss(db, &(struct key){p, n, hash});
-        return NULL;
+        return home->ovf ? read_far(db, p, n, hash) : read_missed(db, p, n, hash);
     }
     struct entry *e = bucket_item(home, (unsigned)i);
     if (unlikely(entry_has_ttl(e) | ks->lfu)) return read_here(db, p, n, hash, home, i);
