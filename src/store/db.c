@@ -231,6 +231,10 @@ const struct entry *db_look(struct db *db, struct key k) {
     return e;
 }
 
+void db_expect(struct db *db, uint64_t keys) {
+    table_expect(&db->shelf->table, keys ? db_size(db) + keys : 0);
+}
+
 bool db_exists(struct db *db, struct key k) { return db_peek(db, k) != NULL; }
 
 /* ---- entries ------------------------------------------------------------------------ */

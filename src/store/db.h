@@ -155,7 +155,6 @@ bool db_is_past(struct db *db, struct key k);
 
 /* For a command that found the key otherwise and changes its value where it lies: as db_peek. */
 struct entry *db_own(struct db *db, struct key k);
-
 /* The same for a change that can as well be made later: NULL, too, when it would cost the copy of a
  * large value now. */
 struct entry *db_own_cheaply(struct db *db, struct key k);
@@ -221,7 +220,6 @@ bool db_fields_expire(struct db *db, struct key k, int64_t budget_us);
 /* -- keys ---------------------------------------------------------------------------- */
 
 bool db_delete(struct db *db, struct key k);
-
 /* Sets (ms >= 0) or removes (DB_NO_TTL) the expiry of an existing key. */
 void db_set_expire(struct db *db, struct key k, int64_t ms);
 
@@ -234,7 +232,6 @@ void db_copy(struct db *db, struct key from, struct db *dst, struct key to);
 
 /* Marks an access, as db_find does (TOUCH). */
 void db_touch(struct db *db, struct entry *e);
-
 /* Access time and frequency, for OBJECT. */
 int64_t db_idle_seconds(const struct db *db, const struct entry *e);
 int db_lfu_counter(const struct db *db, const struct entry *e);
@@ -243,7 +240,7 @@ int db_lfu_counter(const struct db *db, const struct entry *e);
 void db_set_idle(struct db *db, struct entry *e, int64_t idle_s);
 void db_set_lfu(struct db *db, struct entry *e, int counter);
 
-/* Keys, and those of them with an expiry, including some whose time has just come. */
+/* Keys, and those of them with an expiry, some whose time has just come included. */
 static inline size_t db_size(const struct db *db) { return db->shelf->table.count; }
 static inline size_t db_ttl_size(const struct db *db) { return db->shelf->ttl_count; }
 
@@ -271,6 +268,9 @@ uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
  * returns where to go on, 0 at the end. */
 uint64_t db_walk(struct db *db, uint64_t from, void (*visit)(void *ctx, const struct entry *e),
                  void *ctx);
+
+/* So many keys will come soon (table_expect), 0: no more than there are. */
+void db_expect(struct db *db, uint64_t keys);
 
 /* Empties one database; what it held becomes garbage. Returns the number of keys it had. */
 size_t db_flush(struct db *db);
