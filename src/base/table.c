@@ -16,7 +16,9 @@
 
 #define BUCKETS_FULL 64 /* of a segment, before and after a split */
 #define BUCKETS_STRETCHED 128
-#define BUCKETS_STEP 16 /* by which a full segment is stretched before it splits */
+#define BUCKETS_STEP 16         /* by which a full segment is stretched before it splits */
+#define BUCKET_ITEMS_LIKELY 6.5 /* a segment of so many in a bucket is hardly ever full */
+#define EXPECTED_SHARE 16       /* of what is expected has to be there before it is believed */
 #define SEG_ITEMS_MAX (BUCKETS_STRETCHED * TABLE_SLOTS)
 
 #define RANDOM_TRIES 1000
@@ -129,7 +131,7 @@ static void top_double(struct table *t) {
     t->bytes += n * sizeof *top;
 }
 
-static void seg_split(struct table *t, struct table_seg *s);
+static struct table_seg *seg_split(struct table *t, struct table_seg *s);
 
 /* Splits the leaf that holds s, so that s may split once more. */
 static void leaf_split(struct table *t, const struct table_seg *s) {
@@ -390,7 +392,8 @@ static void seg_fill_full(struct table *t, struct table_seg *s, const struct mov
     }
 }
 
-static void seg_split(struct table *t, struct table_seg *s) {
+/* Returns the new one, the upper half. */
+static struct table_seg *seg_split(struct table *t, struct table_seg *s) {
     struct moving items[SEG_ITEMS_MAX], *half[2] = {items, NULL};
     ASSERT(s->depth < TABLE_DEPTH_MAX);
     if (!t->top) dir_begin(t);
@@ -416,6 +419,7 @@ static void seg_split(struct table *t, struct table_seg *s) {
     dir_set(t, s);
     dir_set(t, right);
     page_free(t, old, old_buckets);
+    return right;
 }
 
 /* Rebuilds s with another number of buckets; false if its items do not fit. */
@@ -429,8 +433,38 @@ static bool seg_resize(struct table *t, struct table_seg *s, unsigned buckets) {
     return true;
 }
 
+/* Makes of s what it will be when all that is expected is there: pages of so many buckets. */
+static void seg_spread(struct table *t, struct table_seg *s, unsigned depth, unsigned buckets) {
+    if (s->depth < depth) {
+        struct table_seg *right = seg_split(t, s);
+        seg_spread(t, s, depth, buckets);
+        seg_spread(t, right, depth, buckets);
+    } else if (s->buckets < buckets) {
+        seg_resize(t, s, buckets);
+    }
+}
+
+/* False: nothing is expected, or it has come true here. */
+static bool seg_grow_ahead(struct table *t, struct table_seg *s) {
+    if (likely(t->count >= t->expected) || !t->top) return false;
+    if (t->count < t->expected / EXPECTED_SHARE) return false;
+    double items = (double)t->expected;
+    unsigned depth = 0;
+    for (; items > BUCKETS_STRETCHED * BUCKET_ITEMS_LIKELY && depth < TABLE_DEPTH_MAX; depth++) {
+        items /= 2;
+    }
+    unsigned buckets = BUCKETS_FULL;
+    while (buckets < BUCKETS_STRETCHED && items > buckets * BUCKET_ITEMS_LIKELY) {
+        buckets += BUCKETS_STEP;
+    }
+    if (s->depth >= depth && s->buckets >= buckets) return false;
+    seg_spread(t, s, depth, buckets);
+    return true;
+}
+
 /* Makes room where an item found none. */
 static void seg_grow(struct table *t, struct table_seg *s) {
+    if (seg_grow_ahead(t, s)) return;
     for (unsigned buckets = s->buckets * 2; buckets <= BUCKETS_FULL; buckets *= 2) {
         if (seg_resize(t, s, buckets)) return;
     }
@@ -540,6 +574,8 @@ void *table_find_far(const struct table *t, struct slice key, uint64_t hash,
     }
     return NULL;
 }
+
+void table_expect(struct table *t, size_t items) { t->expected = items; }
 
 void table_insert(struct table *t, uint64_t hash, void *item) {
     for (;;) {

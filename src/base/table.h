@@ -82,6 +82,7 @@ struct table {
     struct wheel *wheel; /* of this table alone; NULL: not needed (yet) */
     bool own_wheel;      /* made by the table, to be freed with it */
     uint32_t walk;       /* the walk under way, 0: none */
+    size_t expected;     /* see table_expect; 0: nothing is known */
 };
 
 /* Where an item was found; good until the table changes. */
@@ -209,6 +210,11 @@ static inline void table_prefetch_item(const struct table *t, uint64_t hash) {
     unsigned m = bucket_match(b, (uint8_t)hash);
     if (m) table_fetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
 }
+
+/* Tells how many items there will be: once a sixteenth of them is there a segment that is full
+ * becomes what it will be in the end at once, so that most items are never moved. Too large a
+ * number costs memory, sixteen times as much at worst. 0: nothing is known any more. */
+void table_expect(struct table *t, size_t items);
 
 /* Adds an item whose key is absent. */
 void table_insert(struct table *t, uint64_t hash, void *item);

@@ -103,18 +103,25 @@ static bool put_function(struct core *core, struct load_item *item, struct load_
     return ok;
 }
 
+static bool is_key(const struct load_item *item) {
+    return item->kind == LOAD_SMALL || item->kind == LOAD_VALUE;
+}
+
+static bool put_item(struct core *core, struct load_item *item, struct load_result *result) {
+    if (is_key(item)) return put_key(core, item, result);
+    if (item->kind == LOAD_CODE) return put_function(core, item, result);
+    db_expect(&core->ks->dbs[item->db], item->count);
+    return true;
+}
+
 /* Puts what was read into the databases; once it fails the rest is dropped. */
 static bool put_batch(struct core *core, struct load_batch *b, struct load_result *result,
                       bool ok) {
     for (size_t i = 0; i < b->count; i++) {
         struct load_item *item = &b->items[i];
-        if (i + FETCH_AHEAD < b->count && item[FETCH_AHEAD].kind != LOAD_CODE)
+        if (i + FETCH_AHEAD < b->count && is_key(&item[FETCH_AHEAD]))
             db_prefetch(&core->ks->dbs[item[FETCH_AHEAD].db], item[FETCH_AHEAD].key.hash);
-        if (ok && item->kind == LOAD_CODE) {
-            ok = put_function(core, item, result);
-        } else if (ok) {
-            ok = put_key(core, item, result);
-        }
+        if (ok) ok = put_item(core, item, result);
         item_free(item);
     }
     return ok;
@@ -193,6 +200,7 @@ static enum load_status run(struct core *core, struct load *l, struct load_resul
     ASSERT(started);
     bool ok = put_batches(core, l, result);
     pthread_join(l->thread, NULL);
+    for (int i = 0; i < core->ks->db_count; i++) db_expect(&core->ks->dbs[i], 0);
     if (began) loading_end(core);
     result->expired = l->result.expired;
     result->empty = l->result.empty;

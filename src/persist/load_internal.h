@@ -18,6 +18,7 @@ enum load_kind {
     LOAD_SMALL, /* a key whose value is bytes of the batch */
     LOAD_VALUE, /* a key with a value of its own */
     LOAD_CODE,  /* a library of functions: `key` is its code, which the item owns */
+    LOAD_COUNT, /* the keys that the database is said to have */
 };
 
 struct load_item {
@@ -30,6 +31,7 @@ struct load_item {
     enum entry_type type; /* of LOAD_SMALL, */
     enum entry_encoding encoding;
     struct slice bytes;      /* likewise */
+    uint64_t count;          /* of LOAD_COUNT */
     struct dump_value value; /* of LOAD_VALUE */
 };
 

@@ -149,6 +149,14 @@ static bool add_function(struct load *l, struct rdb_reader *r, struct slice code
     return true;
 }
 
+static bool add_count(struct load *l, struct rdb_reader *r, int db, uint64_t keys) {
+    struct load_item *item = item_for(l, r, 0);
+    if (!item) return fail(l, "the load was given up");
+    *item = (struct load_item){.kind = LOAD_COUNT, .db = db, .count = keys};
+    l->open->count++;
+    return true;
+}
+
 static void note_aux(struct load *l, const struct rdb_record *rec) {
     int64_t v;
     if (slice_is(rec->name, "used-mem") && num_parse_i64(rec->text, &v)) l->used_mem = (uint64_t)v;
@@ -175,6 +183,7 @@ static bool read_record(struct load *l, struct rdb_reader *r, int *db) {
     case RDB_RECORD_AUX: note_aux(l, &rec); return true;
     case RDB_RECORD_FUNCTION: return add_function(l, r, rec.text);
     case RDB_RECORD_MODULE_AUX: return rdb_reader_fail(r, RDB_UNSUPPORTED, "data of a module");
+    case RDB_RECORD_RESIZE_DB: return add_count(l, r, *db, rec.keys);
     case RDB_RECORD_SELECT_DB: return select_db(l, r, rec.index, db);
     case RDB_RECORD_KEY: return read_key(l, r, *db, &rec.key);
     case RDB_RECORD_END: return false;

@@ -80,6 +80,7 @@ struct keyspace {
     int lfu_log_factor;
     int lfu_decay_minutes;
     uint64_t hits, misses, expired, evicted, expired_fields;
+    struct blob *edit_copy;           /* for the next db_edit, or NULL: see db_edit_copy */
     struct cut *cut;                  /* the snapshot under way, or NULL: store/capture.h */
     uint32_t walks;                   /* that were begun */
     struct garbage *garbage;          /* see keyspace_take_garbage */
@@ -131,7 +132,7 @@ void db_aside_free(struct db *db);
 
 /* -- finding ------------------------------------------------------------------------- */
 
-/* db_read in the form that takes a key in registers. */
+/* db_read, the key in registers. */
 const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t hash);
 
 /* For a command that reads: counts a hit or a miss and marks the access. NULL if absent. */
@@ -141,22 +142,24 @@ static inline const struct entry *db_read(struct db *db, struct key k) {
 
 /* For one that reads and marks no access. */
 const struct entry *db_look(struct db *db, struct key k);
-
 /* For a command that will write: marks the access, counts nothing. */
 struct entry *db_find(struct db *db, struct key k);
 
 /* Neither counts nor marks (OBJECT, DEBUG, TTL, TOUCH decides for itself). */
 struct entry *db_peek(struct db *db, struct key k);
-
 bool db_exists(struct db *db, struct key k);
+/* As db_peek, but nothing happens to a key whose time is over: NULL. */
+const struct entry *db_glance(struct db *db, struct key k);
+
+/* When time may take the key, or a field of its hash: it has when that is before now. INT64_MAX:
+ * never. */
+int64_t db_due_ms(const struct entry *e);
 
 /* Whether a key is still there although its time is over; nothing is removed. */
 bool db_is_past(struct db *db, struct key k);
 
-/* For a command that found the key otherwise and will change its value where it lies: as db_peek.
- */
+/* For a command that found the key otherwise and changes its value where it lies: as db_peek. */
 struct entry *db_own(struct db *db, struct key k);
-
 /* The same for a change that can as well be made later: NULL, too, when it would cost the copy of a
  * large value now. */
 struct entry *db_own_cheaply(struct db *db, struct key k);
@@ -186,6 +189,12 @@ int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum);
  * writing (good until the next call on db). k must be absent or a string. The encoding becomes raw;
  * the expiry stays. NULL when there is no memory for it. Amortised cost: the growth. */
 char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
+
+/* Whether db_edit of an existing string would copy it, as it is shared or grows much; that copy,
+ * NULL without memory, made on any thread: the next db_edit, of that key and length, takes it from
+ * ks->edit_copy. */
+bool db_edit_copies(const struct entry *e, size_t len);
+struct blob *db_edit_copy(const struct entry *e, size_t len);
 
 /* -- packed values and objects --------------------------------------------------------- */
 
@@ -217,7 +226,6 @@ bool db_fields_expire(struct db *db, struct key k, int64_t budget_us);
 /* -- keys ---------------------------------------------------------------------------- */
 
 bool db_delete(struct db *db, struct key k);
-
 /* Sets (ms >= 0) or removes (DB_NO_TTL) the expiry of an existing key. */
 void db_set_expire(struct db *db, struct key k, int64_t ms);
 
@@ -230,7 +238,6 @@ void db_copy(struct db *db, struct key from, struct db *dst, struct key to);
 
 /* Marks an access, as db_find does (TOUCH). */
 void db_touch(struct db *db, struct entry *e);
-
 /* Access time and frequency, for OBJECT. */
 int64_t db_idle_seconds(const struct db *db, const struct entry *e);
 int db_lfu_counter(const struct db *db, const struct entry *e);
@@ -239,7 +246,7 @@ int db_lfu_counter(const struct db *db, const struct entry *e);
 void db_set_idle(struct db *db, struct entry *e, int64_t idle_s);
 void db_set_lfu(struct db *db, struct entry *e, int counter);
 
-/* Keys, and those of them with an expiry, including some whose time has just come. */
+/* Keys, and those of them with an expiry, some whose time has just come included. */
 static inline size_t db_size(const struct db *db) { return db->shelf->table.count; }
 static inline size_t db_ttl_size(const struct db *db) { return db->shelf->ttl_count; }
 
@@ -267,6 +274,9 @@ uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
  * returns where to go on, 0 at the end. */
 uint64_t db_walk(struct db *db, uint64_t from, void (*visit)(void *ctx, const struct entry *e),
                  void *ctx);
+
+/* So many keys will come soon (table_expect), 0: no more than there are. */
+void db_expect(struct db *db, uint64_t keys);
 
 /* Empties one database; what it held becomes garbage. Returns the number of keys it had. */
 size_t db_flush(struct db *db);

@@ -355,6 +355,34 @@ static void memory_comes_back(void) {
     end();
 }
 
+/* A table that knows what comes has it in no more memory, whether it is right or not. */
+static void what_is_expected_has_room(void) {
+    static const struct {
+        size_t expected, bytes_max;
+    } cases[] = {
+        {KEYS, 15 * KEYS},
+        {KEYS / 3, 15 * KEYS},
+        {KEYS * 5, 5 * 15 * KEYS},
+        {SIZE_MAX, 15 * KEYS}, /* the table does not come to a part of it */
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        begin(13 + c);
+        size_t empty = table.bytes;
+        table_expect(&table, cases[c].expected);
+        for (int i = 0; i < KEYS; i++) toggle(i, i % 3 ? -1 : 5000 + i);
+        table_expect(&table, 0);
+        CU_ASSERT_TRUE(table.bytes < cases[c].bytes_max);
+        for (int i = 0; i < KEYS; i++) {
+            uint64_t hash;
+            struct table_place place;
+            CU_ASSERT_PTR_EQUAL(find(i, &hash, &place), items[i]);
+        }
+        for (int i = 0; i < KEYS; i++) toggle(i, -1);
+        CU_ASSERT_TRUE(table.bytes - empty < 2 * KEYS);
+        end();
+    }
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"behaves_as_an_array", behaves_as_an_array},
@@ -368,6 +396,7 @@ int main(void) {
         {"staying_items_are_not_picked", staying_items_are_not_picked},
         {"random_is_even", random_is_even},
         {"memory_comes_back", memory_comes_back},
+        {"what_is_expected_has_room", what_is_expected_has_room},
         {NULL, NULL},
     };
     return suite_main("table", tests);
