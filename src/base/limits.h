@@ -43,6 +43,8 @@
 #define TOPIC_BLOB_BYTES_MIN 40
 #define TOPIC_PART_BYTES 300
 #define TOPIC_AHEAD_BYTES 600
+#define OUTBOX_AHEAD_BYTES 500
+#define OUTBOX_BYTES 4000
 
 #else
 
@@ -116,6 +118,11 @@
  * (topic/retained). */
 #define TOPIC_PART_BYTES (64 * 1024)
 #define TOPIC_AHEAD_BYTES (256 * 1024)
+
+/* A subscriber that may lose messages is given so much before they are held where they can be
+ * dropped; so much is held if client-output-buffer-limit does not say (topic/outbox). */
+#define OUTBOX_AHEAD_BYTES (64 * 1024)
+#define OUTBOX_BYTES (32 * 1024 * 1024)
 
 #endif
 

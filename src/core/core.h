@@ -44,7 +44,8 @@ struct core_stats {
     uint64_t errors; /* error replies */
     uint64_t unexpected_errors;
     uint64_t reads, writes; /* system calls of the doors */
-    uint64_t query_limit_kills, output_limit_kills;
+    uint64_t query_limit_kills, output_limit_kills, stall_kills;
+    uint64_t dropped_messages; /* for subscribers that do not take them */
     uint64_t evicted_clients, auth_failures;
     uint64_t evict_stalls_us; /* time spent over maxmemory */
     uint64_t expire_us;       /* time spent on keys whose time had come */

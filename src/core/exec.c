@@ -405,6 +405,7 @@ static bool exec_otherwise(struct core *core, struct session *s, struct request 
 /* The same, minding CLIENT REPLY: what a silenced session would have been told is taken back. */
 static __attribute__((noinline)) bool exec_slowly(struct core *core, struct session *s,
                                                   struct request *req) {
+    push_before_reply(s);
     if (s->gates & GATE_REPLY_SKIP) s->gates ^= GATE_REPLY_SKIP | GATE_REPLY_SKIPPING;
     struct reply_place before = reply_here(&s->reply);
     struct session *outer = core->retaking;
