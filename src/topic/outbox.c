@@ -43,6 +43,7 @@ struct outbox {
     size_t given;         /* bytes of messages given to the reply since it was empty */
     size_t given_max;     /* the largest of those */
     uint64_t dropped;
+    bool over; /* the limit was passed since nothing was held */
 };
 
 struct outbox *outbox_new(struct session *s) {
@@ -107,6 +108,7 @@ static void note_state(struct outbox *o) {
     struct session *s = o->s;
     bool holds = !list_empty(&o->queue) || !list_empty(&o->lagging);
     if (holds == ((s->state & SESSION_HOLDS) != 0)) return;
+    if (!holds) o->over = false;
     s->state ^= SESSION_HOLDS;
     s->gates ^= GATE_HOLDS;
     if (holds) s->kick(s); /* the door tells when all is sent, be it nothing */
@@ -239,7 +241,6 @@ static void drop_outdated(struct outbox *o) {
 }
 
 static void drop_down_to(struct outbox *o, size_t limit) {
-    if (unsent_reply(o->s) + o->bytes <= limit) return;
     if (session_policy(o->s) == CONFIG_POLICY_CONFLATE) drop_outdated(o);
     while (!list_empty(&o->queue) && unsent_reply(o->s) + o->bytes > limit)
         drop(o, LIST_MEMBER(list_first(&o->queue), struct held, in_queue));
@@ -255,13 +256,15 @@ void outbox_put(struct outbox_line *line, struct blob *tail) {
         push_end(s);
         return;
     }
+    bool newest = session_policy(s) == CONFIG_POLICY_DROP_NEWEST;
     bool too_much = unsent + o->bytes + message_bytes(line, tail) > limit;
-    if (too_much && session_policy(s) == CONFIG_POLICY_DROP_NEWEST) {
+    if (too_much) o->over = true;
+    if (too_much && newest) {
         note_missing(line, 1);
         count_dropped(o);
     } else {
         hold(line, tail);
-        if (too_much) drop_down_to(o, limit);
+        if (o->over && !newest) drop_down_to(o, limit);
     }
     note_state(o);
 }

@@ -8,7 +8,8 @@
  *
  *     drop-oldest   the one held longest, until the rest fits
  *     drop-newest   the one that comes
- *     conflate      all held ones that have a newer one of the same topic; then as drop-oldest
+ *     conflate      all but the newest of each topic, and so on until nothing is held any more; if
+ *                   those are too many, as drop-oldest
  *
  *     >4 lag <topic> <count> message|pmessage|smessage      tells how many of a topic were
  *
