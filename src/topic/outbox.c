@@ -12,6 +12,7 @@
 #include "core/config.h"
 #include "core/core.h"
 #include "core/push.h"
+#include "wire/resp.h"
 
 #define GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
 #define REPLYING (SESSION_BUSY | SESSION_STREAMS)
@@ -114,23 +115,43 @@ static void note_state(struct outbox *o) {
     if (holds) s->kick(s); /* the door tells when all is sent, be it nothing */
 }
 
-static void put_lag(struct reply *r, const struct outbox_line *line, uint64_t count) {
-    if (!count) return;
-    reply_push(r, 4);
-    reply_bulk_cstr(r, "lag");
-    reply_bulk(r, line->name);
-    reply_int(r, (int64_t)count);
-    reply_bulk_cstr(r, line->form);
+static char *put_bulk(char *p, struct slice s) {
+    p = resp_put_header(p, '$', s.n);
+    if (s.n) memcpy(p, s.p, s.n);
+    memcpy(p + s.n, "\r\n", 2);
+    return p + s.n + 2;
 }
 
-static void give(struct reply *r, struct outbox_line *line, struct blob *tail) {
+/* A lag as a session gets it, with room for so many bytes behind: to be freed. */
+static char *lag_text(const struct outbox_line *line, uint64_t count, size_t room, size_t *n) {
+    struct slice form = slice_cstr(line->form);
+    char *text = mem_alloc(5 * (RESP_HEADER_BYTES_MAX + 2) + 3 + line->name.n + form.n + room);
+    char *p = resp_put_header(text, line->o->s->reply.proto == 3 ? '>' : '*', 4);
+    p = put_bulk(put_bulk(p, slice_cstr("lag")), line->name);
+    p = put_bulk(resp_put_int(p, (int64_t)count), form);
+    *n = (size_t)(p - text);
+    return text;
+}
+
+/* A message, and how many are missing before it. All that is not the blob's goes to the reply in
+ * one piece, since each by itself would take a chunk there. */
+static void give(struct reply *r, struct outbox_line *line, struct blob *tail, uint64_t missing) {
     struct outbox *o = line->o;
     size_t n = message_bytes(line, tail);
     if (!unsent_reply(o->s)) o->given = o->given_max = 0;
     o->given += n;
     if (n > o->given_max) o->given_max = n;
     line->head[0] = o->s->reply.proto == 3 ? '>' : '*';
-    reply_shared(r, slice_of(line->head, line->head_bytes), tail);
+    struct slice head = slice_of(line->head, line->head_bytes);
+    if (likely(!missing)) {
+        reply_shared(r, head, tail);
+        return;
+    }
+    size_t lag_n;
+    char *both = lag_text(line, missing, head.n, &lag_n);
+    memcpy(both + lag_n, head.p, head.n);
+    reply_shared(r, slice_of(both, lag_n + head.n), tail);
+    mem_free(both);
 }
 
 /* Out of all queues, and gone. */
@@ -146,8 +167,7 @@ static void let_go(struct outbox *o, struct held *m) {
 
 static void give_first(struct outbox *o, struct reply *r) {
     struct held *m = LIST_MEMBER(list_first(&o->queue), struct held, in_queue);
-    put_lag(r, m->line, m->missing);
-    give(r, m->line, m->tail);
+    give(r, m->line, m->tail, m->missing);
     let_go(o, m);
 }
 
@@ -155,7 +175,10 @@ static void give_first(struct outbox *o, struct reply *r) {
 static void tell_lags(struct outbox *o, struct reply *r) {
     for (struct list_link *l; (l = list_pop_front(&o->lagging));) {
         struct outbox_line *line = LIST_MEMBER(l, struct outbox_line, in_lagging);
-        put_lag(r, line, line->missing);
+        size_t n;
+        char *text = lag_text(line, line->missing, 0, &n);
+        reply_raw(r, text, n);
+        mem_free(text);
         line->missing = 0;
     }
 }
@@ -252,7 +275,7 @@ void outbox_put(struct outbox_line *line, struct blob *tail) {
     size_t limit = limit_of(s), unsent = unsent_reply(s);
     if (s->state & GOES) return;
     if (!(s->state & SESSION_HOLDS) && unsent < ahead_of(s) && !push_waits(s)) {
-        give(push_begin(s), line, tail);
+        give(push_begin(s), line, tail, 0);
         push_end(s);
         return;
     }

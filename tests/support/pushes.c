@@ -2,7 +2,7 @@
 #include "support/pushes.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +20,11 @@ struct pushes pushes_open(const struct server *s, int proto, int buffer_bytes) {
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct pushes c = {.fd = socket(AF_INET, SOCK_STREAM, 0), .buf = malloc(ROOM_MIN)};
     c.room = ROOM_MIN;
-    if (buffer_bytes) setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
+    if (buffer_bytes) { /* what the system buffers at the other end hangs on the segments' size */
+        int segment_bytes = 536;
+        setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
+        setsockopt(c.fd, IPPROTO_TCP, TCP_MAXSEG, &segment_bytes, sizeof segment_bytes);
+    }
     if (connect(c.fd, (struct sockaddr *)&to, sizeof to) < 0) {
         perror("connect");
         exit(1);

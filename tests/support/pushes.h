@@ -31,8 +31,8 @@ struct pushes {
     char *buf;
 };
 
-/* With a receive buffer of so many bytes, 0: the usual one. With 3 for proto HELLO was said, and
- * its reply taken. */
+/* With a receive buffer of so many bytes, and as little as can be on the way; 0: the usual. With 3
+ * for proto HELLO was said, and its reply taken. */
 struct pushes pushes_open(const struct server *s, int proto, int buffer_bytes);
 void pushes_close(struct pushes *c);
 
