@@ -30,7 +30,6 @@ struct reply_chunk {
 
 #define CHUNK_CAP (REPLY_CHUNK_BYTES - sizeof(struct reply_chunk))
 #define SMALL_CAP (REPLY_SMALL_CHUNK_BYTES - sizeof(struct reply_chunk))
-#define DEEP_CHUNKS 8
 
 static _Thread_local struct reply_chunk *pool;
 static _Thread_local int pool_count;
@@ -135,10 +134,11 @@ static void open_chunk_of(struct reply *r, size_t cap) {
 /* Opens room for at least n bytes, n at most what a chunk takes. */
 static __attribute__((noinline)) void open_chunk(struct reply *r) { open_chunk_of(r, CHUNK_CAP); }
 
-/* The same for a few bytes: what stands between the many blobs that a reader has not taken is
- * mostly small, and is not to cost a whole chunk. */
+/* The same for a few bytes. What stands between the many blobs that a reader has not taken, or
+ * comes each time that he has taken some, is mostly small, and is not to cost a whole chunk. */
 static __attribute__((noinline)) void open_some(struct reply *r) {
-    bool between = r->chunks > DEEP_CHUNKS && r->last->blob;
+    const struct reply_chunk *last = r->last;
+    bool between = r->chunks > 1 && !r->at && (last->blob || last->used < last->cap / 2);
     open_chunk_of(r, between ? SMALL_CAP : CHUNK_CAP);
 }
 

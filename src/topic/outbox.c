@@ -24,6 +24,8 @@ struct held {
     uint64_t missing; /* of its line, dropped directly before it */
 };
 
+static_assert(sizeof(struct held) == OUTBOX_RECORD_BYTES, "each is counted with it");
+
 struct outbox_line {
     struct outbox *o;
     const char *form;
@@ -80,7 +82,7 @@ uint64_t outbox_dropped(const struct outbox *o) { return o->dropped; }
 size_t outbox_memory(const struct outbox *o) { return sizeof *o + o->bytes; }
 
 static size_t message_bytes(const struct outbox_line *line, const struct blob *tail) {
-    return sizeof(struct held) + line->head_bytes + tail->len;
+    return OUTBOX_RECORD_BYTES + line->head_bytes + tail->len;
 }
 
 static size_t limit_of(const struct session *s) {
@@ -100,7 +102,7 @@ static size_t unsent_reply(const struct session *s) {
 
 size_t outbox_spared(const struct outbox *o) {
     size_t most = limit_of(o->s) + OUTBOX_AHEAD_BYTES + o->given_max;
-    return (o->given < most ? o->given : most) + REPLY_CHUNK_BYTES;
+    return (o->given < most ? o->given : most) + 2 * REPLY_CHUNK_BYTES; /* that small ones lie in */
 }
 
 /* ---- giving -------------------------------------------------------------------------- */

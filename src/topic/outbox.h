@@ -39,6 +39,9 @@
 
 #include "core/session.h"
 
+/* What a held message counts for beside its bytes: what holding it takes. */
+#define OUTBOX_RECORD_BYTES 72
+
 struct outbox;      /* of a session */
 struct outbox_line; /* of one of its subscriptions */
 
