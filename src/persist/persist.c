@@ -132,7 +132,8 @@ void persist_schedule(struct core *core) { core->persist->scheduled = true; }
 void persist_flushed(struct core *core, bool within) {
     struct persist *p = core->persist;
     if (!p) return;
-    if (core->persistence.saving && !p->foreground) save_give_up(core, "FLUSHALL removed what it was of");
+    if (core->persistence.saving && !p->foreground)
+        save_give_up(core, "FLUSHALL removed what it was of");
     if (!core->config->save_count) return;
     if (within || persist_begin(core, NULL, NULL)) persist_schedule(core);
 }
