@@ -17,7 +17,7 @@ const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i
 test('values of every type come back', async (t) => {
     const c = client(t);
     assert.equal(await c.set('s', 'grüße', 'EX', 100, 'NX'), 'OK');
-    assert.deepEqual([await c.get('s'), await c.ttl('s'), await c.get('none')], ['grüße', 100, null]);
+    assert.deepEqual([await c.get('s'), await c.ttl('s') > 90, await c.get('none')], ['grüße', true, null]);
     const bytes = Buffer.from([...range(0, 256), 13, 10]);
     await c.set(bytes, bytes);
     assert.deepEqual(await c.getBuffer(bytes), bytes);

@@ -25,7 +25,7 @@ function inBoth(name, body) {
 inBoth('values of every type come back', async (t, connect) => {
     const c = await connect();
     assert.equal(await c.set('s', 'grüße', { expiration: { type: 'EX', value: 100 }, condition: 'NX' }), 'OK');
-    assert.deepEqual([await c.get('s'), await c.ttl('s'), await c.get('none')], ['grüße', 100, null]);
+    assert.deepEqual([await c.get('s'), await c.ttl('s') > 90, await c.get('none')], ['grüße', true, null]);
     const bytes = Buffer.from([...range(0, 256), 13, 10]);
     const binary = c.withTypeMapping({ [redis.RESP_TYPES.BLOB_STRING]: Buffer });
     await c.set('bytes', bytes);
@@ -321,13 +321,9 @@ inBoth('a killed client comes back', async (t, connect) => {
         await killer.sPublish('c', '3')].join() === '1,1,1');
     const waiting = c.blPop('l', 0);
     await until(async () => /blocked_clients:1/.test(await killer.info('clients')));
-    await killer.clientKill({ filter: 'ID', id: await waiterId(killer) });
-    await assert.rejects(waiting);
+    const { id } = (await killer.clientList()).find((x) => x.cmd === 'blpop');
+    await Promise.all([assert.rejects(waiting), killer.clientKill({ filter: 'ID', id })]);
 });
-
-async function waiterId(c) {
-    return (await c.clientList()).find((x) => x.cmd === 'blpop').id;
-}
 
 inBoth('a restart on the same port', async (t, connect) => {
     await t.server.restart('--appendonly', 'yes', '--appendfsync', 'always');

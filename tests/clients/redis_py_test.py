@@ -25,7 +25,7 @@ def strings(server):
     equal(r.get("missing"), None)
     equal(r.set("text", "new", nx=True), None)
     equal(r.set("text", "new", xx=True, get=True, ex=100), "grüße")
-    equal(r.ttl("text"), 100)
+    equal(90 < r.ttl("text") <= 100, True)
     equal(r.getex("text", persist=True), "new")
     equal((r.ttl("text"), r.ttl("missing")), (-1, -2))
     equal(r.mset({"a": 1, "b": 2.5}), True)
@@ -148,8 +148,8 @@ def keys_and_databases(server):
     r = server.client()
     other = server.client(db=3)
     r.set("a", 1, px=60000)
-    equal((r.pttl("a") > 59000, r.persist("a"), r.expire("a", 100, lt=True)), (True, True, True))
-    equal(abs(r.expiretime("a") - time.time() - 100) < 2, True)
+    equal((50000 < r.pttl("a") <= 60000, r.persist("a"), r.expire("a", 100, lt=True)), (True, True, True))
+    equal(abs(r.expiretime("a") - time.time() - 100) < 10, True)
     equal((r.rename("a", "b"), r.type("b"), r.object("encoding", "b")), (True, "string", "int"))
     equal((r.copy("b", "c"), r.move("c", 3), other.get("c"), other.dbsize()), (True, True, "1", 1))
     equal(r.memory_usage("b") > 0, True)
@@ -498,7 +498,7 @@ def blocking_commands(server):
         equal(popper.result(), popped)
     start = time.monotonic()
     equal((r.blpop("none", 0.05), r.bzpopmin("none", 0.05)), (None, None))
-    equal(0.1 <= time.monotonic() - start < 1, True)
+    equal(0.1 <= time.monotonic() - start < 5, True)
     waiting = []
     for i in range(3):
         waiting.append(background(server.client().blpop, "queue", 5))
@@ -589,9 +589,10 @@ def reconnection_after_a_restart(server):
 
 @test
 def a_client_that_gives_up_waiting(server):
-    r = server.client(socket_timeout=0.1)
     with raises(TimeoutError):
-        r.blpop("list", 5)
+        server.client(socket_timeout=0.1).blpop("list", 5)
+    r = server.client()
+    blocked(r, 0)
     equal(r.rpush("list", 1), 1)
     equal(r.lrange("list", 0, -1), ["1"])
 
@@ -603,6 +604,29 @@ def the_monitor(server):
         server.client(db=2).set("k", 'a "b"')
         shown = until(lambda: (m := monitor.next_command())["command"].startswith("SET") and m)
         equal((shown["command"], shown["db"], shown["client_type"]), ('SET k a "b"', 2, "tcp"))
+
+
+@test
+def a_cache_at_the_client(server):
+    r = server.client()
+    try:
+        r.client_tracking_off()
+    except ResponseError:  # asked while there are versions of the server without
+        return
+    told = r.pubsub(ignore_subscribe_messages=True)
+    told.execute_command("CLIENT", "ID")
+    cache = server.client(single_connection_client=True)
+    equal(cache.client_tracking_on(clientid=told.parse_response()), "OK")
+    told.subscribe("__redis__:invalidate")
+    until(lambda: r.pubsub_numsub("__redis__:invalidate")[0][1] == 1)
+    equal((cache.get("a"), cache.mget("b", "c")), (None, [None, None]))
+    r.mset({"a": 1, "c": 3, "untracked": 4})
+    equal([until(told.get_message)["data"] for _ in range(2)], [["a"], ["c"]])
+    r.set("a", 2)
+    cache.get("a")
+    r.flushall()
+    equal(until(told.get_message)["data"], None)
+    equal(cache.client_tracking_off(), "OK")
 
 
 @test
