@@ -97,7 +97,7 @@ class Server {
             socket.on('error', () => resolve(false));
             socket.on('close', () => resolve(false));
             socket.on('data', (bytes) => {
-                resolve(bytes[0] === 0x2b || bytes[0] === 0x2d);
+                resolve(['+PONG', '-NOAU'].includes(bytes.toString('latin1', 0, 5)));
                 socket.destroy();
             });
         });

@@ -73,7 +73,7 @@ class Server:
         try:
             with socket.create_connection(("127.0.0.1", self.port), 5) as s:
                 s.sendall(b"PING\r\n")
-                return s.recv(64)[:1] in (b"+", b"-")
+                return s.recv(64)[:5] in (b"+PONG", b"-NOAU")
         except OSError:
             return False
 
