@@ -104,7 +104,8 @@ BENCH_MAINS := $(shell grep -ls '^int main\b' tests/bench/*.c)
 BENCH := $(BENCH_MAINS:tests/%.c=$(B)/%)
 BENCH_SHARED := $(filter-out $(BENCH_MAINS),$(wildcard tests/bench/*.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
-FORMATTED := $(wildcard $(foreach d,src src/* tests/* tests/unit/* utils,$d/*.c $d/*.h))
+FORMATTED := $(wildcard $(foreach d,src src/* tests/* tests/unit/* utils,$d/*.c $d/*.h) \
+    tests/clients/*.js)
 
 all: $(SERVER) $(UTILS)
 

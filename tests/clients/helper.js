@@ -9,8 +9,8 @@
  * client's own quirk that a test meets), SUITE_TEST=text chooses tests by their names.
  * The clients' packages are found by NODE_PATH, see ./run.
  */
-const { spawn } = require('node:child_process');
-const { once } = require('node:events');
+const {spawn} = require('node:child_process');
+const {once} = require('node:events');
 const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
@@ -21,7 +21,8 @@ const STOP_MS_MAX = 30000;
 const TEST_MS_MAX = 30000;
 const WAIT_MS_MAX = 10000;
 
-const PROGRAM = process.env.CLEARLANE_SERVER || path.join(__dirname, '../../build/clearlane-server');
+const PROGRAM =
+    process.env.CLEARLANE_SERVER || path.join(__dirname, '../../build/clearlane-server');
 const tests = [];
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -77,14 +78,19 @@ class Server {
     async open() {
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'clients-'));
         this.port = await freePort();
+        this.address = {host: '127.0.0.1', port: this.port};
         await this.start();
     }
 
     async start(...directives) {
         const log = fs.openSync(path.join(this.dir, 'log'), 'a');
-        this.process = spawn('setpriv', ['--pdeathsig', 'KILL', PROGRAM, '--port', this.port,
-            '--bind', '127.0.0.1', '--dir', this.dir, '--save', '', ...directives].map(String),
-        { stdio: ['ignore', log, log] });
+        this.process = spawn(
+            'setpriv',
+            [
+                '--pdeathsig', 'KILL', PROGRAM, '--port', this.port, '--bind', '127.0.0.1', '--dir',
+                this.dir, '--save', '', ...directives
+            ].map(String),
+            {stdio: ['ignore', log, log]});
         fs.closeSync(log);
         this.exit = once(this.process, 'exit');
         await until(() => this.answers(), START_MS_MAX);
@@ -117,7 +123,7 @@ class Server {
     async close() {
         const status = this.process.exitCode === null ? await this.end() : this.process.exitCode;
         const log = this.log();
-        fs.rmSync(this.dir, { recursive: true });
+        fs.rmSync(this.dir, {recursive: true});
         if (status !== 0) throw new Error(`the server ended with ${status}:\n${log}`);
     }
 
@@ -127,11 +133,11 @@ class Server {
 }
 
 function test(name, body) {
-    tests.push({ name, body });
+    tests.push({name, body});
 }
 
 /* Whether the test passes; what went wrong is printed. */
-async function passes({ name, body }) {
+async function passes({name, body}) {
     const cleanups = [];
     let passed = true;
     const step = async (f) => {
@@ -144,7 +150,7 @@ async function passes({ name, body }) {
     };
     const server = new Server();
     await step(() => server.open());
-    if (passed) await step(() => body({ server, after: (f) => cleanups.unshift(f) }));
+    if (passed) await step(() => body({server, after: (f) => cleanups.unshift(f)}));
     for (const f of cleanups) await step(async () => f());
     await step(() => server.close());
     return passed;
@@ -164,4 +170,11 @@ async function run(name) {
     process.exit(failed > 0 ? 1 : 0);
 }
 
-module.exports = { event, run, sleep, test, until, within };
+module.exports = {
+    event,
+    run,
+    sleep,
+    test,
+    until,
+    within
+};

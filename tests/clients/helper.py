@@ -1,7 +1,7 @@
 """helper.py - what the tests in Python share: a server for each test, waiting, the runner.
 
-A test is a function with @test that takes a running Server, empty and its own; the file ends
-with run("name"). Printed: each test that fails, with its stack, then one line of result.
+A test is a function with @test that takes a running Server, empty and its own; the file ends with
+run("name"). Printed: each test that fails, with its stack, then one line of result.
 
 Environment: CLEARLANE_SERVER is the program to test (redis-server shows whether it is the
 client's own quirk that a test meets), SUITE_TEST=text chooses tests by their names.
@@ -96,7 +96,7 @@ class Server:
 
     def client(self, **options):
         """A client whose replies are text."""
-        return redis.Redis(port=self.port, **{"decode_responses": True, **options})
+        return redis.Redis("127.0.0.1", self.port, **{"decode_responses": True, **options})
 
 
 def until(condition, seconds=WAIT_SECONDS_MAX):

@@ -2,27 +2,28 @@
 /* ioredis_test.js - ioredis on the server: what its users do, one thing a test. */
 const assert = require('node:assert').strict;
 const Redis = require('ioredis');
-const { event, run, test, until } = require('./helper');
+const {event, run, test, until} = require('./helper');
 
 /* A client that goes with the test. It connects again at once. */
 function client(t, options = {}) {
-    const c = new Redis({ port: t.server.port, retryStrategy: () => 20, ...options });
+    const c = new Redis({...t.server.address, retryStrategy: () => 20, ...options});
     c.on('error', () => {});
     t.after(() => c.disconnect());
     return c;
 }
 
-const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
+const range = (from, to) => Array.from({length: to - from}, (_, i) => from + i);
 
 test('values of every type come back', async (t) => {
     const c = client(t);
     assert.equal(await c.set('s', 'grüße', 'EX', 100, 'NX'), 'OK');
-    assert.deepEqual([await c.get('s'), await c.ttl('s') > 90, await c.get('none')], ['grüße', true, null]);
+    assert.deepEqual(
+        [await c.get('s'), await c.ttl('s') > 90, await c.get('none')], ['grüße', true, null]);
     const bytes = Buffer.from([...range(0, 256), 13, 10]);
     await c.set(bytes, bytes);
     assert.deepEqual(await c.getBuffer(bytes), bytes);
-    assert.equal(await c.hset('h', { a: 1, b: 'x' }), 2);
-    assert.deepEqual(await c.hgetall('h'), { a: '1', b: 'x' });
+    assert.equal(await c.hset('h', {a: 1, b: 'x'}), 2);
+    assert.deepEqual(await c.hgetall('h'), {a: '1', b: 'x'});
     assert.equal(await c.rpush('l', 1, 2, 3), 3);
     assert.deepEqual(await c.lrange('l', 0, -1), ['1', '2', '3']);
     assert.equal(await c.sadd('set', 'a', 'b'), 2);
@@ -32,17 +33,18 @@ test('values of every type come back', async (t) => {
     assert.equal(await c.incrbyfloat('f', 0.1), '0.1');
     assert.deepEqual(await c.mget('f', 'none'), ['0.1', null]);
     assert.equal(await c.geoadd('g', 13.361389, 38.115556, 'Palermo'), 1);
-    assert.deepEqual(await c.geosearch('g', 'FROMLONLAT', 13, 38, 'BYRADIUS', 100, 'km'), ['Palermo']);
+    assert.deepEqual(
+        await c.geosearch('g', 'FROMLONLAT', 13, 38, 'BYRADIUS', 100, 'km'), ['Palermo']);
     const big = 'x'.repeat(5 << 20);
     await c.set('big', big);
     assert.equal(await c.get('big') === big, true);
-    await assert.rejects(c.get('l'), { name: 'ReplyError', message: /^WRONGTYPE / });
-    await assert.rejects(c.call('NOSUCH'), { message: /^ERR unknown command 'NOSUCH'/ });
+    await assert.rejects(c.get('l'), {name: 'ReplyError', message: /^WRONGTYPE /});
+    await assert.rejects(c.call('NOSUCH'), {message: /^ERR unknown command 'NOSUCH'/});
 });
 
 test('a prefix goes before all keys', async (t) => {
     const plain = client(t);
-    const c = client(t, { keyPrefix: 'p:' });
+    const c = client(t, {keyPrefix: 'p:'});
     await c.mset('a', 1, 'b', 2);
     await c.eval('return redis.call("SET", KEYS[1], ARGV[1])', 1, 'c', 3);
     await c.zadd('z', 1, 'm');
@@ -59,11 +61,12 @@ test('pipelines', async (t) => {
     const pipe = c.pipeline();
     for (const i of range(0, 20000)) pipe.rpush('l', i);
     assert.deepEqual((await pipe.exec()).map(([, n]) => n), range(1, 20001));
-    assert.deepEqual(await c.pipeline([['get', 'a'], ['llen', 'l']]).exec(), [[null, '2'], [null, 20000]]);
+    assert.deepEqual(
+        await c.pipeline([['get', 'a'], ['llen', 'l']]).exec(), [[null, '2'], [null, 20000]]);
 });
 
 test('pipelines that make themselves', async (t) => {
-    const c = client(t, { enableAutoPipelining: true });
+    const c = client(t, {enableAutoPipelining: true});
     assert.deepEqual(await Promise.all(range(0, 1000).map(() => c.incr('n'))), range(1, 1001));
     const mixed = await Promise.allSettled([c.get('n'), c.lpush('n', 1), c.get('none')]);
     assert.deepEqual([mixed[0].value, mixed[1].status, mixed[2].value], ['1000', 'rejected', null]);
@@ -85,13 +88,13 @@ test('transactions', async (t) => {
     await c.unwatch();
     await other.set('a', 11);
     assert.deepEqual(await c.multi().incr('a').exec(), [[null, 12]]);
-    assert.equal(await c.multi({ pipeline: false }), 'OK');
+    assert.equal(await c.multi({pipeline: false}), 'OK');
     assert.equal(await c.set('b', 1), 'QUEUED');
     assert.deepEqual(await c.exec(), [[null, 'OK']]);
-    await c.multi({ pipeline: false });
-    await assert.rejects(c.call('NOSUCH'), { message: /unknown command/ });
-    await assert.rejects(c.exec(), { message: /^EXECABORT / });
-    await c.multi({ pipeline: false });
+    await c.multi({pipeline: false});
+    await assert.rejects(c.call('NOSUCH'), {message: /unknown command/});
+    await assert.rejects(c.exec(), {message: /^EXECABORT /});
+    await c.multi({pipeline: false});
     assert.equal(await c.discard(), 'OK');
 });
 
@@ -99,22 +102,28 @@ test('commands of Lua', async (t) => {
     const c = client(t);
     c.defineCommand('addAll', {
         numberOfKeys: 1,
-        lua: 'local n = 0 for _, v in ipairs(ARGV) do n = redis.call("INCRBY", KEYS[1], v) end return n',
+        lua: 'for _, n in ipairs(ARGV) do redis.call("INCRBY", KEYS[1], n) end ' +
+            'return tonumber(redis.call("GET", KEYS[1]))',
     });
-    c.defineCommand('many', { lua: 'return {KEYS, ARGV, {1, "two", false}, redis.status_reply("OK")}' });
+    c.defineCommand(
+        'many', {lua: 'return {KEYS, ARGV, {1, "two", false}, redis.status_reply("OK")}'});
     assert.equal(await c.addAll('n', 1, 2, 3), 6);
     await c.script('FLUSH');
     assert.equal(await c.addAll('n', 1), 7);
     await c.script('FLUSH');
-    assert.deepEqual(await c.pipeline().addAll('n', 1).addAll('n', 1).exec(), [[null, 8], [null, 9]]);
+    assert.deepEqual(
+        await c.pipeline().addAll('n', 1).addAll('n', 1).exec(), [[null, 8], [null, 9]]);
     assert.deepEqual(await c.multi().addAll('n', 1).exec(), [[null, 10]]);
     await c.script('FLUSH');
     assert.match((await c.multi().addAll('n', 1).exec())[0][0].message, /^NOSCRIPT /);
     assert.deepEqual(await c.many(2, 'a', 'b', 'c'), [['a', 'b'], ['c'], [1, 'two', null], 'OK']);
-    assert.deepEqual(await c.manyBuffer(0, 'c'),
+    assert.deepEqual(
+        await c.manyBuffer(0, 'c'),
         [[], [Buffer.from('c')], [1, Buffer.from('two'), null], Buffer.from('OK')]);
-    await assert.rejects(c.eval('return redis.call("INCR")', 0), { message: /^ERR Wrong number of args/ });
-    assert.equal(await c.eval('return redis.sha1hex(ARGV[1])', 0, 'x'),
+    await assert.rejects(
+        c.eval('return redis.call("INCR")', 0), {message: /^ERR Wrong number of args/});
+    assert.equal(
+        await c.eval('return redis.sha1hex(ARGV[1])', 0, 'x'),
         '11f6ad8ec52a2984abaafd7c3b516503785c2072');
 });
 
@@ -131,12 +140,15 @@ test('publish and subscribe', async (t) => {
     assert.equal(await c.publish('xb', 'two'), 1);
     assert.equal(await c.publish('none', ''), 0);
     await until(() => heard.length === 5);
-    assert.deepEqual(heard, [['message', 'a', 'one'], ['pmessage', 'a*', 'a', 'one'],
+    assert.deepEqual(heard, [
+        ['message', 'a', 'one'], ['pmessage', 'a*', 'a', 'one'],
         ['pmessageBuffer', 'a*', 'a', 'one'], ['pmessage', '?[a-c]', 'xb', 'two'],
-        ['pmessageBuffer', '?[a-c]', 'xb', 'two']]);
-    await assert.rejects(sub.get('a'), { message: /subscriber mode/ });
+        ['pmessageBuffer', '?[a-c]', 'xb', 'two']
+    ]);
+    await assert.rejects(sub.get('a'), {message: /subscriber mode/});
     assert.deepEqual(await sub.ping(), ['pong', '']);
-    assert.deepEqual([await c.pubsub('NUMSUB', 'a', 'none'), await c.pubsub('NUMPAT')],
+    assert.deepEqual(
+        [await c.pubsub('NUMSUB', 'a', 'none'), await c.pubsub('NUMPAT')],
         [['a', 1, 'none', 0], 2]);
     assert.equal(await sub.unsubscribe('a', 'b'), 2);
     assert.equal(await sub.punsubscribe(), 0);
@@ -177,12 +189,13 @@ test('streams', async (t) => {
     const id = await c.xadd('s', '*', 'a', 1, 'b', 2);
     assert.deepEqual(await waiting, [['s', [[id, ['a', '1', 'b', '2']]]]]);
     assert.equal(await c.xgroup('CREATE', 's', 'g', '0'), 'OK');
-    await assert.rejects(c.xgroup('CREATE', 's', 'g', '0'), { message: /^BUSYGROUP / });
-    assert.deepEqual(await c.xreadgroup('GROUP', 'g', 'alice', 'STREAMS', 's', '>'),
+    await assert.rejects(c.xgroup('CREATE', 's', 'g', '0'), {message: /^BUSYGROUP /});
+    assert.deepEqual(
+        await c.xreadgroup('GROUP', 'g', 'alice', 'STREAMS', 's', '>'),
         [['s', [[id, ['a', '1', 'b', '2']]]]]);
     assert.deepEqual(await c.xpending('s', 'g'), [1, id, id, [['alice', '1']]]);
-    assert.deepEqual(await c.xautoclaim('s', 'g', 'bob', 0, '0'),
-        ['0-0', [[id, ['a', '1', 'b', '2']]], []]);
+    assert.deepEqual(
+        await c.xautoclaim('s', 'g', 'bob', 0, '0'), ['0-0', [[id, ['a', '1', 'b', '2']]], []]);
     assert.equal(await c.xack('s', 'g', id), 1);
     assert.equal(await c.xreadgroup('GROUP', 'g', 'bob', 'BLOCK', 1, 'STREAMS', 's', '>'), null);
     for (const i of range(0, 100)) await c.xadd('s', 'MAXLEN', '=', 50, '*', 'i', i);
@@ -192,7 +205,8 @@ test('streams', async (t) => {
 test('scans as streams', async (t) => {
     const c = client(t);
     const pipe = c.pipeline();
-    for (const i of range(0, 2000)) pipe.set(`k:${i}`, i).sadd('set', i).hset('hash', i, i).zadd('zset', i, i);
+    for (const i of range(0, 2000))
+        pipe.set(`k:${i}`, i).sadd('set', i).hset('hash', i, i).zadd('zset', i, i);
     await pipe.exec();
     const all = async (stream) => {
         const found = [];
@@ -200,16 +214,17 @@ test('scans as streams', async (t) => {
         return new Set(found);
     };
     const numbers = range(0, 2000);
-    assert.deepEqual(await all(c.scanStream({ match: 'k:*', count: 100 })), new Set(numbers.map((i) => `k:${i}`)));
-    assert.deepEqual(await all(c.scanStream({ type: 'zset' })), new Set(['zset']));
+    assert.deepEqual(
+        await all(c.scanStream({match: 'k:*', count: 100})), new Set(numbers.map((i) => `k:${i}`)));
+    assert.deepEqual(await all(c.scanStream({type: 'zset'})), new Set(['zset']));
     assert.deepEqual(await all(c.sscanStream('set')), new Set(numbers.map(String)));
     assert.deepEqual(await all(c.hscanStream('hash')), new Set(numbers.map(String)));
     assert.deepEqual(await all(c.zscanStream('zset')), new Set(numbers.map(String)));
-    assert.deepEqual(await all(c.scanBufferStream({ match: 'set' })), new Set([Buffer.from('set')]));
+    assert.deepEqual(await all(c.scanBufferStream({match: 'set'})), new Set([Buffer.from('set')]));
 });
 
 test('a monitor', async (t) => {
-    const c = client(t, { db: 2 });
+    const c = client(t, {db: 2});
     /* ioredis is lost if a command is shown to it in the same packet as MONITOR's own reply. */
     await c.ping();
     const monitor = await c.monitor();
@@ -225,7 +240,7 @@ test('a monitor', async (t) => {
 
 test('a killed client comes back', async (t) => {
     const killer = client(t);
-    const c = client(t, { connectionName: 'victim', db: 3 });
+    const c = client(t, {connectionName: 'victim', db: 3});
     const sub = client(t);
     await sub.subscribe('a');
     await sub.psubscribe('b*');
@@ -239,7 +254,8 @@ test('a killed client comes back', async (t) => {
     assert.deepEqual([await c.get('k'), await c.client('GETNAME')], ['1', 'victim']);
     assert.equal(await killer.client('KILL', 'TYPE', 'pubsub'), 1);
     const channels = async () => [await killer.publish('a', 1), await killer.publish('bb', 2),
-        await killer.spublish('c', 3)].join();
+                                  await killer.spublish('c', 3)]
+                                     .join();
     await until(async () => await channels() === '1,1,1');
 });
 
@@ -262,7 +278,7 @@ test('a restart on the same port', async (t) => {
     const ready = event(sub, 'ready');
     await sub.subscribe('a');
     await ready;
-    c.defineCommand('add', { numberOfKeys: 1, lua: 'return redis.call("INCRBY", KEYS[1], ARGV[1])' });
+    c.defineCommand('add', {numberOfKeys: 1, lua: 'return redis.call("INCRBY", KEYS[1], ARGV[1])'});
     await c.add('n', 5);
     const closed = event(c, 'close');
     await t.server.end();
@@ -275,10 +291,10 @@ test('a restart on the same port', async (t) => {
 
 test('a password', async (t) => {
     await t.server.restart('--requirepass', 'secret');
-    assert.equal(await client(t, { password: 'secret' }).ping(), 'PONG');
-    assert.equal(await client(t, { username: 'default', password: 'secret' }).ping(), 'PONG');
-    await assert.rejects(client(t, { maxRetriesPerRequest: 0 }).get('a'), { message: /^NOAUTH / });
-    const wrong = client(t, { username: 'default', password: 'wrong' });
+    assert.equal(await client(t, {password: 'secret'}).ping(), 'PONG');
+    assert.equal(await client(t, {username: 'default', password: 'secret'}).ping(), 'PONG');
+    await assert.rejects(client(t, {maxRetriesPerRequest: 0}).get('a'), {message: /^NOAUTH /});
+    const wrong = client(t, {username: 'default', password: 'wrong'});
     const [error] = await event(wrong, 'error');
     assert.match(error.message, /^WRONGPASS /);
 });

@@ -117,7 +117,8 @@ def sorted_sets(server):
     equal((r.zscore("z", "two"), r.zmscore("z", ["two", "none"])), (2.5, [2.5, None]))
     equal(r.zunion({"z": 2, "none": 1}, withscores=True)[0], ("two", 5))
     equal(r.zdiffstore("d", ["z", "none"]), 3)
-    equal((r.zpopmax("d"), r.zpopmin("d", 5)), ([("inf", float("inf"))], [("two", 2.5), ("one", 4)]))
+    equal(r.zpopmax("d"), [("inf", float("inf"))])
+    equal(r.zpopmin("d", 5), [("two", 2.5), ("one", 4)])
     equal((r.zlexcount("z", "-", "+"), r.zremrangebyrank("z", 0, 0), r.zcard("z")), (3, 1, 2))
 
 
@@ -148,7 +149,8 @@ def keys_and_databases(server):
     r = server.client()
     other = server.client(db=3)
     r.set("a", 1, px=60000)
-    equal((50000 < r.pttl("a") <= 60000, r.persist("a"), r.expire("a", 100, lt=True)), (True, True, True))
+    equal((50000 < r.pttl("a") <= 60000, r.persist("a")), (True, True))
+    equal(r.expire("a", 100, lt=True), True)
     equal(abs(r.expiretime("a") - time.time() - 100) < 10, True)
     equal((r.rename("a", "b"), r.type("b"), r.object("encoding", "b")), (True, "string", "int"))
     equal((r.copy("b", "c"), r.move("c", 3), other.get("c"), other.dbsize()), (True, True, "1", 1))
@@ -237,7 +239,8 @@ def connections(server):
     equal(r.command()["get"]["arity"], 2)
     r.slowlog_reset()
     equal((r.slowlog_len(), r.slowlog_get()), (0, []))
-    pool = redis.BlockingConnectionPool(port=server.port, max_connections=2, timeout=10)
+    pool = redis.BlockingConnectionPool(host="127.0.0.1", port=server.port, max_connections=2,
+                                        timeout=10)
     many = [background(redis.Redis(connection_pool=pool).incr, "n") for _ in range(20)]
     equal(sorted(m.result() for m in many), list(range(1, 21)))
 
@@ -484,17 +487,17 @@ def blocking_commands(server):
             (lambda: r.blpop(["a", "b"], 5), lambda: r.rpush("b", 1), ("b", "1")),
             (lambda: r.brpop("a", 5), lambda: r.rpush("a", 1, 2), ("a", "2")),
             (lambda: r.blmove("c", "d", 5, "LEFT", "LEFT"), lambda: r.rpush("c", 3), "3"),
-            (lambda: r.brpoplpush("d", "e", 5), lambda: r.ping(), "3"),
+            (lambda: r.brpoplpush("d", "e", 5), None, "3"),
             (lambda: r.bzpopmin("z", 5), lambda: r.zadd("z", {"m": 1, "n": 2}), ("z", "m", 1)),
-            (lambda: r.bzpopmax(["y", "z"], 5), lambda: r.ping(), ("z", "n", 2)),
+            (lambda: r.bzpopmax(["y", "z"], 5), None, ("z", "n", 2)),
             (lambda: r.blmpop(5, 2, "k", "l", direction="RIGHT", count=2),
              lambda: r.rpush("l", 1, 2, 3), ["l", ["3", "2"]]),
             (lambda: r.bzmpop(5, 1, ["z"], max=True), lambda: r.zadd("z", {"o": 3}),
              ["z", [["o", "3"]]])):
         popper = background(call)
-        if push.__code__.co_names != ("ping",):
-            until(lambda: r.info("clients")["blocked_clients"] == 1 or not popper.thread.is_alive())
-        push()
+        if push:  # else it is there already
+            blocked(r)
+            push()
         equal(popper.result(), popped)
     start = time.monotonic()
     equal((r.blpop("none", 0.05), r.bzpopmin("none", 0.05)), (None, None))
@@ -645,7 +648,7 @@ def saving(server):
 @test
 def asyncio_clients(server):
     async def scenario():
-        r = redis.asyncio.Redis(port=server.port, decode_responses=True)
+        r = redis.asyncio.Redis(host="127.0.0.1", port=server.port, decode_responses=True)
         equal(await asyncio.gather(*(r.incr("n") for _ in range(10))) != [], True)
         equal(await r.get("n"), "10")
         async with r.pipeline() as pipe:
