@@ -219,7 +219,7 @@ $(INTEGRATION_RUNS) $(CRASH_RUNS): run/%: $(B)/% $(SERVER) $(UTILS)
 
 # Real client libraries; brings npm's packages itself.
 run-clients: $(SERVER) | build/.deps-test
-	$(RUN_SUITE) $(LABEL)clients 120 tests/clients/run
+	$(RUN_SUITE) $(LABEL)clients $(SUITE_SECONDS) tests/clients/run
 
 run-model: $(MODEL) $(SERVER)
 	$(if $(MODEL),$(RUN_SUITE) $(LABEL)model $(or $(MODEL_DEADLINE),3600) \
