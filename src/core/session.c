@@ -139,19 +139,24 @@ void session_set_durable(struct session *s, bool on) {
     core_log_update(core);
 }
 
-void session_fini(struct session *s) {
-    ASSERT(!(s->state & SESSION_BUSY));
-    session_set_durable(s, false);
+void session_leave(struct session *s) {
     session_leave_topics(s);
-    push_drop(s);
-    list_unlink(&s->in_all);
     leave_class(s);
     list_unlink(&s->in_held);
     blocked_leave(s);
-    offload_leave(s);
-    multi_end(s);
+    if (!list_linked(&s->in_all)) return;
+    list_unlink(&s->in_all);
     leave_ids(s);
     s->core->session_count--;
+}
+
+void session_fini(struct session *s) {
+    ASSERT(!(s->state & SESSION_BUSY));
+    session_leave(s); /* again, as a command that went on may have joined something */
+    session_set_durable(s, false);
+    push_drop(s);
+    offload_leave(s);
+    multi_end(s);
     fieldsets_discard_all(&s->fieldsets);
     mem_free(s->name);
     mem_free(s->lib_name);
@@ -164,8 +169,7 @@ void session_kill(struct session *s, struct session *by) {
         s->state |= SESSION_CLOSE_AFTER;
         return;
     }
-    s->state |= SESSION_CLOSE_NOW;
-    s->kick(s);
+    s->drop(s);
 }
 
 void session_set_text(char **field, struct slice text) {

@@ -189,7 +189,8 @@ const char *manifest_next_incr(struct manifest *m, const char *name) {
 }
 
 void manifest_retire_incr(struct manifest *m, size_t keep) {
-    size_t n = m->incr_count > keep ? m->incr_count - keep : 0;
+    if (m->incr_count <= keep) return;
+    size_t n = m->incr_count - keep;
     for (size_t i = 0; i < n; i++) {
         add(&m->history, &m->history_count, m->incr[i].name, m->incr[i].seq, 'h');
         mem_free(m->incr[i].name);

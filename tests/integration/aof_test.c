@@ -368,6 +368,25 @@ static void a_rewrite_takes_the_place_of_what_was(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* BGREWRITEAOF writes a base although no log is kept, and has no older files to put away. */
+static void a_rewrite_without_a_log(void) {
+    static const char *const plain[] = {"--enable-debug-command", "yes", NULL};
+    struct server *s = server_start(plain);
+    redisContext *c = client_open(s);
+    fill(c);
+    char *want = digest(c);
+    for (int i = 1; i <= 2; i++) {
+        expect_status(c, "Background append only file rewriting started", "BGREWRITEAOF");
+        CU_ASSERT_TRUE(info_becomes(c, "aof_rewrite_in_progress:0"));
+        CU_ASSERT_TRUE(info_has(c, "aof_last_bgrewrite_status:ok"));
+    }
+    stop_hard(s, c);
+    c = again(s, always);
+    expect_digest(c, want);
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 #define EDITORS 40
 
 /* Lists that are too small for their writers to wait for the base, and long enough for a worker to
@@ -557,6 +576,7 @@ int main(void) {
         {"check_aof_cuts_to_a_time", check_aof_cuts_to_a_time},
         {"it_is_switched_on_and_off", it_is_switched_on_and_off},
         {"a_rewrite_takes_the_place_of_what_was", a_rewrite_takes_the_place_of_what_was},
+        {"a_rewrite_without_a_log", a_rewrite_without_a_log},
         {"a_rewrite_meets_what_workers_do", a_rewrite_meets_what_workers_do},
         {"growth_is_reason_for_a_rewrite", growth_is_reason_for_a_rewrite},
         {"each_second_has_its_mark", each_second_has_its_mark},
