@@ -1,6 +1,7 @@
 /* arena.c - see arena.h. */
 #include "base/arena.h"
 
+#include "base/later.h"
 #include "base/mem.h"
 
 #define BLOCK_BYTES (64 * 1024)
@@ -13,7 +14,7 @@ struct arena_block {
 void arena_free(struct arena *a) {
     for (struct arena_block *b = a->blocks, *next; b; b = next) {
         next = b->next;
-        mem_free(b);
+        later_free(b, BLOCK_BYTES);
     }
     *a = (struct arena){0};
 }

@@ -4,12 +4,8 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/limits.h"
+#include "base/later.h"
 #include "base/mem.h"
-
-static_assert(GARBAGE_BLOB_BYTES_MIN >= sizeof(struct blob *), "the next one's address fits");
-
-static struct blob *unused; /* each holds the address of the next in its data */
 
 static struct blob *blob_init(struct blob *b) {
     b->refs = 1;
@@ -42,34 +38,11 @@ static bool lost_last(struct blob *b) {
 }
 
 void blob_unref(struct blob *b) {
-    if (!lost_last(b)) return;
-    if (b->cap < GARBAGE_BLOB_BYTES_MIN) {
-        mem_free(b);
-        return;
-    }
-    memcpy(b->data, &unused, sizeof unused);
-    unused = b;
+    if (lost_last(b)) later_free(b, b->cap);
 }
 
 void blob_unref_now(struct blob *b) {
     if (lost_last(b)) mem_free(b);
-}
-
-bool blob_has_unused(void) { return unused != NULL; }
-
-struct blob *blob_take_unused(void) {
-    struct blob *first = unused;
-    unused = NULL;
-    return first;
-}
-
-size_t blob_free_unused(struct blob *first) {
-    size_t n = 0;
-    for (struct blob *next; first; first = next, n++) {
-        memcpy(&next, first->data, sizeof next);
-        mem_free(first);
-    }
-    return n;
 }
 
 struct blob *blob_try_grow(struct blob *b, size_t cap) {

@@ -3,7 +3,7 @@
  * A blob with one reference may be written by its holder; with more, it is read-only
  * for all of them (a reply on its way out holds one). The count is atomic, because
  * workers drop references too. Freeing a big block takes the kernel long (some 50 us a MiB), so
- * one that loses its last reference on the loop is set aside for a worker to free.
+ * one that loses its last reference on the loop is set aside for a worker to free (later.h).
  */
 #ifndef BASE_BLOB_H
 #define BASE_BLOB_H
@@ -29,18 +29,12 @@ struct blob *blob_try_zeroed(size_t cap);
 
 struct blob *blob_ref(struct blob *b);
 
-/* Drops a reference. The last one frees, but a blob of GARBAGE_BLOB_BYTES_MIN or more is set aside
- * for blob_take_unused. Threads: the loop's. */
+/* Drops a reference. The last one frees, or sets aside what would take the loop long (later.h).
+ * Threads: any. */
 void blob_unref(struct blob *b);
 
 /* Drops a reference and frees at once, at the cost of that. Threads: any. */
 void blob_unref_now(struct blob *b);
-
-/* The blobs that were set aside so far, NULL if none, for blob_free_unused on any thread, which
- * returns how many there were. Threads: the loop's for the former, and to ask. */
-bool blob_has_unused(void);
-struct blob *blob_take_unused(void);
-size_t blob_free_unused(struct blob *first);
 
 /* Takes b, which must have one reference, and returns it with room for cap bytes
  * (it may have moved), or NULL, b untouched, when there is no memory. */

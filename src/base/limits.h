@@ -15,6 +15,8 @@
 #define TABLE_LEAF_BITS 2
 #define ENTRY_INLINE_BYTES_MAX 60
 #define GARBAGE_BLOB_BYTES_MIN 200
+#define LATER_HERE_BYTES 300
+#define LATER_BLOCK_BYTES_MIN 60
 #define EXPIRE_BUDGET_US 20
 #define RESP_BLOB_BYTES_MIN 100
 #define REPLY_CHUNK_BYTES 160
@@ -52,6 +54,11 @@
 
 /* Blobs from this size on are freed by a worker (store/garbage). */
 #define GARBAGE_BLOB_BYTES_MIN (256 * 1024)
+
+/* What a command gives up beyond so many bytes, in blocks of some size, is freed by a worker
+ * (base/later). */
+#define LATER_HERE_BYTES (64 * 1024)
+#define LATER_BLOCK_BYTES_MIN 512
 
 /* The part of a turn that may go by with keys whose time has come (core/core). */
 #define EXPIRE_BUDGET_US 1000
@@ -123,6 +130,15 @@
 #endif
 
 #define WORK_THREADS_MAX 64
+
+/* Commands of fewer steps, or with longer arguments for them, are done without a stop
+ * (core/ongoing). */
+#define ONGOING_BYTES_MAX (1024 * 1024)
+#ifdef STRESS
+#define ONGOING_UNITS_MIN 2
+#else
+#define ONGOING_UNITS_MIN 256
+#endif
 
 /* Jobs that wait for a worker, by queue (core/core): as many commands as clients of the usual
  * configuration, those that rest or wait for keys included; garbage stays with the loop meanwhile,

@@ -69,11 +69,13 @@ static bool bit_range_parse(struct ctx *c, int i, bool unit_first, struct bit_ra
 /* -- single bits --------------------------------------------------------------------- */
 
 /* Makes k long enough for the bits up to `last_bit`; NULL when there is no memory, which is
- * replied. *grown tells whether the value became longer. */
+ * replied, or when it is done later (string_edit_now). *grown tells whether the value became
+ * longer. */
 static uint8_t *edit_bits(struct ctx *c, struct key k, const struct entry *e, uint64_t last_bit,
                           size_t *length, bool *grown) {
-    size_t old = e ? entry_strlen(e) : 0;
-    char *p = db_edit(c->db, k, (size_t)(last_bit >> 3) + 1, length);
+    size_t old = e ? entry_strlen(e) : 0, bytes = (size_t)(last_bit >> 3) + 1;
+    if (!string_edit_now(c, e, bytes)) return NULL;
+    char *p = db_edit(c->db, k, bytes, length);
     if (!p) reply_err(c->r, ERR_NO_MEMORY);
     *grown = *length != old;
     return (uint8_t *)p;

@@ -8,6 +8,7 @@
 #include "commands/cmd_hash_internal.h"
 #include "commands/families.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 
 static void get(struct ctx *c) {
     const struct entry *e;
@@ -192,6 +193,7 @@ const struct row hash_rows[] = {
     {
         .name = "hdel",
         .run = hash_del,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_HASH,

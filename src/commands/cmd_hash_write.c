@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "commands/cmd_hash_edit.h"
+#include "core/ongoing.h"
 
 /* -- HSET and the like --------------------------------------------------------------- */
 
@@ -156,18 +157,28 @@ void hash_incrbyfloat(struct ctx *c) {
 
 /* -- removal ------------------------------------------------------------------------- */
 
-void hash_del(struct ctx *c) {
+static void delete_each(struct ctx *c, void *state) {
     struct hash_edit ed;
-    struct entry *e;
     int64_t count = 0;
-    struct key k = ctx_key(c, 1);
-    if (!hash_find(c, k, &e)) return;
-    if (e) {
-        if (!hash_edit_begin(&ed, c, k, e, (struct hash_plan){.times = 0})) return;
-        for (int i = 2; i < c->argc; i++) count += hash_edit_delete(&ed, c->argv[i]);
-        hash_edit_finish(&ed, "hdel", NULL);
+    struct entry *e = *(struct entry **)state;
+    if (!hash_edit_begin(&ed, c, ctx_key(c, 1), e, (struct hash_plan){.times = 0})) return;
+    for (int i = 2; i < c->argc; i++) {
+        count += hash_edit_delete(&ed, c->argv[i]);
+        ongoing_rest(c);
     }
+    ed.k = ctx_key(c, 1);
+    hash_edit_finish(&ed, "hdel", NULL);
     reply_int(c->r, count);
+}
+
+void hash_del(struct ctx *c) {
+    struct entry *e;
+    if (!hash_find(c, ctx_key(c, 1), &e)) return;
+    if (e) {
+        ongoing_arguments(c, e, delete_each);
+    } else {
+        reply_int(c->r, 0);
+    }
 }
 
 void hash_getdel(struct ctx *c) {

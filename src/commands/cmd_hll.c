@@ -19,6 +19,7 @@
 #include "commands/cmd_string_internal.h"
 #include "commands/families.h"
 #include "core/offload.h"
+#include "core/places.h"
 #include "types/hll.h"
 
 #define SELF_TEST_ITEMS 100000 /* some milliseconds */
@@ -217,7 +218,7 @@ static void count_one(struct ctx *c) {
         reply_int(c->r, 0);
         return;
     }
-    bool keeps = !offload_reads(c->core, k.hash);
+    bool keeps = !places_are_read(c->core, k.hash);
     struct slice value = entry_bytes(e, digits);
     uint8_t *p = keeps ? edit_bytes(c, k, &n) : NULL;
     if (keeps && !p) return;

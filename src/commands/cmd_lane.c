@@ -4,6 +4,7 @@
  */
 #include "commands/families.h"
 #include "core/offload.h"
+#include "core/places.h"
 
 #define PLACES_SHOWN_MAX 1024
 
@@ -35,12 +36,12 @@ static void list_place(void *ctx, struct slice key, const struct lane_ticket *t,
 static void lane_list(struct ctx *c) {
     struct listing l = {c, 0};
     struct reply_mark mark = reply_begin(c->r);
-    lane_each(offload_lanes(c->core), list_place, &l);
+    lane_each(places_lanes(c->core), list_place, &l);
     reply_end_array(c->r, mark, l.count);
 }
 
 static void lane_stats(struct ctx *c) {
-    struct lane_counts lanes = lane_counts(offload_lanes(c->core));
+    struct lane_counts lanes = lane_counts(places_lanes(c->core));
     struct offload_counts jobs = offload_counts(c->core);
     const struct {
         const char *name;

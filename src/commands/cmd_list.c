@@ -461,6 +461,9 @@ static void removal_drop(void *state) {
     if (x->left) list_value_free(x->left);
 }
 
+/* Bytes of elements that cost as much to be looked at and freed as another element does. */
+#define UNIT_BYTES 1024
+
 static void list_lrem(struct ctx *c) {
     int64_t count;
     if (!ctx_int(c, 2, &count)) return;
@@ -468,11 +471,13 @@ static void list_lrem(struct ctx *c) {
     const struct entry *e = db_find(c->db, k);
     if (!ctx_is_type(c, e, TYPE_LIST)) return;
     uint64_t max = count < 0 ? -(uint64_t)count : (uint64_t)count;
-    if (e && entry_encoding(e) == ENC_OBJECT && offload_would(c, list_length(e))) {
+    bool large = e && entry_encoding(e) == ENC_OBJECT;
+    uint64_t units = large ? list_length(e) + list_value_memory(entry_object(e)) / UNIT_BYTES : 0;
+    if (large && offload_would(c, units)) {
         struct removal x = {
             .e = e, .s = c->argv[3], .max = max ? max : UINT64_MAX, .backward = count < 0};
         offload(c, &(struct offload){
-                       .units = list_length(e),
+                       .units = units,
                        .state = &x,
                        .state_bytes = sizeof x,
                        .compute = compute_removal,

@@ -15,6 +15,7 @@
 #include "commands/scan_options.h"
 #include "core/config.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 
 /* Redis would try to send 2^63 members; nobody can receive them. */
 #define SAMPLE_REPEATED_MAX ((int64_t)1 << 28)
@@ -99,15 +100,18 @@ static int64_t add_arguments(struct ctx *c, struct key k, const struct entry *e,
     return added;
 }
 
-static int64_t remove_arguments(struct ctx *c, struct key k, const struct entry *e, int first,
-                                int n) {
+/* The same for the set in argument 1. */
+static int64_t remove_arguments(struct ctx *c, const struct entry *e, int first, int n) {
     char room[SET_ROOM_BYTES];
     struct set_edit edit;
     int64_t removed = 0;
     set_open(c, e, &edit, room);
-    for (int i = first; i < first + n; i++) removed += set_edit_remove(&edit, c->argv[i]);
+    for (int i = first; i < first + n; i++) {
+        removed += set_edit_remove(&edit, c->argv[i]);
+        ongoing_rest(c);
+    }
     if (removed) {
-        put_less(c, k, &edit, "srem");
+        put_less(c, ctx_key(c, 1), &edit, "srem");
     } else {
         set_edit_drop(&edit);
     }
@@ -120,11 +124,18 @@ static void add_members(struct ctx *c) {
     if (ctx_is_type(c, e, TYPE_SET)) reply_int(c->r, add_arguments(c, k, e, 2, c->argc - 2));
 }
 
+static void remove_each(struct ctx *c, void *state) {
+    reply_int(c->r, remove_arguments(c, *(const struct entry **)state, 2, c->argc - 2));
+}
+
 static void remove_members(struct ctx *c) {
-    struct key k = ctx_key(c, 1);
-    const struct entry *e = db_find(c->db, k);
+    const struct entry *e = db_find(c->db, ctx_key(c, 1));
     if (!ctx_is_type(c, e, TYPE_SET)) return;
-    reply_int(c->r, e ? remove_arguments(c, k, e, 2, c->argc - 2) : 0);
+    if (e) {
+        ongoing_arguments(c, e, remove_each);
+    } else {
+        reply_int(c->r, 0);
+    }
 }
 
 static void move_member(struct ctx *c) {
@@ -139,7 +150,7 @@ static void move_member(struct ctx *c) {
         reply_int(c->r, set_has(set_view_of(src), c->argv[3]));
         return;
     }
-    bool moved = remove_arguments(c, from, src, 3, 1);
+    bool moved = remove_arguments(c, src, 3, 1);
     if (moved) add_arguments(c, to, db_peek(c->db, to), 3, 1);
     reply_int(c->r, moved);
 }
@@ -658,6 +669,7 @@ const struct row set_rows[] = {
     {
         .name = "srem",
         .run = remove_members,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_SET,

@@ -7,35 +7,41 @@
  *     as each other, in the order in which the key has them.
  * S3  Only the elements that LIMIT leaves are put in order (base/part_sort.h). All are weighed,
  *     since one weight that is no number is an error wherever it stands.
- * S4  Patterns are C strings, as in Redis: '*' and "->" do not count behind a zero byte.
- * Threads: the loop. Cost: the elements, and a look-up for each with BY and for each GET.
- * To add a type: a function that collects its elements, in collectors[].
- * Specification: Redis 7.2's replies, errors and events. (Redis turns a small sorted set into a
- * large one in passing; here reads change nothing.)
+ * S4  Where other keys are to be looked up many times that takes several turns (cmd_sort_sought.c):
+ *     a worker collects, the loop looks up the weights, a worker puts in order, the loop looks up
+ *     what GET asks for of the elements that are shown, a worker replies. All is as it were in one
+ *     instant, that of the last look-up; of what is stored, that of the commit. If a weight has
+ *     changed by then it goes back; not for ever: then all GETs are looked up together with the
+ *     weights, and what is stored is told to the log by its elements.
+ * S5  Patterns are C strings, as in Redis: '*' and "->" do not count behind a zero byte.
+ * Threads: the loop, but for compute_sort and what it calls. Cost: the elements, and a look-up for
+ * each with BY and for each GET. To add a type: a function that collects its elements, in
+ * collectors[]. Specification: Redis 7.2's replies, errors and events. (Redis turns a small sorted
+ * set into a large one in passing; here reads change nothing.)
  */
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/later.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "base/part_sort.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_hash_internal.h"
 #include "commands/cmd_list_internal.h"
+#include "commands/cmd_sort_internal.h"
 #include "commands/families.h"
+#include "core/config.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 #include "store/set_entry.h"
 #include "store/zset_entry.h"
 
 /* -- patterns ------------------------------------------------------------------------ */
 
-/* BY or GET: the name of a key with the element in the place of the '*', and a field of it. */
-struct pattern {
-    bool is_element; /* "#": the element itself */
-    bool is_fixed;   /* no '*': names nothing */
-    bool has_field;
-    struct slice before, after, field;
-};
+#define NAME_BYTES_MIN 256
 
-static struct pattern pattern_of(struct slice s) {
-    struct pattern p = {.before = s};
+static struct sort_pattern pattern_of(struct slice s) {
+    struct sort_pattern p = {.before = s};
     struct slice text = slice_of(s.p, strnlen(s.p, s.n));
     const char *star = memchr(text.p, '*', text.n), *end = text.p + text.n, *arrow = NULL;
     p.is_element = text.n == 1 && *text.p == '#';
@@ -51,47 +57,57 @@ static struct pattern pattern_of(struct slice s) {
     return p;
 }
 
-/* Room for the names that patterns make. */
-#define NAME_BYTES_HERE 256
-
-struct name_room {
-    char *p;
-    size_t bytes;
-    char here[NAME_BYTES_HERE];
-};
-
-static struct slice pattern_name(const struct pattern *p, struct slice element,
-                                 struct name_room *room) {
+struct slice sort_pattern_name(const struct sort_pattern *p, struct slice element,
+                               struct sort_name *room) {
     size_t n = p->before.n + element.n + p->after.n;
-    if (n > room->bytes) {
-        if (room->p != room->here) mem_free(room->p);
-        room->p = mem_alloc(n);
-        room->bytes = n;
+    if (n > room->bytes || !room->p) {
+        mem_free(room->p);
+        room->bytes = n < NAME_BYTES_MIN ? NAME_BYTES_MIN : n;
+        room->p = mem_alloc(room->bytes);
     }
     memcpy(room->p, p->before.p, p->before.n);
-    memcpy(room->p + p->before.n, element.p, element.n);
+    if (element.n) memcpy(room->p + p->before.n, element.p, element.n);
     memcpy(room->p + p->before.n + element.n, p->after.p, p->after.n);
     return slice_of(room->p, n);
 }
 
 /* -- arguments ----------------------------------------------------------------------- */
 
+/* How far a sort that takes several turns is: it has its elements, their weights, and what GET asks
+ * for. */
+enum stage { STAGE_COLLECT, STAGE_WEIGH, STAGE_GET };
+
 struct sort {
     struct ctx *c;         /* not while it is computed, unless other keys are read */
     const struct entry *e; /* NULL: no key */
     bool down, alpha, unordered;
     bool by_pattern;
-    struct pattern by;
+    struct sort_pattern by;
     int64_t offset, limit; /* limit < 0: none */
     int store_at;          /* the argument that is the destination, 0: none */
-    struct pattern *gets;
+    struct sort_pattern *gets;
     size_t get_count, get_room;
     struct item *items;
     size_t count, room;
     size_t from, to; /* of the items, those that are shown */
     bool bad_weight;
     struct arena texts;
-    struct name_room name;
+    struct sort_name name;
+    struct list_limit list_limit;
+    struct list_value *made; /* to be stored; NULL: it is small, and made by the commit */
+    /* Beyond one turn: */
+    bool seeks;                 /* it takes several */
+    struct sort_sought *sought; /* NULL: keys are looked up where their values are needed */
+    const struct sort_pattern **patterns; /* BY, and each GET */
+    uint32_t
+        *found; /* numbers + 1 of what each element's patterns lead to, by its place; 0: none */
+    enum stage stage;
+    size_t next;     /* item to be looked up for */
+    int tries;       /* how often it had to go back, as something has changed */
+    bool all_gets;   /* GET is looked up for all elements, before they are put in order */
+    bool is_stale;   /* a weight has changed since it was put in order */
+    bool is_done;    /* replied, or made */
+    bool told_apart; /* what is stored is older than the commit: its effect is told as elements */
 };
 
 static void add_get(struct sort *s, struct slice pattern) {
@@ -245,33 +261,49 @@ static void collect(struct sort *s, const struct entry *e) {
 
 /* -- weights ------------------------------------------------------------------------- */
 
-/* What a pattern leads to; false if there is no such key or field. */
-static bool look_up(struct sort *s, const struct pattern *p, const struct lp_value *element,
-                    struct list_element *found) {
-    char digits[ENTRY_DIGITS_MAX];
-    *found = (struct list_element){.value = *element};
-    if (p->is_element) return true;
-    if (p->is_fixed) return false;
-    struct slice name = pattern_name(p, lp_text(element, digits), &s->name);
-    const struct entry *e = db_read(s->c->db, key_of(name));
-    if (!e) return false;
+bool sort_value_in(const struct ctx *c, const struct sort_pattern *p, const struct entry *e,
+                   struct list_element *found) {
+    *found = (struct list_element){.blob = NULL};
     if (p->has_field)
         return entry_type(e) == TYPE_HASH &&
-               hash_view_get(hash_look(s->c, e), p->field, &found->value);
+               hash_view_get(hash_look(c, e), p->field, &found->value);
     if (entry_type(e) != TYPE_STRING) return false;
     if (entry_encoding(e) == ENC_INT) {
         found->value = (struct lp_value){.i = entry_int(e)};
     } else {
-        found->value = (struct lp_value){.text = entry_bytes(e, digits)};
+        found->value = (struct lp_value){.text = entry_bytes(e, NULL)};
         found->blob = entry_blob(e);
     }
     return true;
 }
 
+static uint32_t *found_at(const struct sort *s, size_t place, size_t which) {
+    return &s->found[place * (s->get_count + 1) + which];
+}
+
+/* What a pattern leads to, BY or a GET; false if there is no such key or field. */
+static bool look_up(struct sort *s, size_t which, const struct item *item,
+                    struct list_element *found) {
+    const struct sort_pattern *p = which ? &s->gets[which - 1] : &s->by;
+    char digits[LP_INT_TEXT_BYTES];
+    *found = (struct list_element){.value = item->element};
+    if (p->is_element) return true;
+    if (p->is_fixed) return false;
+    if (s->sought) return sort_sought_value(s->sought, *found_at(s, item->place, which) - 1, found);
+    struct slice name = sort_pattern_name(p, lp_text(&item->element, digits), &s->name);
+    const struct entry *e = db_read(s->c->db, key_of(name));
+    return e && sort_value_in(s->c, p, e, found);
+}
+
 static void weigh(struct sort *s, struct item *item) {
     struct list_element found = {.value = item->element};
     char digits[LP_INT_TEXT_BYTES];
-    if (s->by_pattern && !look_up(s, &s->by, &item->element, &found)) return;
+    if (s->alpha) {
+        item->text = slice_of(NULL, 0);
+    } else {
+        item->weight = 0;
+    }
+    if (s->by_pattern && !look_up(s, 0, item, &found)) return;
     if (s->alpha) {
         item->text = arena_text(&s->texts, lp_text(&found.value, digits));
     } else if (!found.value.text.p) {
@@ -308,7 +340,12 @@ static int compare_items(const void *a, const void *b, void *ctx) {
 }
 
 static void put_in_order(struct sort *s) {
-    for (size_t i = 0; i < s->count; i++) weigh(s, &s->items[i]);
+    arena_free(&s->texts);
+    s->bad_weight = false;
+    for (size_t i = 0; i < s->count; i++) {
+        weigh(s, &s->items[i]);
+        nap_step(i);
+    }
     if (s->bad_weight) return;
     part_sort(&(struct part_sort){s->items, s->count, sizeof *s->items, s->from, s->to},
               compare_items, s);
@@ -322,10 +359,11 @@ typedef void take_value(void *ctx, const struct list_element *v);
 static void show(struct sort *s, take_value *take, void *ctx) {
     struct list_element found;
     for (size_t i = s->from; i < s->to; i++) {
-        const struct lp_value *element = &s->items[i].element;
-        if (!s->get_count) take(ctx, &(struct list_element){.value = *element});
-        for (size_t k = 0; k < s->get_count; k++)
-            take(ctx, look_up(s, &s->gets[k], element, &found) ? &found : NULL);
+        const struct item *item = &s->items[i];
+        if (!s->get_count) take(ctx, &(struct list_element){.value = item->element});
+        for (size_t k = 1; k <= s->get_count; k++)
+            take(ctx, look_up(s, k, item, &found) ? &found : NULL);
+        nap_step(i);
     }
 }
 
@@ -349,46 +387,186 @@ static void store_value(void *ctx, const struct list_element *v) {
     list_edit_push(ed, true, (struct list_item){text, NULL});
 }
 
-static void sort_store(struct sort *s, size_t count) {
-    struct ctx *c = s->c;
-    struct key k = ctx_key(c, s->store_at);
-    struct list_edit ed;
-    if (count) {
-        list_edit_open(&ed, c, k, NULL);
-        show(s, store_value, &ed);
-        list_edit_close(&ed, false, "sortstore");
-        db_set_expire(c->db, k, DB_NO_TTL);
-    } else if (db_delete(c->db, k)) {
-        ctx_changed(c, k, FEED_GENERIC, "del");
-    }
-    reply_int(c->r, (int64_t)count);
+/* The elements of a list in which they do not all go into one listpack. */
+static void push_value(void *ctx, const struct list_element *v) {
+    char digits[LP_INT_TEXT_BYTES];
+    struct slice text = v ? lp_text(&v->value, digits) : slice_of("", 0);
+    list_value_push(ctx, true, (struct list_item){text, NULL});
 }
 
-/* -- commands ------------------------------------------------------------------------ */
-
-/* Whether only the key itself is read. */
-static bool is_alone(const struct sort *s) {
-    if (s->by_pattern) return false;
-    for (size_t i = 0; i < s->get_count; i++) {
-        if (!s->gets[i].is_element && !s->gets[i].is_fixed) return false;
-    }
-    return true;
+static void add_bytes(void *ctx, const struct list_element *v) {
+    char digits[LP_INT_TEXT_BYTES];
+    *(size_t *)ctx += (v ? lp_text(&v->value, digits).n : 0) + HEAD_BYTES;
 }
 
 static size_t shown(const struct sort *s) {
     return (s->to - s->from) * (s->get_count ? s->get_count : 1);
 }
 
-static void compute_sort(void *state, struct reply *r) {
+/* Makes the list that is stored, unless it is small. */
+static void make(struct sort *s) {
+    size_t bytes = LP_EMPTY_BYTES;
+    if (s->made) list_value_free(s->made);
+    s->made = NULL;
+    show(s, add_bytes, &bytes);
+    if (list_limit_allows(s->list_limit, bytes, shown(s))) return;
+    s->made = list_value_new(s->list_limit);
+    show(s, push_value, s->made);
+}
+
+#define TOLD_AT_ONCE 512
+
+/* The destination by its elements. */
+static void tell_stored(struct ctx *c, struct key k) {
+    const struct entry *e = db_find(c->db, k);
+    struct list_element element;
+    char digits[LP_INT_TEXT_BYTES];
+    effect_delete(c, key_slice(k));
+    if (!e) return;
+    uint64_t left = list_length(e);
+    struct list_cursor cursor = list_cursor(e, 0, false);
+    while (left) {
+        uint64_t n = left < TOLD_AT_ONCE ? left : TOLD_AT_ONCE;
+        effect_begin(c, 2 + n);
+        effect_word(c, "RPUSH");
+        effect_bytes(c, key_slice(k));
+        for (left -= n; n && list_cursor_next(&cursor, &element); n--)
+            effect_bytes(c, lp_text(&element.value, digits));
+    }
+}
+
+static void sort_store(struct sort *s, size_t count) {
+    struct ctx *c = s->c;
+    struct key k = ctx_key(c, s->store_at);
+    struct list_edit ed;
+    bool changed = true;
+    if (s->made) {
+        db_put_object(c->db, k, TYPE_LIST, s->made);
+        s->made = NULL;
+        db_set_expire(c->db, k, DB_NO_TTL);
+        ctx_changed(c, k, FEED_LIST, "sortstore");
+    } else if (count) {
+        list_edit_open(&ed, c, k, NULL);
+        show(s, store_value, &ed);
+        list_edit_close(&ed, false, "sortstore");
+        db_set_expire(c->db, k, DB_NO_TTL);
+    } else {
+        changed = db_delete(c->db, k);
+        if (changed) ctx_changed(c, k, FEED_GENERIC, "del");
+    }
+    if (changed && s->told_apart && effects_wanted(c)) tell_stored(c, k);
+    reply_int(c->r, (int64_t)count);
+}
+
+/* -- over several turns ---------------------------------------------------------------- */
+
+/* More patterns, or values, are looked up at once: what they cost is not kept. */
+#define SOUGHT_PATTERNS_MAX 64
+#define SOUGHT_VALUES_MAX (16 * 1024 * 1024)
+
+/* How often it goes back, before it relies no more on things to stay as they are. */
+#define TRIES_MAX 3
+
+static bool leads_elsewhere(const struct sort_pattern *p) { return !p->is_element && !p->is_fixed; }
+
+static bool weighs_by_keys(const struct sort *s) {
+    return !s->unordered && s->by_pattern && leads_elsewhere(&s->by);
+}
+
+static size_t gets_of_keys(const struct sort *s) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->get_count; i++) n += leads_elsewhere(&s->gets[i]);
+    return n;
+}
+
+static void seek(struct sort *s, const struct ctx *c, const struct item *item, size_t first,
+                 size_t end) {
+    for (size_t which = first; which < end; which++) {
+        const struct sort_pattern *p = s->patterns[which];
+        uint32_t *found = found_at(s, item->place, which);
+        if (leads_elsewhere(p) && !*found)
+            *found = sort_seek(s->sought, c, p, (uint32_t)which, &item->element) + 1;
+    }
+}
+
+/* Looks up what the stage is about. The clock is read for each element, beside a look-up. */
+static bool gather_sort(struct ctx *c, void *state, uint64_t until) {
     struct sort *s = *(struct sort **)state;
-    if (s->e) collect(s, s->e);
-    if (!s->unordered) put_in_order(s);
+    if (s->stage == STAGE_COLLECT) return true;
+    bool weighs = s->stage == STAGE_WEIGH;
+    size_t first = weighs && weighs_by_keys(s) ? 0 : 1;
+    size_t end = !weighs || s->all_gets ? s->get_count + 1 : 1;
+    size_t to = weighs ? s->count : s->to;
+    if (sort_sought_renew(s->sought, c, s->patterns, weighs_by_keys(s))) s->is_stale = true;
+    for (; first < end && s->next < to; s->next++) {
+        if (clock_ticks() >= until) return false;
+        seek(s, c, &s->items[s->next], first, end);
+    }
+    if (sort_sought_renew(s->sought, c, s->patterns, weighs_by_keys(s))) s->is_stale = true;
+    return true;
+}
+
+static void start_stage(struct sort *s, enum stage stage) {
+    s->stage = stage;
+    s->next = stage == STAGE_GET ? s->from : 0;
+}
+
+static void begin_to_seek(struct sort *s, struct ctx *c) {
+    size_t gets = gets_of_keys(s), patterns = s->get_count + 1;
+    s->patterns = mem_alloc(patterns * sizeof *s->patterns);
+    s->patterns[0] = &s->by;
+    for (size_t i = 0; i < s->get_count; i++) s->patterns[i + 1] = &s->gets[i];
+    s->found = mem_calloc((s->count + 1) * patterns * sizeof *s->found);
+    s->sought = sort_sought_new(c, (weighs_by_keys(s) ? s->count : 0) + (s->to - s->from) * gets);
+    start_stage(s, STAGE_WEIGH);
+}
+
+/* What is stored is to be as it were in the instant of the commit, at which the log has it; what is
+ * replied, in that of the last look-up. */
+static enum offload_next next_of_sort(struct ctx *c, void *state) {
+    struct sort *s = *(struct sort **)state;
+    if (!s->seeks || (s->is_done && (!s->store_at || s->bad_weight || s->told_apart)))
+        return OFFLOAD_COMMITS;
+    if (ongoing_has_stopped(c->core)) return OFFLOAD_BEGINS_ANEW;
+    if (s->stage == STAGE_COLLECT) {
+        begin_to_seek(s, c);
+    } else if (s->is_done) {
+        if (!sort_sought_renew(s->sought, c, s->patterns, (uint32_t)s->get_count + 1))
+            return OFFLOAD_COMMITS;
+        s->is_done = false;
+        s->told_apart = ++s->tries > TRIES_MAX;
+        start_stage(s, STAGE_WEIGH);
+    } else {
+        s->all_gets = s->tries > TRIES_MAX;
+        start_stage(s, s->all_gets ? STAGE_WEIGH : STAGE_GET);
+    }
+    return OFFLOAD_GATHERS;
+}
+
+/* -- commands ------------------------------------------------------------------------ */
+
+static void finish(struct sort *s, struct reply *r) {
+    s->is_done = true;
     if (s->bad_weight) {
         reply_error(r, "ERR One or more scores can't be converted into double");
-    } else if (!s->store_at) {
+    } else if (s->store_at) {
+        make(s);
+    } else {
         reply_array(r, shown(s));
         show(s, reply_value, r);
     }
+}
+
+static void compute_sort(void *state, struct reply *r) {
+    struct sort *s = *(struct sort **)state;
+    if (s->stage == STAGE_COLLECT && s->e) collect(s, s->e);
+    if (s->seeks && s->stage == STAGE_COLLECT) return;
+    bool stale = s->stage != STAGE_GET || s->is_stale;
+    if (stale && !s->unordered) put_in_order(s);
+    if (s->stage == STAGE_GET && stale) s->tries++;
+    s->is_stale = false;
+    bool gets_later = s->seeks && !s->all_gets && gets_of_keys(s);
+    if (!stale || s->bad_weight || !gets_later) finish(s, r);
 }
 
 static void commit_sort(struct ctx *c, void *state) {
@@ -399,11 +577,28 @@ static void commit_sort(struct ctx *c, void *state) {
 
 static void sort_drop(void *state) {
     struct sort *s = *(struct sort **)state;
-    if (s->name.p != s->name.here) mem_free(s->name.p);
+    if (s->sought) {
+        sort_sought_stop(s->sought);
+        sort_sought_free(s->sought);
+    }
+    if (s->made) list_value_free(s->made);
     arena_free(&s->texts);
-    mem_free(s->items);
+    mem_free(s->patterns);
+    later_free(s->found, s->count * (s->get_count + 1) * sizeof *s->found);
+    later_free(s->items, s->room * sizeof *s->items);
+    mem_free(s->name.p);
     mem_free(s->gets);
     mem_free(s);
+}
+
+/* Units of work, 0 if it is done at once: other keys are looked up where they are needed then. */
+static uint64_t units_of(struct sort *s) {
+    uint64_t length = s->e ? collectors[entry_type(s->e)].length(s->e) : 0;
+    uint64_t patterns = gets_of_keys(s) + weighs_by_keys(s);
+    if (!patterns) return length;
+    if (patterns > SOUGHT_PATTERNS_MAX || length * patterns > SOUGHT_VALUES_MAX) return 0;
+    s->seeks = offload_would(s->c, length * (1 + patterns));
+    return s->seeks ? length * (1 + patterns) : 0;
 }
 
 static void sort_run(struct sort *s) {
@@ -414,11 +609,14 @@ static void sort_run(struct sort *s) {
         sort_drop(&s);
         return;
     }
+    uint64_t units = units_of(s);
     offload(c, &(struct offload){
-                   .units = s->e && is_alone(s) ? collectors[entry_type(s->e)].length(s->e) : 0,
+                   .units = units,
                    .state = &s,
                    .state_bytes = sizeof s,
+                   .gather = s->seeks ? gather_sort : NULL,
                    .compute = compute_sort,
+                   .next = s->seeks ? next_of_sort : NULL,
                    .commit = s->store_at ? commit_sort : NULL,
                    .drop = sort_drop,
                });
@@ -428,8 +626,7 @@ static void sort_any(struct ctx *c, bool may_store) {
     struct sort *s = mem_calloc(sizeof *s);
     s->c = c;
     s->limit = -1;
-    s->name.p = s->name.here;
-    s->name.bytes = sizeof s->name.here;
+    s->list_limit = list_limit_of(c->core->config->list_listpack_size);
     if (sort_parse(s, may_store)) {
         sort_run(s);
     } else {

@@ -9,6 +9,7 @@
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 
 /* -- options of XADD and XTRIM --------------------------------------------------------- */
 
@@ -222,8 +223,37 @@ static void tell_added(struct ctx *c, const struct stream *s, const struct edit 
     effect_bytes(c, id);
 }
 
-/* Adds the entry to s, which is the key's, or is new and becomes it. */
-static void add(struct ctx *c, struct key k, struct stream *s, bool is_new, struct edit *o) {
+/* An entry is added, a stream is trimmed: which may go on (core/ongoing.h). */
+struct editing {
+    struct edit o;
+    struct stream *s;
+    bool is_new; /* it is not the key's yet */
+};
+
+/* Entries for which one has to be asked after the other whether they may go, about. */
+static uint64_t trim_units(const struct stream *s, const struct edit *o) {
+    const struct stream_trim *trim = &o->trim;
+    if (!o->trims || trim->refs == STREAM_REFS_KEEP) return 0;
+    uint64_t length = stream_state(s)->length, max = trim->limit ? trim->limit : UINT64_MAX;
+    if (trim->by_id) return stream_entries_about(s, STREAM_ID_MIN, trim->id_min, max);
+    uint64_t over = length > trim->length_max ? length - trim->length_max : 0;
+    return over < max ? over : max;
+}
+
+static void rest(void *ctx) { ongoing_rest(ctx); }
+
+static uint64_t trim(struct ctx *c, struct stream *s, struct stream_trim *how) {
+    how->rest = rest;
+    how->rest_ctx = c;
+    return stream_trim(s, how);
+}
+
+static void add_each(struct ctx *c, void *state) {
+    struct editing *x = state;
+    struct edit *o = &x->o;
+    struct stream *s = x->s;
+    struct key k = ctx_key(c, 1);
+    bool is_new = x->is_new;
     const struct config *conf = c->core->config;
     struct stream_limits limits = {(uint64_t)conf->stream_node_bytes,
                                    (uint64_t)conf->stream_node_entries};
@@ -246,8 +276,9 @@ static void add(struct ctx *c, struct key k, struct stream *s, bool is_new, stru
     }
     stream_reply_id(c->r, o->id);
     ctx_changed(c, k, FEED_STREAM, "xadd");
-    bool trimmed = o->trims && stream_trim(s, &o->trim);
-    if (trimmed) ctx_changed_calmly(c, k, FEED_STREAM, "xtrim");
+    bool trimmed = o->trims && trim(c, s, &o->trim);
+    if (trimmed) ctx_changed_calmly(c, ctx_key(c, 1), FEED_STREAM, "xtrim");
+    if (o->iid_at) iid = c->argv[o->iid_at]; /* it may have moved */
     if (effects_wanted(c)) tell_added(c, s, o, trimmed, iid);
 }
 
@@ -269,40 +300,92 @@ static void stream_xadd(struct ctx *c) {
         reply_null(c->r);
         return;
     }
-    add(c, ctx_key(c, 1), s ? s : stream_new(), !s, &o);
+    struct editing x = {o, s ? s : stream_new(), !s};
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = s ? trim_units(s, &o) : 0,
+                           .state = &x,
+                           .state_bytes = sizeof x,
+                           .body = add_each,
+                       });
+}
+
+/* With references to be looked for, and much to be trimmed perhaps. */
+static bool edit_takes_long(struct db *db, const struct slice *argv, int argc) {
+    const struct entry *e = db_glance(db, key_of(argv[1]));
+    enum stream_refs refs;
+    if (!e || entry_type(e) != TYPE_STREAM ||
+        stream_state(entry_object(e))->length < ONGOING_UNITS_MIN)
+        return false;
+    for (int i = 2; i < argc; i++) {
+        if (stream_parse_refs(argv[i], &refs) && refs != STREAM_REFS_KEEP) return true;
+    }
+    return false;
 }
 
 /* -- removing -------------------------------------------------------------------------- */
 
-static void stream_xtrim(struct ctx *c) {
-    struct edit o;
-    struct stream *s;
-    if (!parse(c, false, &o) || !stream_key_find(c, 1, &s)) return;
-    uint64_t deleted = s ? stream_trim(s, &o.trim) : 0;
+static void trim_each(struct ctx *c, void *state) {
+    struct editing *x = state;
+    struct stream *s = x->s;
+    uint64_t deleted = trim(c, s, &x->o.trim);
     if (deleted) ctx_changed_calmly(c, ctx_key(c, 1), FEED_STREAM, "xtrim");
     if (deleted && effects_wanted(c)) {
-        effect_begin(c, 2 + trim_words(&o.trim));
+        effect_begin(c, 2 + trim_words(&x->o.trim));
         effect_word(c, "XTRIM");
         effect_bytes(c, c->argv[1]);
-        tell_trim(c, s, &o.trim);
+        tell_trim(c, s, &x->o.trim);
     }
     reply_int(c->r, (int64_t)deleted);
 }
 
-static void stream_xdel(struct ctx *c) {
-    struct stream *s;
-    struct stream_ids ids;
-    int64_t deleted = 0;
-    if (!stream_key_find(c, 1, &s)) return;
-    if (!s) {
+static void stream_xtrim(struct ctx *c) {
+    struct editing x;
+    if (!parse(c, false, &x.o) || !stream_key_find(c, 1, &x.s)) return;
+    if (!x.s) {
         reply_int(c->r, 0);
         return;
     }
-    if (!stream_arg_ids(c, 2, (size_t)c->argc - 2, &ids)) return;
-    for (size_t i = 0; i < ids.count; i++) deleted += stream_delete(s, ids.id[i]);
-    stream_ids_free(&ids);
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = trim_units(x.s, &x.o),
+                           .state = &x,
+                           .state_bytes = sizeof x,
+                           .body = trim_each,
+                       });
+}
+
+struct deleting {
+    struct stream *s;
+    struct stream_ids ids;
+};
+
+static void delete_each(struct ctx *c, void *state) {
+    struct deleting *x = state;
+    int64_t deleted = 0;
+    for (size_t i = 0; i < x->ids.count; i++) {
+        ongoing_rest(c);
+        deleted += stream_delete(x->s, stream_ids_at(&x->ids, i));
+    }
     if (deleted) ctx_changed_calmly(c, ctx_key(c, 1), FEED_STREAM, "xdel");
     reply_int(c->r, deleted);
+}
+
+static void deleting_drop(void *state) { stream_ids_free(&((struct deleting *)state)->ids); }
+
+static void stream_xdel(struct ctx *c) {
+    struct deleting x;
+    if (!stream_key_find(c, 1, &x.s)) return;
+    if (!x.s) {
+        reply_int(c->r, 0);
+        return;
+    }
+    if (!stream_arg_ids(c, 2, (size_t)c->argc - 2, &x.ids)) return;
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = x.ids.count,
+                           .state = &x,
+                           .state_bytes = sizeof x,
+                           .body = delete_each,
+                           .drop = deleting_drop,
+                       });
 }
 
 /* -- XSETID ---------------------------------------------------------------------------- */
@@ -567,6 +650,7 @@ const struct row stream_rows[] = {
     {
         .name = "xadd",
         .run = stream_xadd,
+        .takes_long = edit_takes_long,
         .arity = -5,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
         .acl = ACL_STREAM,
@@ -587,6 +671,7 @@ const struct row stream_rows[] = {
     {
         .name = "xdel",
         .run = stream_xdel,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_STREAM,
@@ -655,6 +740,7 @@ const struct row stream_rows[] = {
     {
         .name = "xtrim",
         .run = stream_xtrim,
+        .takes_long = edit_takes_long,
         .arity = -4,
         .flags = ROW_WRITE,
         .acl = ACL_STREAM,

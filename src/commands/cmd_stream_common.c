@@ -4,7 +4,9 @@
  */
 #include "base/mem.h"
 #include "base/nap.h"
+#include "base/num.h"
 #include "commands/cmd_stream_internal.h"
+#include "core/ongoing.h"
 
 /* -- keys ------------------------------------------------------------------------------ */
 
@@ -41,6 +43,11 @@ struct stream_idmp *stream_idmp_of(struct ctx *c, struct stream *s) {
     struct stream_idmp_limits usual = {(uint64_t)conf->stream_idmp_s,
                                        (uint64_t)conf->stream_idmp_entries};
     return stream_idmp_make(s, usual);
+}
+
+void stream_rest(struct ctx *c, struct stream_at *at, int key) {
+    ongoing_rest(c);
+    at->key = ctx_key(c, key);
 }
 
 bool stream_at_look(struct ctx *c, int key, struct stream_at *at) {
@@ -173,18 +180,27 @@ bool stream_arg_to(struct ctx *c, int i, struct stream_id *to) {
 }
 
 bool stream_arg_ids(struct ctx *c, int first, size_t count, struct stream_ids *ids) {
-    ids->id = count <= STREAM_IDS_FEW ? ids->few : mem_alloc(count * sizeof *ids->id);
+    ids->many = count <= STREAM_IDS_FEW ? NULL : mem_alloc(count * sizeof *ids->many);
     ids->count = count;
+    struct stream_id *id = ids->many ? ids->many : ids->few;
     for (size_t i = 0; i < count; i++) {
-        if (stream_arg_id(c, first + (int)i, &ids->id[i])) continue;
+        if (stream_arg_id(c, first + (int)i, &id[i])) continue;
         stream_ids_free(ids);
         return false;
     }
     return true;
 }
 
-void stream_ids_free(struct stream_ids *ids) {
-    if (ids->id != ids->few) mem_free(ids->id);
+void stream_ids_free(struct stream_ids *ids) { mem_free(ids->many); }
+
+bool stream_asks_for_much(struct db *db, const struct slice *argv, int argc) {
+    int64_t max;
+    (void)db;
+    for (int i = 1; i + 1 < argc; i++) {
+        if (slice_is(argv[i], "count") && num_parse_i64(argv[i + 1], &max))
+            return max <= 0 || max >= ONGOING_UNITS_MIN;
+    }
+    return slice_is(argv[0], "xreadgroup");
 }
 
 bool stream_parse_refs(struct slice word, enum stream_refs *refs) {

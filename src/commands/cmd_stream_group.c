@@ -7,6 +7,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
+#include "core/ongoing.h"
 #include "store/garbage.h"
 #include "store/object.h"
 
@@ -148,16 +149,46 @@ static void group_createconsumer(struct ctx *c) {
     reply_int(c->r, added);
 }
 
-static void group_delconsumer(struct ctx *c) {
+struct leaving {
     struct stream_at at;
-    uint64_t pending = 0;
-    if (!look_for_group(c, &at)) return;
-    struct stream_consumer *consumer = stream_consumer_find(at.g, c->argv[4]);
-    if (consumer) {
-        pending = stream_consumer_remove(at.g, consumer);
-        ctx_changed_aside(c, at.key, FEED_STREAM, "xgroup-delconsumer");
+    struct stream_consumer *consumer;
+};
+
+static void leave_each(struct ctx *c, void *state) {
+    struct leaving *x = state;
+    uint64_t pending = stream_pel_count(&x->consumer->pel);
+    while (stream_pel_count(&x->consumer->pel) >= ONGOING_UNITS_MIN) {
+        stream_nack_remove(x->at.g, stream_pel_last(&x->consumer->pel));
+        ongoing_rest(c);
     }
+    stream_consumer_remove(x->at.g, x->consumer);
+    ctx_changed_aside(c, ctx_key(c, 2), FEED_STREAM, "xgroup-delconsumer");
     reply_int(c->r, (int64_t)pending);
+}
+
+static void group_delconsumer(struct ctx *c) {
+    struct leaving x;
+    if (!look_for_group(c, &x.at)) return;
+    x.consumer = stream_consumer_find(x.at.g, c->argv[4]);
+    if (!x.consumer) {
+        reply_int(c->r, 0);
+        return;
+    }
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = stream_pel_count(&x.consumer->pel),
+                           .state = &x,
+                           .state_bytes = sizeof x,
+                           .body = leave_each,
+                       });
+}
+
+static bool delconsumer_takes_long(struct db *db, const struct slice *argv, int argc) {
+    const struct entry *e = db_glance(db, key_of(argv[2]));
+    const struct stream_group *g = NULL;
+    (void)argc;
+    if (e && entry_type(e) == TYPE_STREAM) g = stream_group_find(entry_object(e), argv[3]);
+    const struct stream_consumer *consumer = g ? stream_consumer_find(g, argv[4]) : NULL;
+    return consumer && stream_pel_count(&consumer->pel) >= ONGOING_UNITS_MIN;
 }
 
 static void group_help(struct ctx *c) {
@@ -263,6 +294,7 @@ static const struct row xgroup_subs[] = {
     {
         .name = "delconsumer",
         .run = group_delconsumer,
+        .takes_long = delconsumer_takes_long,
         .arity = 5,
         .flags = ROW_WRITE,
         .acl = ACL_STREAM,

@@ -42,8 +42,14 @@ bool stream_at_look(struct ctx *c, int key, struct stream_at *at);
 /* The same for a command that must have the group, and has the error replied if there is none. */
 bool stream_at_find(struct ctx *c, int key, struct stream_at *at);
 
+/* Between two steps of a command that goes on (core/ongoing.h); argument `key` is the stream. */
+void stream_rest(struct ctx *c, struct stream_at *at, int key);
+
 /* A consumer by name, made and told of if there is none; seen now. */
 struct stream_consumer *stream_consumer_get(struct ctx *c, struct stream_at at, struct slice name);
+
+/* Between two steps of a command that goes on (core/ongoing.h); argument `key` is the stream. */
+void stream_rest(struct ctx *c, struct stream_at *at, int key);
 
 /* -- arguments ------------------------------------------------------------------------- */
 
@@ -62,12 +68,20 @@ bool stream_arg_to(struct ctx *c, int i, struct stream_id *to);
 /* Some IDs, freed by stream_ids_free whenever they were read. */
 #define STREAM_IDS_FEW 16
 struct stream_ids {
-    struct stream_id *id;
+    struct stream_id *many; /* NULL: they are in few */
     size_t count;
     struct stream_id few[STREAM_IDS_FEW];
 };
+static inline struct stream_id stream_ids_at(const struct stream_ids *ids, size_t i) {
+    return ids->many ? ids->many[i] : ids->few[i];
+}
 bool stream_arg_ids(struct ctx *c, int first, size_t count, struct stream_ids *ids);
 void stream_ids_free(struct stream_ids *ids);
+
+/* A row's takes_long, of a command with COUNT: that is so large, or is not given where it means
+ * all.
+ */
+bool stream_asks_for_much(struct db *db, const struct slice *argv, int argc);
 
 /* KEEPREF, DELREF or ACKED; false for another word. */
 bool stream_parse_refs(struct slice word, enum stream_refs *refs);

@@ -12,6 +12,7 @@
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
+#include "core/ongoing.h"
 
 /* -- XDELEX, XACKDEL ------------------------------------------------------------------- */
 
@@ -73,61 +74,90 @@ static enum outcome delete_entry(struct stream *s, struct stream_id id, enum str
     return OUTCOME_DELETED;
 }
 
-static void stream_xdelex(struct ctx *c) {
-    struct stream *s;
-    struct deletion o;
+struct deleting {
+    struct stream_at at;
+    enum stream_refs refs;
     struct stream_ids ids;
+};
+
+static void deleting_drop(void *state) { stream_ids_free(&((struct deleting *)state)->ids); }
+
+static void xdelex_each(struct ctx *c, void *state) {
+    struct deleting *x = state;
     uint64_t deleted = 0;
-    if (!stream_key_find(c, 1, &s) || !parse_deletion(c, 2, &o)) return;
-    if (!s) {
-        reply_outcomes_none(c, &o);
-        return;
-    }
-    if (!stream_arg_ids(c, o.ids_at, (size_t)o.id_count, &ids)) return;
-    reply_array(c->r, ids.count);
-    for (size_t i = 0; i < ids.count; i++) {
+    reply_array(c->r, x->ids.count);
+    for (size_t i = 0; i < x->ids.count; i++) {
         bool existed;
-        enum outcome outcome = delete_entry(s, ids.id[i], o.refs, &existed);
+        stream_rest(c, &x->at, 1);
+        enum outcome outcome = delete_entry(x->at.s, stream_ids_at(&x->ids, i), x->refs, &existed);
         deleted += existed;
         reply_int(c->r, outcome == OUTCOME_DELETED && !existed ? OUTCOME_NONE : outcome);
     }
-    stream_ids_free(&ids);
     if (deleted) {
-        ctx_changed_calmly(c, ctx_key(c, 1), FEED_STREAM, "xdel");
-    } else if (o.refs == STREAM_REFS_DROP) {
-        ctx_changed_aside(c, ctx_key(c, 1), FEED_UNTOLD, "xdelex");
+        ctx_changed_calmly(c, x->at.key, FEED_STREAM, "xdel");
+    } else if (x->refs == STREAM_REFS_DROP) {
+        ctx_changed_aside(c, x->at.key, FEED_UNTOLD, "xdelex");
+    }
+}
+
+/* Runs the body for the IDs that `o` tells of; s or at.g is there. */
+static void delete_all(struct ctx *c, struct stream_at at, const struct deletion *o,
+                       void (*body)(struct ctx *c, void *state)) {
+    struct deleting x = {.at = at, .refs = o->refs};
+    if (!stream_arg_ids(c, o->ids_at, (size_t)o->id_count, &x.ids)) return;
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = x.ids.count,
+                           .state = &x,
+                           .state_bytes = sizeof x,
+                           .body = body,
+                           .drop = deleting_drop,
+                       });
+}
+
+static void stream_xdelex(struct ctx *c) {
+    struct stream_at at = {.key = ctx_key(c, 1)};
+    struct deletion o;
+    if (!stream_key_find(c, 1, &at.s) || !parse_deletion(c, 2, &o)) return;
+    if (at.s) {
+        delete_all(c, at, &o, xdelex_each);
+    } else {
+        reply_outcomes_none(c, &o);
+    }
+}
+
+static void xackdel_each(struct ctx *c, void *state) {
+    struct deleting *x = state;
+    uint64_t acked = 0, deleted = 0;
+    reply_array(c->r, x->ids.count);
+    for (size_t i = 0; i < x->ids.count; i++) {
+        stream_rest(c, &x->at, 1);
+        struct stream_id id = stream_ids_at(&x->ids, i);
+        struct stream_nack *nack = stream_nack_find(x->at.g, id);
+        enum outcome outcome = OUTCOME_NONE;
+        if (nack) {
+            bool existed;
+            stream_nack_remove(x->at.g, nack);
+            outcome = delete_entry(x->at.s, id, x->refs, &existed);
+            acked++;
+            deleted += existed;
+        }
+        reply_int(c->r, outcome);
+    }
+    if (deleted) {
+        ctx_changed_calmly(c, x->at.key, FEED_STREAM, "xdel");
+    } else if (acked) {
+        ctx_changed_aside(c, x->at.key, FEED_UNTOLD, "xackdel");
     }
 }
 
 static void stream_xackdel(struct ctx *c) {
     struct stream_at at;
     struct deletion o;
-    struct stream_ids ids;
-    uint64_t acked = 0, deleted = 0;
     if (!stream_at_look(c, 1, &at) || !parse_deletion(c, 3, &o)) return;
-    if (!at.g) {
+    if (at.g) {
+        delete_all(c, at, &o, xackdel_each);
+    } else {
         reply_outcomes_none(c, &o);
-        return;
-    }
-    if (!stream_arg_ids(c, o.ids_at, (size_t)o.id_count, &ids)) return;
-    reply_array(c->r, ids.count);
-    for (size_t i = 0; i < ids.count; i++) {
-        struct stream_nack *nack = stream_nack_find(at.g, ids.id[i]);
-        enum outcome outcome = OUTCOME_NONE;
-        if (nack) {
-            bool existed;
-            stream_nack_remove(at.g, nack);
-            outcome = delete_entry(at.s, ids.id[i], o.refs, &existed);
-            acked++;
-            deleted += existed;
-        }
-        reply_int(c->r, outcome);
-    }
-    stream_ids_free(&ids);
-    if (deleted) {
-        ctx_changed_calmly(c, at.key, FEED_STREAM, "xdel");
-    } else if (acked) {
-        ctx_changed_aside(c, at.key, FEED_UNTOLD, "xackdel");
     }
 }
 
@@ -220,21 +250,40 @@ static bool give_back(struct stream_at at, const struct giving_back *o, struct s
     return true;
 }
 
-/* What was given back can be claimed by those who wait. */
-static void stream_xnack(struct ctx *c) {
+struct nacking {
     struct stream_at at;
-    struct giving_back o;
+    struct giving_back how;
     struct stream_ids ids;
+};
+
+static void nacking_drop(void *state) { stream_ids_free(&((struct nacking *)state)->ids); }
+
+/* What was given back can be claimed by those who wait. */
+static void xnack_each(struct ctx *c, void *state) {
+    struct nacking *x = state;
     int64_t count = 0;
-    if (!stream_at_find(c, 1, &at) || !parse_nack(c, &o)) return;
-    if (!stream_arg_ids(c, o.ids_at, (size_t)o.id_count, &ids)) return;
-    for (size_t i = 0; i < ids.count; i++) count += give_back(at, &o, ids.id[i]);
-    stream_ids_free(&ids);
+    for (size_t i = 0; i < x->ids.count; i++) {
+        stream_rest(c, &x->at, 1);
+        count += give_back(x->at, &x->how, stream_ids_at(&x->ids, i));
+    }
     if (count) {
-        ctx_changed_aside(c, at.key, FEED_UNTOLD, "xnack");
-        ctx_wake(c, at.key);
+        ctx_changed_aside(c, x->at.key, FEED_UNTOLD, "xnack");
+        ctx_wake(c, x->at.key);
     }
     reply_int(c->r, count);
+}
+
+static void stream_xnack(struct ctx *c) {
+    struct nacking x;
+    if (!stream_at_find(c, 1, &x.at) || !parse_nack(c, &x.how)) return;
+    if (!stream_arg_ids(c, x.how.ids_at, (size_t)x.how.id_count, &x.ids)) return;
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = x.ids.count,
+                           .state = &x,
+                           .state_bytes = sizeof x,
+                           .body = xnack_each,
+                           .drop = nacking_drop,
+                       });
 }
 
 /* -- XCFGSET, XIDMPRECORD -------------------------------------------------------------- */
@@ -383,6 +432,7 @@ const struct row stream_later_rows[] = {
     {
         .name = "xackdel",
         .run = stream_xackdel,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -6,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_STREAM,
@@ -409,6 +459,7 @@ const struct row stream_later_rows[] = {
     {
         .name = "xdelex",
         .run = stream_xdelex,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -5,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_STREAM,
@@ -435,6 +486,7 @@ const struct row stream_later_rows[] = {
     {
         .name = "xnack",
         .run = stream_xnack,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -7,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_STREAM,

@@ -11,28 +11,46 @@
 #include "commands/cmd_stream_internal.h"
 #include "commands/families.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 
 /* -- XACK ------------------------------------------------------------------------------ */
 
-static void stream_xack(struct ctx *c) {
+struct acking {
     struct stream_at at;
     struct stream_ids ids;
+};
+
+static void ack_each(struct ctx *c, void *state) {
+    struct acking *x = state;
     int64_t acked = 0;
-    if (!stream_at_look(c, 1, &at)) return;
-    if (!at.g) {
+    for (size_t i = 0; i < x->ids.count; i++) {
+        stream_rest(c, &x->at, 1);
+        struct stream_nack *nack = stream_nack_find(x->at.g, stream_ids_at(&x->ids, i));
+        if (!nack) continue;
+        stream_nack_remove(x->at.g, nack);
+        acked++;
+    }
+    if (acked) ctx_changed_aside(c, x->at.key, FEED_UNTOLD, "xack");
+    reply_int(c->r, acked);
+}
+
+static void acking_drop(void *state) { stream_ids_free(&((struct acking *)state)->ids); }
+
+static void stream_xack(struct ctx *c) {
+    struct acking x;
+    if (!stream_at_look(c, 1, &x.at)) return;
+    if (!x.at.g) {
         reply_int(c->r, 0);
         return;
     }
-    if (!stream_arg_ids(c, 3, (size_t)c->argc - 3, &ids)) return;
-    for (size_t i = 0; i < ids.count; i++) {
-        struct stream_nack *nack = stream_nack_find(at.g, ids.id[i]);
-        if (!nack) continue;
-        stream_nack_remove(at.g, nack);
-        acked++;
-    }
-    stream_ids_free(&ids);
-    if (acked) ctx_changed_aside(c, at.key, FEED_UNTOLD, "xack");
-    reply_int(c->r, acked);
+    if (!stream_arg_ids(c, 3, (size_t)c->argc - 3, &x.ids)) return;
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = x.ids.count,
+                           .state = &x,
+                           .state_bytes = sizeof x,
+                           .body = ack_each,
+                           .drop = acking_drop,
+                       });
 }
 
 /* -- XPENDING -------------------------------------------------------------------------- */
@@ -249,31 +267,47 @@ static struct stream_nack *claimable(struct ctx *c, const struct claiming *o, st
     return o->force ? stream_nack_add(at.g, NULL, id, c->core->now_ms, 1) : NULL;
 }
 
-static void stream_xclaim(struct ctx *c) {
-    struct claiming o;
+struct xclaim {
     struct stream_at at;
+    struct claiming how;
+};
+
+static void xclaim_each(struct ctx *c, void *state) {
+    const struct claiming *o = &((struct xclaim *)state)->how;
+    struct stream_at at = ((struct xclaim *)state)->at;
     uint64_t count = 0;
     bool changed = false;
-    if (!stream_at_find(c, 1, &at) || !parse_claim(c, &o)) return;
     effect_none(c);
-    if (stream_id_cmp(o.last, at.g->last) > 0) {
-        stream_group_set(at.g, o.last, at.g->entries_read);
+    if (stream_id_cmp(o->last, at.g->last) > 0) {
+        stream_group_set(at.g, o->last, at.g->entries_read);
         if (effects_wanted(c)) stream_tell_group(c, at);
         changed = true;
     }
     struct stream_consumer *consumer = stream_consumer_get(c, at, c->argv[3]);
     struct reply_mark mark = reply_begin(c->r);
-    for (int i = 0; i < o.id_count; i++) {
+    for (int i = 0; i < o->id_count; i++) {
+        stream_rest(c, &at, 1);
         struct stream_id id = STREAM_ID_MIN;
         struct stream_entry e;
         stream_id_parse(c->argv[XCLAIM_IDS_AT + i], 0, &id);
-        struct stream_nack *nack = claimable(c, &o, at, id, &e, &changed);
+        struct stream_nack *nack = claimable(c, o, at, id, &e, &changed);
         if (!nack) continue;
-        claim(c, &o, at, consumer, nack, &e);
+        claim(c, o, at, consumer, nack, &e);
         count++;
     }
     reply_end_array(c->r, mark, count);
     if (count || changed) ctx_changed_aside(c, at.key, FEED_UNTOLD, "xclaim");
+}
+
+static void stream_xclaim(struct ctx *c) {
+    struct xclaim x;
+    if (!stream_at_find(c, 1, &x.at) || !parse_claim(c, &x.how)) return;
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = (uint64_t)x.how.id_count,
+                           .state = &x,
+                           .state_bytes = sizeof x,
+                           .body = xclaim_each,
+                       });
 }
 
 /* -- XAUTOCLAIM ------------------------------------------------------------------------ */
@@ -283,6 +317,7 @@ static void stream_xclaim(struct ctx *c) {
 #define AUTOCLAIM_COUNT_MAX (INT64_MAX / (int64_t)sizeof(struct stream_id))
 
 struct autoclaim {
+    struct stream_at at;
     struct claiming how;
     struct stream_id from;
     int64_t max;
@@ -327,14 +362,16 @@ static struct stream_nack *nack_from(const struct stream_group *g, struct stream
 }
 
 /* Claims what can be claimed; returns where to go on, 0-0 at the end. */
-static struct stream_id claim_from(struct ctx *c, struct autoclaim *o, struct stream_at at,
+static struct stream_id claim_from(struct ctx *c, struct autoclaim *o,
                                    struct stream_consumer *consumer) {
+    struct stream_at at = o->at;
     int64_t looks = o->max > INT64_MAX / AUTOCLAIM_LOOKS ? INT64_MAX : o->max * AUTOCLAIM_LOOKS;
     int64_t left = o->max;
     struct stream_nack *nack = nack_from(at.g, o->from);
     for (; nack && left && looks; looks--) {
         struct stream_id id = nack->id;
         struct stream_entry e;
+        stream_rest(c, &at, 1);
         if (!stream_find(at.s, id, &e)) {
             stream_nack_remove(at.g, nack);
             note_deleted(o, id);
@@ -349,23 +386,37 @@ static struct stream_id claim_from(struct ctx *c, struct autoclaim *o, struct st
     return nack ? nack->id : STREAM_ID_MIN;
 }
 
-static void stream_xautoclaim(struct ctx *c) {
-    struct autoclaim o;
-    struct stream_at at;
-    if (!parse_autoclaim(c, &o) || !stream_at_find(c, 1, &at)) return;
+static void autoclaim_each(struct ctx *c, void *state) {
+    struct autoclaim *o = state;
     effect_none(c);
-    struct stream_consumer *consumer = stream_consumer_get(c, at, c->argv[3]);
+    struct stream_consumer *consumer = stream_consumer_get(c, o->at, c->argv[3]);
     char text[STREAM_ID_TEXT_BYTES];
     reply_array(c->r, 3);
     struct reply_mark next = reply_begin(c->r), entries = reply_begin(c->r);
-    struct slice next_id = stream_id_text(claim_from(c, &o, at, consumer), text);
-    reply_end_array(c->r, entries, o.claimed);
+    struct slice next_id = stream_id_text(claim_from(c, o, consumer), text);
+    reply_end_array(c->r, entries, o->claimed);
     reply_end_bulk(c->r, next, next_id);
-    reply_array(c->r, o.deleted_count);
-    for (size_t i = 0; i < o.deleted_count; i++) stream_reply_id(c->r, o.deleted[i]);
-    if (o.deleted_count && effects_wanted(c)) stream_tell_acked(c, at, o.deleted, o.deleted_count);
-    mem_free(o.deleted);
-    if (o.claimed || o.deleted_count) ctx_changed_aside(c, at.key, FEED_UNTOLD, "xautoclaim");
+    stream_rest(c, &o->at, 1);
+    reply_array(c->r, o->deleted_count);
+    for (size_t i = 0; i < o->deleted_count; i++) stream_reply_id(c->r, o->deleted[i]);
+    if (o->deleted_count && effects_wanted(c))
+        stream_tell_acked(c, o->at, o->deleted, o->deleted_count);
+    if (o->claimed || o->deleted_count) ctx_changed_aside(c, o->at.key, FEED_UNTOLD, "xautoclaim");
+}
+
+static void autoclaim_drop(void *state) { mem_free(((struct autoclaim *)state)->deleted); }
+
+static void stream_xautoclaim(struct ctx *c) {
+    struct autoclaim o;
+    if (!parse_autoclaim(c, &o) || !stream_at_find(c, 1, &o.at)) return;
+    uint64_t pending = stream_pel_count(&o.at.g->pel);
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = (uint64_t)o.max < pending ? (uint64_t)o.max : pending,
+                           .state = &o,
+                           .state_bytes = sizeof o,
+                           .body = autoclaim_each,
+                           .drop = autoclaim_drop,
+                       });
 }
 
 /* -- rows ------------------------------------------------------------------------------ */
@@ -442,6 +493,7 @@ const struct row stream_pending_rows[] = {
     {
         .name = "xack",
         .run = stream_xack,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -4,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_STREAM,
@@ -455,6 +507,7 @@ const struct row stream_pending_rows[] = {
     {
         .name = "xautoclaim",
         .run = stream_xautoclaim,
+        .takes_long = stream_asks_for_much,
         .arity = -6,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_STREAM,
@@ -470,6 +523,7 @@ const struct row stream_pending_rows[] = {
     {
         .name = "xclaim",
         .run = stream_xclaim,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -6,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_STREAM,

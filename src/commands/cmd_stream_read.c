@@ -13,6 +13,7 @@
 #include "commands/families.h"
 #include "core/blocked.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 
 #define STREAMS_FEW 8
 
@@ -245,7 +246,7 @@ static const struct stream_nack *oldest_nack(const struct stream_at *at) {
 
 /* Replies the pending entries that were idle long enough, as those of the consumer from now on;
  * returns how many there were. What is claimed goes to the end of the order, behind `last`. */
-static uint64_t claim(struct ctx *c, const struct reading *o, struct stream_at at,
+static uint64_t claim(struct ctx *c, const struct reading *o, struct stream_at at, int key,
                       struct stream_consumer *consumer) {
     struct stream_pel_iter it = stream_pel_start(&at.g->times);
     const struct stream_nack *last = stream_pel_last(&at.g->times);
@@ -253,6 +254,7 @@ static uint64_t claim(struct ctx *c, const struct reading *o, struct stream_at a
     uint64_t count = 0;
     for (bool more = nack; more && idle_ms(c, nack) >= o->idle_ms_min; nack = next) {
         struct stream_entry e;
+        stream_rest(c, &at, key);
         more = nack != last;
         next = more ? stream_pel_after(&at.g->times, nack) : NULL;
         if (!stream_find(at.s, nack->id, &e)) continue;
@@ -280,10 +282,11 @@ static void deliver(struct ctx *c, struct stream_at at, struct stream_consumer *
     stream_consumer_active(consumer, c->core->now_ms);
 }
 
-/* Replies the entries behind an ID, `count` of those that were asked for having been replied
- * already; they are delivered. Returns the count. */
-static uint64_t reply_new(struct ctx *c, const struct reading *o, struct stream_at at,
-                          struct stream_consumer *consumer, struct stream_id id, uint64_t count) {
+/* Replies the entries that the group has not read, `count` of those that were asked for having been
+ * replied already; they are delivered. Returns the count. */
+static uint64_t reply_new(struct ctx *c, const struct reading *o, struct stream_at at, int key,
+                          struct stream_consumer *consumer, uint64_t count) {
+    struct stream_id id = at.g->last;
     struct stream_iter it;
     struct stream_entry e;
     bool advanced = false;
@@ -297,13 +300,14 @@ static uint64_t reply_new(struct ctx *c, const struct reading *o, struct stream_
         reply_entry(c, o, &e, 0, 0);
         if (!o->no_ack) deliver(c, at, consumer, e.id);
         count++;
+        stream_rest(c, &at, key);
     }
     if (advanced && effects_wanted(c)) stream_tell_group(c, at);
     return count;
 }
 
 /* What the consumer has pending behind an ID, delivered once more. */
-static void reply_history(struct ctx *c, const struct reading *o, struct stream_at at,
+static void reply_history(struct ctx *c, const struct reading *o, struct stream_at at, int key,
                           struct stream_consumer *consumer, struct stream_id id) {
     struct reply_mark mark = reply_begin(c->r);
     uint64_t count = 0;
@@ -313,6 +317,7 @@ static void reply_history(struct ctx *c, const struct reading *o, struct stream_
         struct stream_nack *nack = stream_pel_next(&it);
         struct stream_entry e;
         if (!nack) break;
+        stream_rest(c, &at, key);
         if (stream_find(at.s, nack->id, &e)) {
             stream_reply_entry(c->r, &e);
             stream_nack_assign(at.g, nack, consumer, c->core->now_ms);
@@ -330,27 +335,33 @@ static void reply_history(struct ctx *c, const struct reading *o, struct stream_
     reply_end_array(c->r, mark, count);
 }
 
-static void serve_group(struct ctx *c, const struct reading *o, const struct source *from,
+/* Whether there are pending entries that CLAIM takes. */
+static bool has_old(const struct ctx *c, const struct reading *o, const struct stream_at *at) {
+    const struct stream_nack *oldest = o->claims ? oldest_nack(at) : NULL;
+    return oldest && idle_ms(c, oldest) >= o->idle_ms_min;
+}
+
+/* Argument `key` is the stream. */
+static void serve_group(struct ctx *c, const struct reading *o, const struct source *from, int key,
                         struct served *served) {
     struct stream_at at = from->at;
+    stream_rest(c, &at, key);
     effect_none(c);
     struct stream_consumer *consumer = stream_consumer_get(c, at, c->argv[o->consumer_at]);
     if (!wants_new(from)) {
         begin_stream(c->r, served, key_slice(at.key));
-        reply_history(c, o, at, consumer, from->behind);
-        ctx_changed_aside(c, at.key, FEED_UNTOLD, "xreadgroup");
+        reply_history(c, o, at, key, consumer, from->behind);
+        ctx_changed_aside(c, ctx_key(c, key), FEED_UNTOLD, "xreadgroup");
         return;
     }
-    const struct stream_nack *oldest = o->claims ? oldest_nack(&at) : NULL;
-    bool claims = oldest && idle_ms(c, oldest) >= o->idle_ms_min;
-    bool has_new = has_behind(at.s, at.g->last);
+    bool claims = has_old(c, o, &at), has_new = has_behind(at.s, at.g->last);
     if (!claims && !has_new) return;
     begin_stream(c->r, served, key_slice(at.key));
     struct reply_mark mark = reply_begin(c->r);
-    uint64_t count = claims ? claim(c, o, at, consumer) : 0;
-    if (has_new) count = reply_new(c, o, at, consumer, at.g->last, count);
+    uint64_t count = claims ? claim(c, o, at, key, consumer) : 0;
+    if (has_new) count = reply_new(c, o, at, key, consumer, count);
     reply_end_array(c->r, mark, count);
-    ctx_changed_aside(c, at.key, FEED_UNTOLD, "xreadgroup");
+    ctx_changed_aside(c, ctx_key(c, key), FEED_UNTOLD, "xreadgroup");
 }
 
 /* -- waiting --------------------------------------------------------------------------- */
@@ -441,17 +452,71 @@ static bool read_runs(struct ctx *c, const struct reading *o, const struct sourc
     return true;
 }
 
-/* The same of a group's. */
-static bool read_group(struct ctx *c, const struct reading *o, const struct source *from) {
+/* XREADGROUP, which may go on (core/ongoing.h). */
+struct group_reading {
+    struct reading o;
+    struct source *from;
+};
+
+static void read_group_each(struct ctx *c, void *state) {
+    const struct group_reading *x = state;
     struct served served = {.count = 0};
-    for (int i = 0; i < o->key_count; i++) serve_group(c, o, &from[i], &served);
-    if (served.count) end_streams(c->r, &served);
-    return served.count;
+    for (int i = 0; i < x->o.key_count; i++)
+        serve_group(c, &x->o, &x->from[i], x->o.first_key + i, &served);
+    if (served.count) {
+        end_streams(c->r, &served);
+    } else if (x->o.waits) {
+        wait_for_news(c, &x->o, x->from);
+    } else {
+        reply_null_array(c->r);
+    }
+}
+
+static void group_reading_drop(void *state) { mem_free(((struct group_reading *)state)->from); }
+
+/* How many entries a source has for the consumer, about, but `max` at most. */
+static uint64_t group_units(struct ctx *c, const struct reading *o, const struct source *from) {
+    const struct stream_at *at = &from->at;
+    uint64_t max = o->max ? o->max : UINT64_MAX, units = 0;
+    if (!wants_new(from)) {
+        const struct stream_consumer *consumer =
+            stream_consumer_find(at->g, c->argv[o->consumer_at]);
+        units = consumer ? stream_pel_count(&consumer->pel) : 0;
+    } else if (has_old(c, o, at)) {
+        units = stream_pel_count(&at->g->pel);
+    } else if (has_behind(at->s, at->g->last)) {
+        return stream_entries_about(at->s, at->g->last, STREAM_ID_MAX, max);
+    }
+    return units < max ? units : max;
+}
+
+/* If there are many units some stream is served: such a command does not wait. */
+static void read_group(struct ctx *c, const struct reading *o, struct source *from) {
+    struct group_reading x = {*o, from};
+    uint64_t units = 0;
+    for (int i = 0; i < o->key_count; i++) units += group_units(c, o, &from[i]);
+    if (units < ONGOING_UNITS_MIN) {
+        read_group_each(c, &x);
+        return;
+    }
+    x.from = mem_alloc((size_t)o->key_count * sizeof *from);
+    memcpy(x.from, from, (size_t)o->key_count * sizeof *from);
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = units,
+                           .state = &x,
+                           .state_bytes = sizeof x,
+                           .body = read_group_each,
+                           .drop = group_reading_drop,
+                       });
 }
 
 static void read_sources(struct ctx *c, const struct reading *o, struct source *from) {
     if (!find_sources(c, o, from)) return;
-    if (o->of_group ? read_group(c, o, from) : read_runs(c, o, from)) return;
+    if (o->of_group) {
+        read_group(c, o, from);
+        return;
+    }
+    if (read_runs(c, o, from)) return;
     if (o->waits) {
         wait_for_news(c, o, from);
     } else {
@@ -535,6 +600,7 @@ const struct row stream_read_rows[] = {
     {
         .name = "xreadgroup",
         .run = stream_xreadgroup,
+        .takes_long = stream_asks_for_much,
         .arity = -7,
         .flags = ROW_WRITE | ROW_BLOCKING | ROW_MOVABLEKEYS | ROW_EDITS_ASIDE,
         .acl = ACL_STREAM,

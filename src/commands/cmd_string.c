@@ -124,6 +124,54 @@ static void string_msetnx(struct ctx *c) {
 
 /* -- editing ------------------------------------------------------------------------- */
 
+/* A copy for an edit on its way. */
+struct copying {
+    const struct entry *e;
+    size_t length;
+    struct blob *copy; /* NULL: there is no memory for it */
+};
+
+static void compute_copy(void *state, struct reply *r) {
+    struct copying *x = state;
+    (void)r;
+    x->copy = db_edit_copy(x->e, x->length);
+}
+
+static void commit_copy(struct ctx *c, void *state) {
+    struct copying *x = state;
+    struct keyspace *ks = c->db->ks;
+    if (!x->copy) {
+        reply_err(c->r, ERR_NO_MEMORY);
+        return;
+    }
+    ks->edit_copy = x->copy;
+    c->row->run(c);
+    x->copy = ks->edit_copy;
+    ks->edit_copy = NULL;
+}
+
+static void copy_drop(void *state) {
+    struct copying *x = state;
+    if (x->copy) blob_unref(x->copy);
+}
+
+#define COPY_UNIT_BYTES 1024
+
+bool string_edit_now(struct ctx *c, const struct entry *e, size_t length) {
+    if (!e || c->db->ks->edit_copy || !db_edit_copies(e, length)) return true;
+    uint64_t units = entry_strlen(e) / COPY_UNIT_BYTES;
+    if (!offload_would(c, units)) return true;
+    offload(c, &(struct offload){
+                   .units = units,
+                   .state = &(struct copying){e, length, NULL},
+                   .state_bytes = sizeof(struct copying),
+                   .compute = compute_copy,
+                   .commit = commit_copy,
+                   .drop = copy_drop,
+               });
+    return false;
+}
+
 static void string_append(struct ctx *c) {
     struct key k = ctx_key(c, 1);
     struct slice tail = c->argv[2];
@@ -135,6 +183,7 @@ static void string_append(struct ctx *c) {
     } else {
         size_t old = entry_strlen(e);
         if (!string_length_allowed(c, (uint64_t)old + tail.n)) return;
+        if (!string_edit_now(c, e, old + tail.n)) return;
         char *p = db_edit(c->db, k, old + tail.n, &length);
         if (!p) {
             reply_err(c->r, ERR_NO_MEMORY);
@@ -162,7 +211,7 @@ static void string_setrange(struct ctx *c) {
         return;
     }
     uint64_t end = (uint64_t)offset + part.n;
-    if (!string_length_allowed(c, end)) return;
+    if (!string_length_allowed(c, end) || !string_edit_now(c, e, end)) return;
     size_t length;
     char *p = db_edit(c->db, k, end, &length);
     if (!p) {

@@ -48,6 +48,11 @@ static inline bool string_length_allowed(struct ctx *c, uint64_t bytes) {
     return false;
 }
 
+/* Before db_edit of the string e (NULL: no key), nothing having been replied: true, it is to be
+ * done now. False: that would copy much, so a worker makes the copy (core/offload), and the
+ * handler runs anew when it is there. */
+bool string_edit_now(struct ctx *c, const struct entry *e, size_t length);
+
 /* Redis' rule for a range whose ends count from the end when negative: both are cut to
  * 0..length-1. False if nothing is left. */
 static inline bool string_range(int64_t *first, int64_t *last, int64_t length) {

@@ -11,6 +11,7 @@
 #include "core/multi.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
+#include "core/places.h"
 #include "core/watch.h"
 
 static void tx_multi(struct ctx *c) {
@@ -57,7 +58,7 @@ static void run_all(void *arg) {
     struct multi *m = arg;
     struct session *s = m->s;
     struct core *core = s->core;
-    if (offload_is_computing(core) && !offload_keys_are_told(s->db, m->requests, m->count))
+    if (offload_is_computing(core) && !places_are_told(s->db, m->requests, m->count))
         ongoing_stray(core);
     reply_array(&s->reply, m->count);
     s->state |= SESSION_NO_WAIT;

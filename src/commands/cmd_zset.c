@@ -18,6 +18,7 @@
 #include "commands/scan_options.h"
 #include "core/config.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 
 /* -- what the family shares ---------------------------------------------------------- */
 
@@ -238,20 +239,27 @@ static void add_scored(struct ctx *c, unsigned flags) {
 static void zset_add(struct ctx *c) { add_scored(c, 0); }
 static void zset_incrby(struct ctx *c) { add_scored(c, ZSET_ADD_INCR); }
 
-static void zset_rem(struct ctx *c) {
+static void remove_each(struct ctx *c, void *state) {
     struct zset_write w;
     struct zset_place place;
     int64_t removed = 0;
+    (void)state;
     if (!zset_write_open(c, ctx_key(c, 1), &w)) return;
     for (int i = 2; i < c->argc; i++) {
+        ongoing_rest(c);
         zset_edit_find(&w.edit, c->argv[i], &place);
         if (!place.found) continue;
         zset_edit_remove(&w.edit, &place, c->argv[i]);
         removed++;
     }
+    w.key = ctx_key(c, 1);
     if (removed) ctx_changed(c, w.key, FEED_ZSET, "zrem");
     zset_write_close(c, &w);
     reply_int(c->r, removed);
+}
+
+static void zset_rem(struct ctx *c) {
+    ongoing_arguments(c, db_find(c->db, ctx_key(c, 1)), remove_each);
 }
 
 /* -- asking -------------------------------------------------------------------------- */
@@ -814,6 +822,7 @@ const struct row zset_rows[] = {
     {
         .name = "zrem",
         .run = zset_rem,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_WRITE | ROW_FAST,
         .acl = ACL_SORTEDSET,

@@ -11,7 +11,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "core/offload.h"
+#include "core/places.h"
 #include "core/push.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
@@ -293,7 +293,7 @@ static void serve_key(struct core *core, struct blocked_key *k) {
         if (!e && !k->any_count) break;
         if (w->s->state & SESSION_CLOSE_NOW) continue;
         if (core->ks->cut) snapshot_gate(core, w->s, &w->req);
-        if (offload_stops(core, w->s->db, &w->req)) {
+        if (places_stop(core, w->s->db, &w->req)) {
             core->blocked->deferred = true;
             break;
         }

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/chunk.h"
 #include "base/clock.h"
+#include "base/later.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -15,6 +16,7 @@
 #include "core/latency.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
+#include "core/places.h"
 #include "core/row.h"
 #include "core/session.h"
 #include "core/slowlog.h"
@@ -135,7 +137,10 @@ static void run_eviction(void *ctx) {
     if (!core->loading.on) core_evict(core);
 }
 
-static void run_lanes(void *ctx) { offload_expire(ctx); }
+static void run_lanes(void *ctx) {
+    places_expire(ctx);
+    offload_expire(ctx);
+}
 
 static void make_tasks(struct core *core) {
     core->tasks = work_tasks_new();
@@ -162,6 +167,7 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
     if (likely(!core->feed.heard)) return;
     struct key k = key_of(entry_key(e));
     watch_left(core, db, k.hash);
+    feed_left(&core->feed, db->id, k.hash);
     if (why == LEAVE_EVICTED) {
         feed_event(&core->feed, db->id, FEED_EVICTED, "evicted", k);
     } else {
@@ -173,6 +179,8 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
 /* For a command that is alone on its keys, such a key is gone; the log is to know. */
 static void on_hidden(void *ctx, struct db *db, const struct entry *e) {
     struct core *core = ctx;
+    if (unlikely(core->feed.observers != NULL))
+        feed_left(&core->feed, db->id, key_of(entry_key(e)).hash);
     if (core->in_own_lanes)
         effects_key_left(core, db->id, entry_key(e), core->config->lazyfree_expire);
 }
@@ -209,7 +217,9 @@ struct core *core_new(struct config *config, const struct row *const *families,
     list_init(&core->held);
     list_init(&core->log.waiting);
     core_turn_begin(core);
+    later_enable(&core->tick_mark);
     core->blocked = blocked_new(&core->feed, core->now_ms);
+    core->places = places_new();
     core->offloads = offloads_new();
     core->watches = watches_new();
     core->started_ms = core->now_ms;
@@ -222,12 +232,14 @@ struct core *core_new(struct config *config, const struct row *const *families,
 
 void core_free(struct core *core) {
     offloads_free(core->offloads); /* what leaves its lanes is told to those who are blocked */
+    places_free(core->places);
     ongoing_fini(core);
     blocked_free(core->blocked);
     watches_free(core->watches);
     keyspace_free(core->ks);
     effects_fini(&core->effects);
-    blob_free_unused(blob_take_unused());
+    later_free_all(later_take());
+    later_enable(NULL);
     row_table_free(core->rows);
     slowlog_free(core->slowlog);
     latency_free(core->latency);
@@ -267,14 +279,14 @@ struct free_job {
     struct work_job job;
     struct core *core;
     struct garbage *garbage;
-    struct blob *blobs; /* that the loop was the last to hold */
+    struct later *blocks; /* that the loop was the last to hold */
 };
 
 static void free_garbage(struct work_job *job) {
     struct free_job *f = (struct free_job *)job;
     size_t n = garbage_count(f->garbage);
     garbage_free(f->garbage);
-    blob_free_unused(f->blobs);
+    later_free_all(f->blocks);
     atomic_fetch_sub(&f->core->lazyfree_pending, n);
     atomic_fetch_add(&f->core->lazyfree_done, n);
     mem_free(f);
@@ -282,12 +294,12 @@ static void free_garbage(struct work_job *job) {
 
 /* While the queue is full, what is there stays for the next time. */
 static void send_garbage(struct core *core) {
-    if (likely(!core->ks->garbage && !blob_has_unused())) return;
+    if (likely(!core->ks->garbage && !later_waits())) return;
     if (!work_queue_has_room(core->queues.garbage)) return;
     struct garbage *g = keyspace_take_garbage(core->ks);
-    struct blob *blobs = blob_take_unused();
+    struct later *blocks = later_take();
     struct free_job *f = mem_alloc(sizeof *f);
-    *f = (struct free_job){.job.run = free_garbage, .core = core, .garbage = g, .blobs = blobs};
+    *f = (struct free_job){.job.run = free_garbage, .core = core, .garbage = g, .blocks = blocks};
     atomic_fetch_add(&core->lazyfree_pending, garbage_count(g));
     bool taken = work_queue_submit(core->queues.garbage, &f->job);
     ASSERT(taken);

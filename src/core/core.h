@@ -32,6 +32,7 @@ struct slowlog;
 struct latency;
 struct monitor;
 struct offloads;
+struct places;
 struct watches;
 struct snapshot_writer;
 struct persist;
@@ -106,11 +107,12 @@ struct ongoing {
     struct work_job *job; /* for a worker, when the fiber has stopped */
     void (*drop)(void *arg);
     void *arg;
-    const char *busy;       /* what others are told of the script that runs; NULL: none does */
-    int64_t begun_us;       /* the time that it sees, Unix us */
-    uint64_t ticks;         /* that it has run */
-    uint64_t slice_end;     /* ticks */
-    uint64_t left_at, away; /* ticks: when the fiber stopped; how long it has been so, in all */
+    const struct ctx *resting; /* of the command of many steps that runs within: ongoing_rest */
+    const char *busy;          /* what others are told of the script that runs; NULL: none does */
+    int64_t begun_us;          /* the time that it sees, Unix us */
+    uint64_t ticks;            /* that it has run */
+    uint64_t slice_end;        /* ticks */
+    uint64_t left_at, away;    /* ticks: when the fiber stopped; how long it has been so, in all */
 };
 
 /* What is known of the append log, kept up to date by persist/aof, asked by exec, doors and INFO.
@@ -174,6 +176,7 @@ struct core {
     struct core_log log;
     struct aof *aof; /* persist/aof.h; NULL in tests of what is below it */
     struct blocked *blocked;
+    struct places *places;
     struct offloads *offloads;
     struct watches *watches;
     struct slowlog *slowlog;
@@ -228,7 +231,7 @@ struct core {
                                * blocked.h, offload.h */
     bool in_own_lanes;        /* the running command holds the lanes of its keys */
     bool snapshot_full;       /* commands that write wait: see snapshot.h */
-    bool lanes_busy;          /* somebody holds lanes: see offload.h */
+    bool lanes_busy;          /* somebody holds lanes: see places.h */
     bool evict_more;          /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;         /* maxmemory was found exceeded and could not be met */
     _Atomic size_t lazyfree_pending, lazyfree_done;

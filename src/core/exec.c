@@ -21,12 +21,15 @@
 #include "core/monitor.h"
 #include "core/multi.h"
 #include "core/offload.h"
+#include "core/places.h"
 #include "core/push.h"
 #include "core/slowlog.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
 
-const struct row *exec_prepare(struct core *core, struct request *req, const struct row *known) {
+/* Every command comes through here: the hash of its key is computed in place. */
+__attribute__((flatten)) const struct row *exec_prepare(struct core *core, struct request *req,
+                                                        const struct row *known) {
     const struct row *row = known ? known : row_find(core->rows, req->argv[0]);
     req->row = row;
     if (unlikely(req->argc < 2 || !row)) return row;
@@ -255,6 +258,15 @@ static uint32_t effects(const struct session *s, const struct row *row) {
     return row->flags | (all ? s->multi->flags & (ROW_WRITE | ROW_MAY_REPLICATE) : 0);
 }
 
+/* Whether one of them could go on itself. */
+static bool could_go_on(struct db *db, const struct request *requests, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct request *req = &requests[i];
+        if (req->row->takes_long && req->row->takes_long(db, req->argv, req->argc)) return true;
+    }
+    return false;
+}
+
 /* Whether the command that goes on makes this one wait, whatever keys are asked for. */
 static bool is_excluded(const struct core *core, const struct session *s,
                         const struct request *req) {
@@ -263,7 +275,8 @@ static bool is_excluded(const struct core *core, const struct session *s,
     size_t count;
     const struct request *requests = multi_commands(s, req, &count);
     uint32_t flags = requests == req ? req->row->flags : s->multi->flags;
-    return flags & ROW_NOT_BESIDE || !offload_keys_are_told(s->db, requests, count);
+    return flags & ROW_NOT_BESIDE || could_go_on(s->db, requests, count) ||
+           !places_are_told(s->db, requests, count);
 }
 
 /* Memory and disk. */
@@ -342,14 +355,14 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
     if (!no && !queued) {
         if (core->ks->cut && row->flags & (ROW_WRITE | ROW_RUNS_OTHERS))
             snapshot_gate(core, s, req);
-        if (asks_lanes(core, s, row) && offload_gate(core, s, req, &no) == LANE_WAIT) return false;
+        if (asks_lanes(core, s, row) && places_gate(core, s, req, &no) == LANE_WAIT) return false;
     }
     if (no) {
         bool aborted = aborts(s, row);
         if (aborted && strncmp(no, "ERR ", 4) == 0) no += 4;
         reply_errorf(&s->reply, "%s%s", aborted ? ABORTED : "", no);
         refused(core, s, row);
-        offload_passed(s);
+        places_passed(s);
         return true;
     }
     if (queued) {
@@ -370,7 +383,7 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
     if (!list_empty(&core->monitors) && !(row->flags & (ROW_SKIP_MONITOR | ROW_ADMIN))) {
         monitor_feed(core, s, req);
     }
-    if (s->park) offload_passed(s);
+    if (s->park) places_passed(s);
     return true;
 }
 

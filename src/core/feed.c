@@ -15,9 +15,29 @@ uint32_t feed_class_bit(char letter) {
 
 void feed_tell(struct feed *f, const struct feed_note *note) {
     unsigned uses = note->uses & f->heard;
-    if (uses & FEED_WRITES) f->on_write(f->on_write_ctx, note->db, note->key.hash);
+    const struct feed_observer *o = uses & FEED_WRITES ? f->observers : NULL;
+    for (; o; o = o->next) o->on_write(o->ctx, note->db, note->key.hash);
     if (uses & FEED_TELLS) f->on_event(f->on_event_ctx, note);
     if (uses & FEED_WAKES) f->on_key(f->on_key_ctx, note->db, note->key.hash);
+}
+
+void feed_observe(struct feed *f, struct feed_observer *o) {
+    o->next = f->observers;
+    f->observers = o;
+    feed_hear(f, FEED_WRITES, true);
+}
+
+void feed_unobserve(struct feed *f, struct feed_observer *o) {
+    struct feed_observer **at = &f->observers;
+    while (*at != o) at = &(*at)->next;
+    *at = o->next;
+    feed_hear(f, FEED_WRITES, f->observers);
+}
+
+void feed_left(const struct feed *f, int db, uint64_t key_hash) {
+    for (const struct feed_observer *o = f->observers; o; o = o->next) {
+        if (o->on_left) o->on_left(o->ctx, db, key_hash);
+    }
 }
 
 void feed_note(struct feed *f, int db, enum feed_class class, const char *event, struct key k,

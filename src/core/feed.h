@@ -62,13 +62,21 @@ struct feed_note {
     uint8_t uses; /* enum feed_use */
 };
 
+/* Somebody who is told of every change of a value, also one that on_key is not told of. */
+struct feed_observer {
+    void (*on_write)(void *ctx, int db, uint64_t key_hash);
+    void (*on_left)(void *ctx, int db,
+                    uint64_t key_hash); /* keys that leave by themselves; or NULL */
+    void *ctx;
+    struct feed_observer *next;
+};
+
 struct feed {
     uint64_t changes;
     uint32_t heard; /* enum feed_use: what anybody listens for */
     void (*on_key)(void *ctx, int db, uint64_t key_hash);
     void *on_key_ctx;
-    void (*on_write)(void *ctx, int db, uint64_t key_hash);
-    void *on_write_ctx;
+    struct feed_observer *observers; /* NULL: nobody observes */
     void (*on_event)(void *ctx, const struct feed_note *note);
     void *on_event_ctx;
     /* Keeps what would be told, for feed_tell later, if it returns true; NULL: nobody does. */
@@ -90,13 +98,12 @@ static inline void feed_watch(struct feed *f, void (*on_key)(void *ctx, int db, 
     feed_hear(f, FEED_WAKES, on_key);
 }
 
-/* Lets on_write be called for every change of a value, likewise. */
-static inline void feed_observe(struct feed *f,
-                                void (*on_write)(void *ctx, int db, uint64_t key_hash), void *ctx) {
-    f->on_write = on_write;
-    f->on_write_ctx = ctx;
-    feed_hear(f, FEED_WRITES, on_write);
-}
+/* Lets the observer, which is the caller's, hear of every change of a value, and no more. */
+void feed_observe(struct feed *f, struct feed_observer *o);
+void feed_unobserve(struct feed *f, struct feed_observer *o);
+
+/* A key leaves by itself, or is hidden from now on. */
+void feed_left(const struct feed *f, int db, uint64_t key_hash);
 
 /* Lets on_event be called for every event, those that are no change among them, likewise. */
 static inline void

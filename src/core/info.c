@@ -17,6 +17,7 @@
 #include "core/config.h"
 #include "core/memory_report.h"
 #include "core/offload.h"
+#include "core/places.h"
 #include "core/process.h"
 #include "core/session.h"
 #include "core/stats.h"
@@ -546,7 +547,7 @@ static void put_keyspace(struct core *core, FILE *out) {
 }
 
 static void put_lanes(struct core *core, FILE *out) {
-    struct lane_counts lanes = lane_counts(offload_lanes(core));
+    struct lane_counts lanes = lane_counts(places_lanes(core));
     struct offload_counts jobs = offload_counts(core);
     fprintf(out,
             "lanes_held:%zu\r\n"

@@ -2,8 +2,7 @@
  *
  * A job is a command on its way: waiting (in lanes), planned (its handler has handed its work
  * over), gathered (rarely), computed, committed. One that streams is computed in parts, and rests
- * between them until its client has taken what is there (go_on), unless it is wanted. A parked
- * session holds a ticket for a command that it has not begun.
+ * between them until its client has taken what is there (go_on), unless it is wanted.
  */
 #include "core/offload.h"
 
@@ -17,15 +16,14 @@
 #include "base/nap.h"
 #include "core/blocked.h"
 #include "core/config.h"
-#include "core/multi.h"
 #include "core/ongoing.h"
+#include "core/places.h"
 #include "core/push.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
 
 #define UNIT_NS_FIRST 60 /* of a unit of work, until a command has been timed */
 #define UNITS_TIMED_MIN 256
-#define WANTS_INLINE 16 /* keys of a command whose places need no memory of their own */
 
 struct offload_job {
     struct work_job job; /* first: the job is the struct */
@@ -41,6 +39,7 @@ struct offload_job {
     uint64_t ticks;
     int64_t now_ms; /* the keyspace's, when it was planned */
     int db;
+    int anew; /* times it was begun anew for the sake of one that goes on */
     bool silent, planned;
     bool computing; /* a worker has it, or is done and has not been heard */
     bool begun;     /* compute was called */
@@ -50,21 +49,13 @@ struct offload_job {
     bool inner;     /* on the fiber's stack: a part of the command that goes on */
 };
 
-struct park {
-    struct lane_ticket ticket;
-    struct session *s;
-    struct list_link in_list; /* offloads->parked */
-    bool expired;
-};
-
 struct offloads {
-    struct lanes *lanes;
     struct list ready;   /* jobs whose ticket is granted */
     struct list waiting; /* jobs whose ticket is not */
     struct list gathering;
+    struct list anew;    /* jobs that begin anew when nothing goes on */
     struct list late;    /* jobs that a snapshot keeps from their commit */
     struct list streams; /* in_streams */
-    struct list parked;
     struct offload_counts counts;
     size_t job_count;
     size_t planned; /* of them: they have, or had, a worker, and are not over */
@@ -81,13 +72,12 @@ static struct offload_job *job_of_ticket(struct lane_ticket *t) {
 
 struct offloads *offloads_new(void) {
     struct offloads *o = mem_calloc(sizeof *o);
-    o->lanes = lanes_new();
     list_init(&o->ready);
     list_init(&o->waiting);
     list_init(&o->gathering);
+    list_init(&o->anew);
     list_init(&o->late);
     list_init(&o->streams);
-    list_init(&o->parked);
     pthread_mutex_init(&o->lock, NULL);
     o->done_last = &o->done;
     return o;
@@ -102,265 +92,6 @@ struct offload_counts offload_counts(const struct core *core) {
     return core->offloads->counts;
 }
 
-const struct lanes *offload_lanes(const struct core *core) { return core->offloads->lanes; }
-
-/* ---- lanes -------------------------------------------------------------------------- */
-
-/* The store asks before a key leaves by itself. */
-static bool is_pinned(void *ctx, uint64_t hash) {
-    return lane_is_held(((struct offloads *)ctx)->lanes, hash);
-}
-
-/* Tickets have come or gone. */
-static void follow_lanes(struct core *core) {
-    bool busy = lanes_busy(core->offloads->lanes);
-    if (busy == core->lanes_busy) return;
-    core->lanes_busy = busy;
-    core->ks->pinned = busy ? is_pinned : NULL;
-    core->ks->pinned_ctx = core->offloads;
-    core_update_gates(core);
-}
-
-static bool join(struct core *core, struct lane_ticket *t, struct lane_want *wants, int n,
-                 bool all_keys) {
-    bool granted = lane_join(core->offloads->lanes, t, wants, n, all_keys, core->now_ms);
-    follow_lanes(core);
-    return granted;
-}
-
-static void leave(struct core *core, struct lane_ticket *t) {
-    if (!lane_has_joined(t)) return;
-    lane_leave(core->offloads->lanes, t, core->now_ms);
-    follow_lanes(core);
-    blocked_retry(core);
-}
-
-void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k) {
-    struct lane_want want = {k.hash, key_slice(k), LANE_SHARES};
-    join(core, t, &want, 1, false);
-}
-
-void offload_leave_lane(struct core *core, struct lane_ticket *t) { leave(core, t); }
-
-/* The keys of commands as they want them: to be freed by wants_free. */
-struct wants {
-    struct db *db; /* where they are */
-    struct lane_want *at;
-    int n, room_n;
-    bool all_told; /* there are no others that the commands touch */
-    struct lane_want room[WANTS_INLINE];
-};
-
-static void wants_init(struct wants *w, struct db *db) {
-    w->db = db;
-    w->at = w->room;
-    w->n = 0;
-    w->room_n = WANTS_INLINE;
-    w->all_told = true;
-}
-
-static void wants_free(struct wants *w) {
-    if (w->at != w->room) mem_free(w->at);
-}
-
-static void wants_grow(struct wants *w, int more) {
-    if (w->n + more <= w->room_n) return;
-    bool was_here = w->at == w->room;
-    w->room_n = 2 * w->room_n + more;
-    w->at = mem_realloc(was_here ? NULL : w->at, (size_t)w->room_n * sizeof *w->at);
-    if (was_here) memcpy(w->at, w->room, (size_t)w->n * sizeof *w->at);
-}
-
-/* A key that is over, and stays for the sake of who has it in a lane, is not there for this
- * command, but is for that one: they cannot share it. */
-static void wants_add(struct wants *w, const struct request *req, enum lane_mode reads,
-                      enum lane_mode writes) {
-    int index_room[WANTS_INLINE], *index = index_room;
-    uint16_t flag_room[WANTS_INLINE], *flags = flag_room;
-    bool many = req->argc > WANTS_INLINE;
-    if (many) {
-        index = mem_alloc((size_t)req->argc * sizeof *index);
-        flags = mem_alloc((size_t)req->argc * sizeof *flags);
-    }
-    memset(flags, 0, (size_t)req->argc * sizeof *flags);
-    int n = row_keys(req->row, req->argv, req->argc, index, flags, req->argc);
-    if (row_hides_keys(req->row, req->argv, req->argc, n)) w->all_told = false;
-    if (n > 0) wants_grow(w, n);
-    for (int i = 0; i < n; i++) { /* of nonsense the command will tell */
-        struct slice name = req->argv[index[i]];
-        bool only_reads = flags[i] ? flags[i] & KEY_RO : !(req->row->flags & ROW_WRITE);
-        if (req->row->flags & ROW_EDITS_ASIDE) only_reads = false;
-        if (only_reads && db_is_past(w->db, key_of(name))) only_reads = false;
-        w->at[w->n++] =
-            (struct lane_want){hash_bytes(name.p, name.n), name, only_reads ? reads : writes};
-    }
-    if (many) {
-        mem_free(index);
-        mem_free(flags);
-    }
-}
-
-static void wants_of(struct wants *w, struct db *db, const struct request *req,
-                     enum lane_mode reads, enum lane_mode writes) {
-    wants_init(w, db);
-    wants_add(w, req, reads, writes);
-}
-
-/* What a command that may go on wants to hold meanwhile. */
-static void wants_of_all(struct wants *w, struct db *db, const struct request *requests,
-                         size_t count, bool only_reads) {
-    wants_init(w, db);
-    for (size_t i = 0; i < count; i++) {
-        wants_add(w, &requests[i], LANE_SHARES, only_reads ? LANE_SHARES : LANE_ALONE);
-    }
-}
-
-/* Of what stands before exec: of EXEC, what its commands want. */
-static void wants_of_next(struct wants *w, const struct session *s, const struct request *req) {
-    if (req->row->flags & ROW_RUNS_OTHERS) {
-        size_t count;
-        const struct request *requests = multi_commands(s, req, &count);
-        wants_of_all(w, s->db, requests, count, false);
-    } else {
-        wants_of(w, s->db, req, LANE_READS, LANE_ALONE);
-    }
-}
-
-/* An error, good until the next call, if so many wait for one of the keys that one more may not;
- * else NULL. */
-static const char *refusal(struct core *core, const struct wants *w) {
-    static char text[96];
-    struct lanes *lanes = core->offloads->lanes;
-    size_t most = (size_t)core->config->lane_max_waiting;
-    if (!most || lane_depth(lanes, w->at, w->n) < most) return NULL;
-    lane_note_refused(lanes);
-    snprintf(text, sizeof text,
-             "LANEFULL %zu commands wait for a key of this one already: lane-max-waiting", most);
-    return text;
-}
-
-/* ---- parked sessions ---------------------------------------------------------------- */
-
-static void park_end(struct session *s) {
-    struct park *p = s->park;
-    if (!p) return;
-    s->park = NULL;
-    s->gates &= ~(uint32_t)GATE_PARKED;
-    list_unlink(&p->in_list);
-    leave(s->core, &p->ticket);
-    mem_free(p);
-}
-
-static void park_granted(struct lane_ticket *t) {
-    struct session *s = LIST_MEMBER(t, struct park, ticket)->s;
-    s->state &= ~(uint32_t)SESSION_HELD;
-    s->kick(s);
-}
-
-/* Gives s a ticket of its own; whether that is granted at once. */
-static bool park(struct core *core, struct session *s, const struct row *row, struct wants *w,
-                 bool all_keys) {
-    struct park *p = mem_calloc(sizeof *p);
-    p->s = s;
-    p->ticket.what = row->name;
-    p->ticket.on_granted = park_granted;
-    list_link_init(&p->in_list);
-    list_push_back(&core->offloads->parked, &p->in_list);
-    s->park = p;
-    s->gates |= GATE_PARKED;
-    return join(core, &p->ticket, w->at, w->n, all_keys);
-}
-
-static bool must_wait(const struct core *core, const struct wants *w, bool all_keys) {
-    const struct lanes *lanes = core->offloads->lanes;
-    if (all_keys) return true;
-    for (int i = 0; i < w->n; i++) {
-        if (lane_stops(lanes, w->at[i].hash, w->at[i].mode)) return true;
-    }
-    return false;
-}
-
-/* Whether the command that goes on has one of the keys. */
-static bool is_stopped_by_ongoing(const struct core *core, const struct wants *w) {
-    const struct session *s = core->ongoing.s;
-    for (int i = 0; s && s->park && i < w->n; i++) {
-        if (lane_ticket_stops(&s->park->ticket, w->at[i].hash, w->at[i].mode)) return true;
-    }
-    return false;
-}
-
-bool offload_stops(const struct core *core, struct db *db, const struct request *req) {
-    if (!core->lanes_busy) return false;
-    struct wants w;
-    wants_of(&w, db, req, LANE_READS, LANE_ALONE);
-    bool stops = must_wait(core, &w, false);
-    wants_free(&w);
-    return stops;
-}
-
-#define TIMEOUT_TEXT "LANETIMEOUT the keys were not free within CLIENT LANE-TIMEOUT"
-
-enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req,
-                               const char **why) {
-    struct park *p = s->park;
-    struct wants w;
-    uint32_t flags = req->row->flags;
-    bool all_keys = flags & ROW_WRITE && !row_has_keys(req->row);
-    if (p && lane_is_granted(&p->ticket)) return LANE_GO;
-    wants_of_next(&w, s, req);
-    bool meets = all_keys || is_stopped_by_ongoing(core, &w);
-    bool waits = p || meets;
-    if (flags & (ROW_WRITE | ROW_RUNS_OTHERS)) waits = waits || must_wait(core, &w, all_keys);
-    if (flags & ROW_RUNS_OTHERS) waits = waits || lane_stops_all(core->offloads->lanes);
-    *why = NULL;
-    if (meets && core->ongoing.refusing) {
-        *why = core->ongoing.busy;
-    } else if (p && p->expired) {
-        *why = TIMEOUT_TEXT;
-    } else if (waits && !p) {
-        *why = refusal(core, &w);
-    }
-    if (!*why && waits) {
-        bool granted = !p && park(core, s, req->row, &w, all_keys);
-        ASSERT(!granted);
-        s->state |= SESSION_HELD;
-    }
-    wants_free(&w);
-    return *why ? LANE_REFUSED : waits ? LANE_WAIT : LANE_GO;
-}
-
-void offload_passed(struct session *s) { park_end(s); }
-
-void offload_ask_again(struct core *core) {
-    const struct list *parked = &core->offloads->parked;
-    for (struct list_link *l = list_first(parked); l; l = list_next(parked, l)) {
-        struct park *p = LIST_MEMBER(l, struct park, in_list);
-        if (!lane_is_granted(&p->ticket)) park_granted(&p->ticket);
-    }
-}
-
-/* ---- what a command that goes on holds ----------------------------------------------- */
-
-bool offload_keys_are_told(struct db *db, const struct request *requests, size_t count) {
-    struct wants w;
-    wants_of_all(&w, db, requests, count, false);
-    wants_free(&w);
-    return w.all_told;
-}
-
-bool offload_hold(struct core *core, struct session *s, const struct request *requests,
-                  size_t count, bool only_reads) {
-    struct wants w;
-    wants_of_all(&w, s->db, requests, count, only_reads);
-    bool some = w.n > 0;
-    if (some && !s->park) { /* else it waited, and holds them already */
-        bool granted = park(core, s, s->last_row, &w, false);
-        ASSERT(granted);
-    }
-    wants_free(&w);
-    return w.all_told;
-}
-
 bool offload_is_computing(const struct core *core) { return core->offloads->planned; }
 
 /* ---- jobs --------------------------------------------------------------------------- */
@@ -369,16 +100,21 @@ static void drop(const struct offload *work) {
     if (work->drop) work->drop(work->state);
 }
 
+/* What was found and computed is given up. */
+static void unplan(struct offload_job *job) {
+    if (!job->planned) return;
+    job->core->offloads->planned--;
+    job->planned = false;
+    drop(&job->work);
+    mem_free(job->work.state);
+}
+
 static void job_free(struct offload_job *job) {
     job->core->offloads->job_count--;
-    if (job->planned) {
-        job->core->offloads->planned--;
-        drop(&job->work);
-        mem_free(job->work.state);
-    }
+    unplan(job);
     list_unlink(&job->in_list);
     list_unlink(&job->in_streams);
-    leave(job->core, &job->ticket);
+    places_leave(job->core, &job->ticket);
     job->core->offloads->counts.streams -= job->streams;
     reply_fini(&job->reply);
     for (int i = 0; job->req.blobs && i < job->req.argc; i++) {
@@ -516,7 +252,7 @@ static struct offload_job *job_join(struct ctx *c, struct wants *w) {
     c->s->job = job;
     c->s->state |= SESSION_BLOCKED;
     core->after_due = true;
-    if (join(core, &job->ticket, w->at, w->n, false)) job_granted(&job->ticket);
+    if (places_join(core, &job->ticket, w)) job_granted(&job->ticket);
     return job;
 }
 
@@ -528,13 +264,13 @@ static bool is_full(const struct core *core) {
 static void job_new(struct ctx *c) {
     struct wants w;
     if (is_full(c->core)) {
-        lane_note_refused(c->core->offloads->lanes);
+        places_note_refused(c->core);
         reply_errorf(c->r, "LANEFULL %zu commands are on their way to a worker already",
                      c->core->offloads->job_count);
         return;
     }
     wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
-    const char *no = refusal(c->core, &w);
+    const char *no = places_refusal(c->core, &w);
     if (no) {
         reply_error(c->r, no);
     } else {
@@ -551,13 +287,17 @@ static void plan(struct offload_job *job, const struct offload *work) {
     job->core->offloads->planned++;
 }
 
+static void gather(struct offload_job *job) {
+    job->core->offloads->counts.running++;
+    list_push_back(&job->core->offloads->gathering, &job->in_list);
+}
+
 static void job_submit(struct ctx *c, struct offload_job *job, const struct offload *work) {
     plan(job, work);
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
     if (work->gather) {
-        c->core->offloads->counts.running++;
-        list_push_back(&c->core->offloads->gathering, &job->in_list);
+        gather(job);
     } else {
         submit(job);
     }
@@ -678,8 +418,47 @@ static bool try_commit(struct offload_job *job) {
     return may;
 }
 
+/* The job keeps its places, and its handler runs once more when nothing goes on. If its client has
+ * left it has never been. */
+static void begin_anew(struct offload_job *job) {
+    if (!job->s) {
+        job_free(job);
+        return;
+    }
+    unplan(job);
+    reply_fini(&job->reply);
+    reply_init(&job->reply);
+    job->begun = false;
+    job->anew++;
+    list_push_back(&job->core->offloads->anew, &job->in_list);
+}
+
+/* Those that were to begin anew do. */
+static void serve_anew(struct core *core) {
+    struct offloads *o = core->offloads;
+    if (likely(list_empty(&o->anew)) || core->ongoing.on) return;
+    list_splice_back(&o->ready, &o->anew);
+    core->after_due = true;
+}
+
+/* Whether the job has more to do before its commit: it is on its way. */
+static bool goes_again(struct offload_job *job) {
+    if (!job->work.next || (!job->s && changes_nothing(job))) return false;
+    struct ctx c = ctx_of(job, &job->reply);
+    switch (job->work.next(&c, job->work.state)) {
+    case OFFLOAD_COMMITS: return false;
+    case OFFLOAD_BEGINS_ANEW: begin_anew(job); break;
+    case OFFLOAD_GATHERS:
+        job->begun = false;
+        gather(job);
+        break;
+    }
+    return true;
+}
+
 static void finish(struct offload_job *job) {
     struct offloads *o = job->core->offloads;
+    if (goes_again(job)) return;
     if (!try_commit(job)) {
         list_push_back(&o->late, &job->in_list);
         return;
@@ -738,9 +517,15 @@ void offload_collect(struct core *core) {
 
 bool offload_gather(struct core *core) {
     struct list *gathering = &core->offloads->gathering;
+    serve_anew(core);
     if (likely(list_empty(gathering))) return false;
     struct list_link *l = list_pop_front(gathering);
     struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
+    if (job->work.next && core->ongoing.on) {
+        core->offloads->counts.running--;
+        begin_anew(job);
+        return true;
+    }
     struct ctx c = ctx_of(job, &job->reply);
     uint64_t start = clock_ticks();
     core->running = &job->req;
@@ -762,7 +547,7 @@ bool offload_gather(struct core *core) {
 }
 
 void offload_leave(struct session *s) {
-    park_end(s);
+    places_passed(s);
     struct core *core = s->core;
     struct offload_job *job = s->job;
     if (!job) return;
@@ -777,23 +562,12 @@ void offload_leave(struct session *s) {
 }
 
 void offload_expire(struct core *core) {
-    struct offloads *o = core->offloads;
-    struct list_link *next;
-    for (struct list_link *l = list_first(&o->parked); l; l = next) {
-        struct park *p = LIST_MEMBER(l, struct park, in_list);
-        next = list_next(&o->parked, l);
-        int64_t most = p->s->lane_timeout_ms;
-        if (!most || lane_is_granted(&p->ticket) || core->now_ms - p->ticket.joined_ms < most)
-            continue;
-        p->expired = true;
-        park_granted(&p->ticket);
-    }
-    for (struct list_link *l = list_first(&o->waiting); l; l = next) {
+    struct list *waiting = &core->offloads->waiting;
+    for (struct list_link *l = list_first(waiting), *next; l; l = next) {
         struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
-        next = list_next(&o->waiting, l);
-        int64_t most = job->s->lane_timeout_ms;
-        if (!most || core->now_ms - job->ticket.joined_ms < most) continue;
-        if (!job->silent) reply_error(&job->s->reply, TIMEOUT_TEXT);
+        next = list_next(waiting, l);
+        if (!place_is_late(core, &job->ticket, job->s)) continue;
+        if (!job->silent) reply_error(&job->s->reply, PLACE_TIMEOUT_TEXT);
         stats_error(core, "LANETIMEOUT");
         job_end(job);
     }
@@ -812,13 +586,8 @@ void offloads_free(struct offloads *o) {
         job_free(LIST_MEMBER(l, struct offload_job, in_list));
     for (struct list_link *l; (l = list_first(&o->late));)
         job_free(LIST_MEMBER(l, struct offload_job, in_list));
-    lanes_free(o->lanes);
     pthread_mutex_destroy(&o->lock);
     mem_free(o);
-}
-
-bool offload_reads(const struct core *core, uint64_t hash) {
-    return core->lanes_busy && lane_is_held(core->offloads->lanes, hash);
 }
 
 /* ---- for handlers ------------------------------------------------------------------- */
@@ -838,7 +607,7 @@ static bool may_wait(const struct ctx *c) {
 static void stream_rest(struct ctx *c, const struct offload *o, struct reply_place before) {
     struct wants w;
     wants_of(&w, c->db, c->req, LANE_SHARES, LANE_UPDATES);
-    bool may = !c->core->ongoing.draining && lane_would_grant(c->core->offloads->lanes, w.at, w.n);
+    bool may = !c->core->ongoing.draining && places_would_grant(c->core, &w);
     if (may) {
         struct offload_job *job = job_join(c, &w);
         list_unlink(&job->in_list);
@@ -860,12 +629,16 @@ static void do_at_once(struct ctx *c, const struct offload *o) {
     bool timed = o->units >= UNITS_TIMED_MIN, begun = false;
     uint64_t start = timed ? clock_ticks() : 0;
     struct reply_place before = reply_here(c->r);
-    if (o->gather) {
-        bool over = o->gather(c, o->state, UINT64_MAX);
-        ASSERT(over);
-    }
     if (o->more && may_wait(c) && !is_full(c->core)) reply_set_share(c->r, STREAM_PART_BYTES);
-    bool more = compute_part(o, &begun, c->r);
+    bool more;
+    do {
+        if (o->gather) {
+            bool over = o->gather(c, o->state, UINT64_MAX);
+            ASSERT(over);
+        }
+        begun = false;
+        more = compute_part(o, &begun, c->r);
+    } while (o->next && o->next(c, o->state) == OFFLOAD_GATHERS);
     reply_set_share(c->r, 0);
     if (unlikely(more)) {
         stream_rest(c, o, before);
@@ -909,9 +682,13 @@ bool offload_would(const struct ctx *c, uint64_t units) {
     return (may_wait(c) || may_be_inner(c->core)) && is_long(c, units);
 }
 
+#define ANEW_MAX 3
+
 void offload(struct ctx *c, const struct offload *o) {
     struct offload_job *job = c->req->job;
-    if (job) {
+    if (job && job->anew >= ANEW_MAX && !c->core->ongoing.on) {
+        do_at_once(c, o); /* it has been held up often enough */
+    } else if (job) {
         job_submit(c, job, o);
     } else if (!offload_would(c, o->units)) {
         do_at_once(c, o);

@@ -13,24 +13,31 @@
  * or not: no writer waits for a reader's connection.
  *
  * O1  From the second run of the handler to the commit nobody else changes a key of the command,
- * nor the database number that it goes by; what the handler found stays where it is. O2  compute
- * touches its state and its reply, and reads values; nothing else. What may take long in it calls
- * nap_point (base/nap) and ends when that says so: the client of a command that changes nothing has
- * left. O3  Between compute and commit
- * others may have run, but not on these keys: the command counts as done in the instant of its
- * commit, or of the first part of its reply, which all the others go with. O4  Commands that change
- * a key in a lane, and those that change all keys, wait their turn in exec (park), in the order of
- * the lanes; readers do not. O5  What only the loop can read, as it is in no lane (all keys of a
- * database), is gathered before in slices, turn after turn; between two of them others run, and
- * change what is not in the command's lanes. To use it: the row's key specifications say what is
- * read (KEY_RO) and what is changed; the handler has written nothing, and replied nothing, before
- * it calls offload. Threads: the loop, but for compute.
+ *     nor the database number that it goes by; what the handler found stays where it is.
+ * O2  compute touches its state and its reply, and reads values; nothing else. What may take long
+ *     in it calls nap_point (base/nap) and ends when that says so: the client of a command that
+ *     changes nothing has left.
+ * O3  Between compute and commit others may have run, but not on these keys: the command counts as
+ *     done in the instant of its commit, or of the first part of its reply, which all the others go
+ *     with.
+ * O4  What only the loop can read, as it is in no lane (all keys of a database), is gathered before
+ *     in slices, turn after turn; between two of them others run, and change what is not in the
+ *     command's lanes.
+ * To use it: the row's key specifications say what is read (KEY_RO) and what is changed; the
+ * handler has written nothing, and replied nothing, before it calls offload.
+ * Threads: the loop, but for compute.
  */
 #ifndef CORE_OFFLOAD_H
 #define CORE_OFFLOAD_H
 
 #include "core/exec.h"
-#include "lane/lane.h"
+
+/* What a command does when it has computed. */
+enum offload_next {
+    OFFLOAD_COMMITS,
+    OFFLOAD_GATHERS, /* and computes, once more; nothing was replied yet */
+    OFFLOAD_BEGINS_ANEW,
+};
 
 struct offload {
     uint64_t units; /* of work, in a unit of the command's own; 0: about nothing */
@@ -43,6 +50,10 @@ struct offload {
     bool (*gather)(struct ctx *c, void *state, uint64_t until);
     /* Any thread. May reply; r speaks the session's protocol. NULL: gather did all. */
     void (*compute)(void *state, struct reply *r);
+    /* Or NULL: it is over. The loop, behind compute; c->s may be NULL. What is found out by looking
+     * at keys that are in no lane must not be gathered, nor relied on, while another command goes
+     * on (core/ongoing.h), which may be halfway through with them: then it begins anew. */
+    enum offload_next (*next)(struct ctx *c, void *state);
     /* Or NULL. Goes on with a reply that compute has begun, until reply_is_full(r) or its end;
      * false then. Any thread, for a command that changes nothing and has no commit. */
     bool (*more)(void *state, struct reply *r);
@@ -57,10 +68,6 @@ void offload(struct ctx *c, const struct offload *o);
 
 /* Whether so much work would go to a worker: for a command that does little work in place. */
 bool offload_would(const struct ctx *c, uint64_t units);
-
-/* Whether a worker may read the key's value now: a command that reads leaves it as it is then, to
- * the byte. */
-bool offload_reads(const struct core *core, uint64_t hash);
 
 /* ---- for exec, the core and sessions ---- */
 
@@ -84,41 +91,11 @@ void offload_finish_late(struct core *core);
 /* Starts what has been granted: to be called after a command when core->after_due says so. */
 void offload_serve(struct core *core);
 
-enum lane_verdict { LANE_GO, LANE_WAIT, LANE_REFUSED /* an error was replied */ };
-
-/* Before a command that writes, runs others, or meets one that goes on (core/ongoing.h), while
- * lanes are busy: whether it is to wait for them. If it is refused, *why is the error, good until
- * the next call. When the command is over, or refused for whatever reason: offload_passed. */
-enum lane_verdict offload_gate(struct core *core, struct session *s, const struct request *req,
-                               const char **why);
-void offload_passed(struct session *s);
-
-/* A ticket of the server's own on one key, which need not be granted: from now on others may read
- * it and not change it, until offload_leave_lane. */
-void offload_join_lane(struct core *core, struct lane_ticket *t, struct key k);
-void offload_leave_lane(struct core *core, struct lane_ticket *t);
-
-/* Those who wait are asked anew by the gate: it may refuse them now. */
-void offload_ask_again(struct core *core);
-
-/* Whether the arguments tell all keys that the commands, in db, will touch. */
-bool offload_keys_are_told(struct db *db, const struct request *requests, size_t count);
-
-/* Makes s hold the lanes of the commands' keys from now until offload_passed: shared for what they
- * only read (or with only_reads), else alone. The gate let its command go in this turn, so that
- * nobody is in the way. False, nothing or some keys held, if their arguments do not tell all keys,
- * or there are none. */
-bool offload_hold(struct core *core, struct session *s, const struct request *requests,
-                  size_t count, bool only_reads);
-
 /* Whether any command has been planned and is not over: it relies on what it found. */
 bool offload_is_computing(const struct core *core);
 
 /* Long replies are written to their end, whether their clients take them or not. */
 void offload_hurry(struct core *core);
-
-/* Whether a command that waits for a key may not go on now for the lanes' sake. */
-bool offload_stops(const struct core *core, struct db *db, const struct request *req);
 
 /* The session's door has sent some of its replies. */
 void offload_drained(struct session *s);
@@ -136,6 +113,5 @@ struct offload_counts {
     uint64_t done;
 };
 struct offload_counts offload_counts(const struct core *core);
-const struct lanes *offload_lanes(const struct core *core);
 
 #endif

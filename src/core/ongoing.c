@@ -8,6 +8,7 @@
 #include "core/fiber.h"
 #include "core/monitor.h"
 #include "core/offload.h"
+#include "core/places.h"
 #include "core/push.h"
 
 #define STACK_BYTES (16 * 1024 * 1024) /* of address space */
@@ -45,7 +46,7 @@ static void begin(struct ctx *c, const struct ongoing_work *w) {
     c->s->state |= SESSION_BUSY;
     effects_put_aside(core);
     core->after_due = true;
-    bool holds = offload_hold(core, c->s, w->requests, w->request_count, w->only_reads);
+    bool holds = places_hold(core, c->s, w->requests, w->request_count, w->only_reads);
     o->exclusive = o->strayed || (!holds && !o->draining);
     core_update_gates(core);
     after_stop(core);
@@ -68,6 +69,94 @@ void ongoing_run(struct ctx *c, const struct ongoing_work *w) {
     bool over = fiber_start(o->fiber, w->body, w->arg);
     o->inside = false;
     if (unlikely(!over)) begin(c, w);
+}
+
+/* ---- commands of many steps --------------------------------------------------------- */
+
+struct steps {
+    struct ctx c; /* first: the body's */
+    struct ongoing_steps what;
+    struct reply reply, *out;
+    bool inner; /* its arguments stay: they are of a script, or a transaction */
+};
+
+static void steps_drop(void *arg) {
+    struct steps *x = arg;
+    if (x->what.drop) x->what.drop(x->what.state);
+    mem_free(x->what.state);
+    reply_fini(&x->reply);
+    mem_free(x);
+}
+
+static void steps_run(void *arg) {
+    struct steps *x = arg;
+    struct ongoing *o = &x->c.core->ongoing;
+    const struct ctx *other = o->resting; /* of one that has stopped */
+    o->resting = &x->c;
+    x->what.body(&x->c, x->what.state);
+    o->resting = other;
+    reply_take(x->out, &x->reply);
+    steps_drop(x);
+}
+
+/* What waited for a key is served in the turn that its key has; and who waits for all keys goes
+ * first. */
+static bool may_go_on(const struct ctx *c, uint64_t units) {
+    return units >= ONGOING_UNITS_MIN && !c->s->waiter && !lane_stops_all(places_lanes(c->core));
+}
+
+void ongoing_command(struct ctx *c, const struct ongoing_steps *o) {
+    if (!may_go_on(c, o->units)) {
+        o->body(c, o->state);
+        if (o->drop) o->drop(o->state);
+        return;
+    }
+    struct steps *x = mem_calloc(sizeof *x);
+    x->c = *c;
+    x->what = *o;
+    x->what.state = mem_dup(o->state, o->state_bytes);
+    x->out = c->r;
+    x->inner = !exec_may_wait(c);
+    reply_init(&x->reply);
+    x->reply.proto = c->r->proto;
+    x->c.r = &x->reply;
+    ongoing_run(c, &(struct ongoing_work){.body = steps_run,
+                                          .drop = steps_drop,
+                                          .arg = x,
+                                          .requests = c->req,
+                                          .request_count = 1});
+}
+
+void ongoing_arguments(struct ctx *c, const struct entry *e,
+                       void (*body)(struct ctx *c, void *state)) {
+    bool steps = e && entry_encoding(e) == ENC_OBJECT && c->argc >= ONGOING_UNITS_MIN;
+    size_t bytes = 0;
+    for (int i = 0; steps && i < c->argc; i++) bytes += c->argv[i].n;
+    ongoing_command(c, &(struct ongoing_steps){
+                           .units = steps && bytes <= ONGOING_BYTES_MAX ? (uint64_t)c->argc : 0,
+                           .state = &e,
+                           .state_bytes = sizeof e,
+                           .body = body,
+                       });
+}
+
+void ongoing_rest(struct ctx *c) {
+    struct core *core = c->core;
+    if (likely(!ongoing_is_due(core)) || core->ongoing.resting != c) return;
+    ongoing_pause(core);
+    const struct steps *x = (const struct steps *)c;
+    if (x->inner) {
+        core->running = c->req;
+        return;
+    }
+    c->req = core->ongoing.req;
+    c->argv = c->req->argv;
+}
+
+bool ongoing_has_many_arguments(struct db *db, const struct slice *argv, int argc) {
+    (void)db;
+    (void)argv;
+    return argc >= ONGOING_UNITS_MIN;
 }
 
 /* ---- within a body ------------------------------------------------------------------ */
@@ -115,7 +204,7 @@ void ongoing_refuse(struct core *core) {
     if (!core->ongoing.on || core->ongoing.refusing) return;
     core->ongoing.refusing = true;
     core_release_held(core);
-    offload_ask_again(core);
+    places_ask_again(core);
 }
 
 /* ---- turns -------------------------------------------------------------------------- */
@@ -141,7 +230,7 @@ static void end(struct core *core) {
     s->told_to = core->effects.offset;
     forget(core);
     push_release(s);
-    offload_passed(s);
+    places_passed(s);
     s->kick(s);
     core->after_due = true;
     core_update_gates(core);

@@ -20,6 +20,10 @@
  * O5  The time that it sees stands still.
  * What is done whenever the loop goes to or comes from the fiber is in enter and leave.
  * Who waits is decided in exec.c (is_excluded) and, key by key, by the lanes.
+ *
+ * A command that changes its keys in very many small steps (XACK of a hundred thousand IDs) goes
+ * on by itself: ongoing_command. Its row says when (row.h, takes_long), so that it waits while
+ * another one goes on (O1).
  * Threads: the loop.
  */
 #ifndef CORE_ONGOING_H
@@ -42,6 +46,37 @@ struct ongoing_work {
  * which then returns. Within the body of another one, or while another one goes on, just calls it.
  * Cost: some 30 instructions. */
 void ongoing_run(struct ctx *c, const struct ongoing_work *w);
+
+/* A command of many steps, each of which is one unit. */
+struct ongoing_steps {
+    uint64_t units;
+    /* So many bytes, on the handler's stack, which are copied; `drop` lets go what they hold in the
+     * end, also when the body does not come to its end; NULL: nothing. */
+    void *state;
+    size_t state_bytes;
+    /* Does all of it, with ongoing_rest between the steps; replies in c->r, which may have open
+     * marks then. */
+    void (*body)(struct ctx *c, void *state);
+    void (*drop)(void *state);
+};
+
+/* The last thing that a handler does which has written and replied nothing yet: few units are done
+ * at once. Of what the body has from outside only its arguments move while it rests: c has them
+ * anew. The keys are those that the arguments tell. */
+void ongoing_command(struct ctx *c, const struct ongoing_steps *o);
+
+/* Between two steps: the others have their turn if it is theirs. Cost: a read of the clock. */
+void ongoing_rest(struct ctx *c);
+
+/* For a command with a step for each argument, and no state: `body` is the rest of its handler. It
+ * takes steps if the value e, which they are for, is an object (a packed one is edited in a copy,
+ * which nothing may keep from its end), and the arguments are not so long that to keep them would
+ * take as long as the steps. */
+void ongoing_arguments(struct ctx *c, const struct entry *e,
+                       void (*body)(struct ctx *c, void *state));
+
+/* A row's takes_long, by the number of arguments. */
+bool ongoing_has_many_arguments(struct db *db, const struct slice *argv, int argc);
 
 /* ---- within a body ---- */
 
@@ -75,6 +110,11 @@ bool ongoing_step(struct core *core);
 /* The arguments of the command that goes on. */
 static inline const struct request *ongoing_request(const struct core *core) {
     return core->ongoing.req;
+}
+
+/* Whether one goes on and is halfway through, now that another one runs. */
+static inline bool ongoing_has_stopped(const struct core *core) {
+    return core->ongoing.on && !core->ongoing.inside;
 }
 
 /* Whether keys and values cannot change but by the command that goes on. */

@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 
 struct ctx;
+struct db;
 
 /* Flags, as COMMAND INFO names them, and gates: exec tests nothing else. */
 enum row_flag {
@@ -175,6 +176,9 @@ struct row {
     /* With KEY_VARIABLE_FLAGS: what these arguments do to the keys (keyspec_flag); NULL: all
      * that the specification says. */
     uint16_t (*key_flags)(const struct slice *argv, int argc);
+    /* Whether so much is to be done that it may go on over several turns (core/ongoing.h), guessed
+     * in O(log n); NULL: never. */
+    bool (*takes_long)(struct db *db, const struct slice *argv, int argc);
     /* Whether these arguments name more than row_keys tells; NULL: never. */
     enum row_hides (*hides)(const struct slice *argv, int argc);
     const struct row *subs; /* ends with a NULL name */

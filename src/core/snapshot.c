@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "core/multi.h"
-#include "core/offload.h"
 #include "core/ongoing.h"
+#include "core/places.h"
 
 #define STEP_US 300 /* of a turn */
 #define KEYS_INLINE 16
@@ -70,7 +70,7 @@ static void no_news(struct lane_ticket *t) { (void)t; }
 
 static void returned(void *ctx) {
     struct waited *w = ctx;
-    offload_leave_lane(w->core, &w->ticket);
+    places_leave(w->core, &w->ticket);
     mem_free(w);
 }
 
@@ -82,7 +82,7 @@ static bool wait_if_lent(struct core *core, struct db *db, struct key k) {
     w->core = core;
     w->ticket.what = "snapshot";
     w->ticket.on_granted = no_news;
-    offload_join_lane(core, &w->ticket, k);
+    places_join_key(core, &w->ticket, k);
     lent_on_return(l, returned, w);
     writer->hurry(writer->ctx, lent_capture(l));
     return true;

@@ -35,7 +35,7 @@ void snapshot_take_back(struct core *core, struct capture *c);
 /* After the last capture is back, or to give up. */
 void snapshot_end(struct core *core);
 
-/* Before a command that writes: lets it find the lanes busy (offload_gate) that it has to wait for.
+/* Before a command that writes: lets it find the lanes busy (places_gate) that it has to wait for.
  */
 void snapshot_gate(struct core *core, const struct session *s, const struct request *req);
 

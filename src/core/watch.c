@@ -25,14 +25,11 @@ struct watcher {
 struct watches {
     struct watched *chains[CHAINS];
     size_t count;
+    struct feed_observer observer;
 };
 
 static struct watched **chain_of(struct watches *w, int db, uint64_t hash) {
     return &w->chains[(hash ^ (uint64_t)db) & (CHAINS - 1)];
-}
-
-struct watches *watches_new(void) {
-    return mem_calloc(sizeof(struct watches));
 }
 
 void watches_free(struct watches *w) { mem_free(w); }
@@ -52,6 +49,12 @@ static void touch(struct watched *k) {
 static void on_change(void *ctx, int db, uint64_t hash) {
     struct watched *k = find(ctx, db, hash);
     if (k) touch(k);
+}
+
+struct watches *watches_new(void) {
+    struct watches *w = mem_calloc(sizeof *w);
+    w->observer = (struct feed_observer){.on_write = on_change, .ctx = w};
+    return w;
 }
 
 void watch_left(struct core *core, struct db *db, uint64_t hash) {
@@ -76,7 +79,7 @@ static struct watched *watched_get(struct core *core, int db, struct key name) {
     list_init(&k->watchers);
     k->next_in_chain = *chain;
     *chain = k;
-    if (w->count++ == 0) feed_observe(&core->feed, on_change, w);
+    if (w->count++ == 0) feed_observe(&core->feed, &w->observer);
     return k;
 }
 
@@ -86,7 +89,7 @@ static void watched_put(struct core *core, struct watched *k) {
     while (*at != k) at = &(*at)->next_in_chain;
     *at = k->next_in_chain;
     mem_free(k);
-    if (--core->watches->count == 0) feed_observe(&core->feed, NULL, NULL);
+    if (--core->watches->count == 0) feed_unobserve(&core->feed, &core->watches->observer);
 }
 
 static struct db *db_of(const struct session *s, const struct watched *k) {

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "base/num.h"
 #include "base/random.h"
 #include "store/garbage.h"
@@ -153,15 +154,19 @@ static __attribute__((noinline)) const struct entry *read_far(struct db *db, con
     return read_checked(db, &(struct key){p, n, hash}, place, e);
 }
 
+static __attribute__((noinline)) const struct entry *read_missed(struct db *db, const char *p,
+                                                                 size_t n, uint64_t hash) {
+    note_miss(db, &(struct key){p, n, hash});
+    return NULL;
+}
+
 /* The way of GET. Nothing lives across a call here, so that no register has to be saved. */
 const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t hash) {
     struct keyspace *ks = db->ks;
     struct table_bucket *home = table_home(&db->shelf->table, hash);
     int i = bucket_find(home, &entry_ops, slice_of(p, n), hash);
     if (unlikely(i < 0)) {
-        if (home->ovf) return read_far(db, p, n, hash);
-        note_miss(db, &(struct key){p, n, hash});
-        return NULL;
+        return home->ovf ? read_far(db, p, n, hash) : read_missed(db, p, n, hash);
     }
     struct entry *e = bucket_item(home, (unsigned)i);
     if (unlikely(entry_has_ttl(e) | ks->lfu)) return read_here(db, p, n, hash, home, i);
@@ -189,6 +194,18 @@ struct entry *db_own(struct db *db, struct key k) {
 struct entry *db_peek(struct db *db, struct key k) {
     struct table_place place;
     return find(db, &k, &place);
+}
+
+const struct entry *db_glance(struct db *db, struct key k) {
+    struct table_place place;
+    const struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
+    return e && !is_expired(db, e) ? e : NULL;
+}
+
+int64_t db_due_ms(const struct entry *e) {
+    bool ends;
+    int64_t ms = entry_due_of(e, &ends);
+    return ms < 0 ? INT64_MAX : ms;
 }
 
 bool db_is_past(struct db *db, struct key k) {
@@ -463,22 +480,44 @@ static size_t edit_cap(size_t len, size_t old_len) {
     return len + (len < EDIT_SPARE_BYTES_MAX ? len : EDIT_SPARE_BYTES_MAX);
 }
 
+#define COPY_STEP_BYTES (64 * 1024)
+
 /* A new blob of len bytes: the old ones and zeros. NULL without memory. */
 static struct blob *extended(struct slice old, size_t len) {
     struct blob *b = blob_try_zeroed(edit_cap(len, old.n));
     if (!b) return NULL;
-    if (old.n) memcpy(b->data, old.p, old.n);
+    for (size_t at = 0; at < old.n; at += COPY_STEP_BYTES) {
+        size_t rest = old.n - at;
+        memcpy(b->data + at, old.p + at, rest < COPY_STEP_BYTES ? rest : COPY_STEP_BYTES);
+        nap_point();
+    }
     b->len = len;
     return b;
 }
 
-/* A blob of this holder alone with len bytes, the new ones zero: `b` itself, moved, or a copy if it
- * is shared or more than doubles. b's reference is consumed. NULL, b untouched, without memory. */
-static struct blob *blob_for_edit(struct blob *b, size_t len) {
+/* Whether the blob, to be edited, is shared or more than doubles. */
+static bool is_to_be_copied(const struct blob *b, size_t len) {
+    return b->refs > 1 || (len > b->cap && len - b->len > b->len);
+}
+
+bool db_edit_copies(const struct entry *e, size_t len) {
+    const struct blob *b = entry_blob(e);
+    return b && is_to_be_copied(b, len < b->len ? b->len : len);
+}
+
+struct blob *db_edit_copy(const struct entry *e, size_t len) {
+    const struct blob *b = entry_blob(e);
+    return extended(slice_of(b->data, b->len), len < b->len ? b->len : len);
+}
+
+/* A blob of this holder alone with len bytes, the new ones zero: `b` itself, moved, or a copy. b's
+ * reference is consumed. NULL, b untouched, without memory. */
+static struct blob *blob_for_edit(struct keyspace *ks, struct blob *b, size_t len) {
     size_t old_len = b->len;
     struct blob *to = b;
-    if (b->refs > 1 || (len > b->cap && len - old_len > old_len)) {
-        to = extended(slice_of(b->data, old_len), len);
+    if (ks->edit_copy || is_to_be_copied(b, len)) {
+        to = ks->edit_copy ? ks->edit_copy : extended(slice_of(b->data, old_len), len);
+        ks->edit_copy = NULL;
         if (to) blob_unref(b);
         return to;
     }
@@ -498,7 +537,7 @@ static char *edit_blob(struct db *db, struct key k, struct table_place place, st
                              e ? entry_expire_ms(e) : DB_NO_TTL};
     struct blob *b = e ? entry_blob(e) : NULL;
     if (b) {
-        b = blob_for_edit(b, len);
+        b = blob_for_edit(db->ks, b, len);
         if (b) set_pointer(e, b);
         return b ? b->data : NULL;
     }
@@ -600,7 +639,7 @@ struct blob *db_own_packed(struct entry *e, size_t more) {
 }
 
 static void note_topic(struct db *db) {
-    if (db->ks->on_topic) db->ks->on_topic(db->ks->on_topic_ctx);
+    if (db->ks->on_topic) db->ks->on_topic(db->ks->on_leave_ctx);
 }
 
 void db_put_object(struct db *db, struct key k, enum entry_type type, void *object) {

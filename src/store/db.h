@@ -37,11 +37,10 @@ struct shelf {
     struct table table;
     struct slab slab;
     struct wheel wheel;
-    size_t ttl_count;    /* keys with an expiry */
-    size_t timed_hashes; /* hashes with ENTRY_FIELDS */
-    size_t timed_topics; /* retained topics with it */
-    __int128 ttl_sum_ms; /* sum of their times, for the average in INFO */
-    int cut_db;          /* the database that it was at the cut (store/capture) */
+    size_t ttl_count;                  /* keys with an expiry */
+    size_t timed_hashes, timed_topics; /* keys with ENTRY_FIELDS: hashes, retained topics */
+    __int128 ttl_sum_ms;               /* sum of their times, for the average in INFO */
+    int cut_db;                        /* the database that it was at the cut (store/capture) */
 };
 
 struct db {
@@ -80,6 +79,7 @@ struct keyspace {
     int lfu_log_factor;
     int lfu_decay_minutes;
     uint64_t hits, misses, expired, evicted, expired_fields;
+    struct blob *edit_copy;           /* for the next db_edit, or NULL: see db_edit_copy */
     struct cut *cut;                  /* the snapshot under way, or NULL: store/capture.h */
     uint32_t walks;                   /* that were begun */
     struct garbage *garbage;          /* see keyspace_take_garbage */
@@ -96,12 +96,8 @@ struct keyspace {
     void (*on_new)(void *ctx, struct db *db, struct key k);
     void (*on_miss)(void *ctx, struct db *db, struct key k);
     void *on_new_ctx;
-    /* Called when a retained topic has come to a key, by whatever way; NULL: nobody wants that.
-     * Likewise. */
-    void (*on_topic)(void *ctx);
-    void *on_topic_ctx;
-    /* Called when a command asks for a key whose time is over and that stays for `pinned`'s sake.
-     * Likewise. */
+    void (*on_topic)(void *ctx); /* a retained topic has come to a key; likewise */
+    /* Called when a command asks for a key past its time that `pinned` keeps. Likewise. */
     void (*on_hidden)(void *ctx, struct db *db, const struct entry *e);
     /* Called for each field of a hash that leaves by itself, before it is gone. Likewise. */
     void (*on_field)(void *ctx, struct db *db, const struct entry *e, struct slice field);
@@ -131,7 +127,7 @@ void db_aside_free(struct db *db);
 
 /* -- finding ------------------------------------------------------------------------- */
 
-/* db_read in the form that takes a key in registers. */
+/* db_read, the key in registers. */
 const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t hash);
 
 /* For a command that reads: counts a hit or a miss and marks the access. NULL if absent. */
@@ -141,20 +137,23 @@ static inline const struct entry *db_read(struct db *db, struct key k) {
 
 /* For one that reads and marks no access. */
 const struct entry *db_look(struct db *db, struct key k);
-
 /* For a command that will write: marks the access, counts nothing. */
 struct entry *db_find(struct db *db, struct key k);
 
 /* Neither counts nor marks (OBJECT, DEBUG, TTL, TOUCH decides for itself). */
 struct entry *db_peek(struct db *db, struct key k);
-
 bool db_exists(struct db *db, struct key k);
+/* As db_peek, but nothing happens to a key whose time is over: NULL. */
+const struct entry *db_glance(struct db *db, struct key k);
+
+/* When time may take the key, or a field of its hash: it has when that is before now. INT64_MAX:
+ * never. */
+int64_t db_due_ms(const struct entry *e);
 
 /* Whether a key is still there although its time is over; nothing is removed. */
 bool db_is_past(struct db *db, struct key k);
 
-/* For a command that found the key otherwise and will change its value where it lies: as db_peek.
- */
+/* For a command that found the key otherwise and changes its value where it lies: as db_peek. */
 struct entry *db_own(struct db *db, struct key k);
 
 /* The same for a change that can as well be made later: NULL, too, when it would cost the copy of a
@@ -187,6 +186,12 @@ int db_incr(struct db *db, struct key k, int64_t delta, int64_t *sum);
  * the expiry stays. NULL when there is no memory for it. Amortised cost: the growth. */
 char *db_edit(struct db *db, struct key k, size_t len, size_t *len_now);
 
+/* Whether db_edit of an existing string would copy it, as it is shared or grows much; that copy,
+ * NULL without memory, made on any thread: the next db_edit, of that key and length, takes it from
+ * ks->edit_copy. */
+bool db_edit_copies(const struct entry *e, size_t len);
+struct blob *db_edit_copy(const struct entry *e, size_t len);
+
 /* -- packed values and objects --------------------------------------------------------- */
 
 /* Makes k a value of the type in its packed form (ENC_LISTPACK, ENC_INTSET, ENC_LISTPACK_EX),
@@ -205,9 +210,8 @@ void db_put_object(struct db *db, struct key k, enum entry_type type, void *obje
 
 /* -- fields that end ----------------------------------------------------------------- */
 
-/* Tells that the hash of e, the entry of k, was changed where it lies (db_own_packed, an object),
- * so that a field now ends earlier, or the first one at all, or none any more. The same of messages
- * of a retained topic. */
+/* Tells that the hash (or retained topic) of e, the entry of k, was changed where it lies, so that
+ * a field (or message) now ends earlier, or the first one at all, or none any more. */
 void db_fields_changed(struct db *db, struct key k, struct entry *e);
 
 /* Lets the fields of the hash in k whose time has come leave, for at most budget_us. True if more

@@ -360,8 +360,7 @@ void retained_new(struct core *core, struct net_loop *loop) {
     core->retained = r;
     core->topic_hooks.drained = drained;
     core->topic_hooks.is_retained = is_retained;
-    core->ks->on_topic = on_topic;
-    core->ks->on_topic_ctx = core;
+    core->ks->on_topic = on_topic; /* with the core, as all of the store's hooks */
 }
 
 void retained_free(struct core *core) {

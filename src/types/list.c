@@ -2,6 +2,7 @@
 #include "types/list.h"
 
 #include "base/assert.h"
+#include "base/later.h"
 #include "base/mem.h"
 #include "base/num.h"
 
@@ -39,7 +40,7 @@ static void free_on_loop(void *ctx, struct chunk chunk) {
     if (is_blob(chunk)) {
         blob_unref(blob_in(chunk));
     } else {
-        mem_free(chunk.p);
+        later_free(chunk.p, chunk.bytes);
     }
 }
 

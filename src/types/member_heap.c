@@ -1,6 +1,7 @@
 /* member_heap.c - see member_heap.h. */
 #include "types/member_heap.h"
 
+#include "base/later.h"
 #include "base/mem.h"
 
 void member_heap_init(struct member_heap *h) {
@@ -26,8 +27,9 @@ void member_free(struct member_heap *h, void *p, size_t n, bool in_slab) {
         slab_free(&h->slab, p, slab_class(n));
         return;
     }
-    h->loose_bytes -= mem_usable(p);
-    mem_free(p);
+    size_t bytes = mem_usable(p);
+    h->loose_bytes -= bytes;
+    later_free(p, bytes);
 }
 
 size_t member_heap_bytes(const struct member_heap *h) { return h->slab.live + h->loose_bytes; }

@@ -494,6 +494,7 @@ static uint64_t trim_each(struct stream *s, const struct stream_trim *trim) {
         struct stream_id base = next.leaf ? stream_place_base(next) : STREAM_ID_MAX;
         bool whole = goes_whole(s, trim, place);
         deleted += trim_entries(s, trim, place, whole);
+        if (trim->rest) trim->rest(trim->rest_ctx);
         if (!whole || !next.leaf) break;
         place = stream_tree_find(&s->nodes, base);
     }

@@ -143,6 +143,9 @@ struct stream_trim {
     bool approx;             /* ~: whole nodes only */
     uint64_t limit;          /* approx: entries to delete at most; 0: no limit */
     enum stream_refs refs;
+    /* Between two nodes, if references are asked for: the stream stays as it is. NULL: nothing. */
+    void (*rest)(void *ctx);
+    void *rest_ctx;
 };
 
 /* Deletes entries from the first on; returns how many. Cost: what is deleted; and with

@@ -4,6 +4,7 @@
  *   mark KEY     the same of one that writes: its commit counts, whoever is still there
  */
 #include "core/offload.h"
+#include "core/places.h"
 
 #include <semaphore.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static void end(unsigned left) {
         if (!(left & 1u << i)) session_fini(&sessions[i]);
     }
     CU_ASSERT_EQUAL(offload_counts(core).running, 0);
-    CU_ASSERT_EQUAL(lane_counts(offload_lanes(core)).tickets, 0);
+    CU_ASSERT_EQUAL(lane_counts(places_lanes(core)).tickets, 0);
     work_pool_free(pool);
     core_free(core);
     config_free(conf);

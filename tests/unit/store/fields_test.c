@@ -409,7 +409,7 @@ static uint64_t kept(const struct topic_ring *t) {
 static void messages_leave(void) {
     begin(3);
     ks->on_topic = on_topic;
-    ks->on_topic_ctx = ks;
+    ks->on_leave_ctx = ks;
     topics_come = 0;
     struct db *db = &ks->dbs[0];
     struct topic_ring *t = topic_ring_new(1, 0);

@@ -1,0 +1,74 @@
+/* later.c - see later.h. Addresses are noted in pages of their own, so that the blocks, which
+ * nobody may have touched for long, stay untouched. */
+#include "base/later.h"
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+#define PAGE_BLOCKS 510
+
+struct later {
+    struct later *next;
+    size_t n;
+    void *block[PAGE_BLOCKS];
+};
+
+static _Thread_local struct {
+    const uint64_t *mark; /* NULL: nothing is set aside */
+    uint64_t seen;        /* *mark, when the bytes were counted */
+    size_t bytes;         /* that were given up since then */
+    struct later *first;
+} here;
+
+void later_enable(const uint64_t *mark) {
+    DASSERT(mark || !here.first);
+    here.mark = mark;
+}
+
+static void set_aside(void *p) {
+    struct later *page = here.first;
+    if (!page || page->n == PAGE_BLOCKS) {
+        page = mem_alloc(sizeof *page);
+        page->next = here.first;
+        page->n = 0;
+        here.first = page;
+    }
+    page->block[page->n++] = p;
+}
+
+void later_free(void *p, size_t bytes) {
+    if (!here.mark || bytes < LATER_BLOCK_BYTES_MIN) {
+        mem_free(p);
+        return;
+    }
+    if (*here.mark != here.seen) {
+        here.seen = *here.mark;
+        here.bytes = 0;
+    }
+    here.bytes += bytes;
+    if (bytes < GARBAGE_BLOB_BYTES_MIN && here.bytes <= LATER_HERE_BYTES) {
+        mem_free(p);
+    } else {
+        set_aside(p);
+    }
+}
+
+bool later_waits(void) { return here.first != NULL; }
+
+struct later *later_take(void) {
+    struct later *l = here.first;
+    here.first = NULL;
+    return l;
+}
+
+size_t later_free_all(struct later *l) {
+    size_t n = 0;
+    for (struct later *next; l; l = next) {
+        next = l->next;
+        n += l->n;
+        for (size_t i = 0; i < l->n; i++) mem_free(l->block[i]);
+        mem_free(l);
+    }
+    return n;
+}

@@ -1,0 +1,32 @@
+/* later.h - blocks of memory that the loop gives up, freed by another thread where they are many.
+ *
+ * To free a block of some KiB takes the allocator some microseconds, one of many MiB the kernel
+ * milliseconds. A few are freed at once, as that is cheapest for all; what a command gives up
+ * beyond LATER_HERE_BYTES, and what is large by itself, is set aside, for later_take at the end of
+ * the turn and later_free_all on whatever thread. Threads: each for itself. Only one that called
+ * later_enable sets anything aside; elsewhere blocks are freed at once.
+ */
+#ifndef BASE_LATER_H
+#define BASE_LATER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct later;
+
+/* From now on this thread sets blocks aside; *mark changes from command to command. NULL: no more,
+ * after the last later_take. */
+void later_enable(const uint64_t *mark);
+
+/* Gives up a block of the allocator of about so many bytes. Cost: some ns, if it is set aside. */
+void later_free(void *p, size_t bytes);
+
+/* What was set aside so far; NULL: nothing. */
+bool later_waits(void);
+struct later *later_take(void);
+
+/* Frees it all; returns how many blocks that were. Any thread. */
+size_t later_free_all(struct later *l);
+
+#endif

@@ -1,0 +1,455 @@
+/* slow_test.c - commands that would take long, and what others do and see meanwhile.
+ *
+ * The values are large enough that the commands take several turns, or a worker, also without
+ * STRESS.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "replies.h"
+#include "support/client.h"
+#include "support/suite.h"
+
+enum { MANY = 20000, STEP = 100, CHANGES = 200 };
+
+static struct server *server;
+static redisContext *a, *b;
+
+static redisReply *wait_for(redisContext *c) {
+    redisReply *r = NULL;
+    CU_ASSERT_EQUAL_FATAL(redisGetReply(c, (void **)&r), REDIS_OK);
+    return r;
+}
+
+static void forget_replies(redisContext *c, int n) {
+    for (int i = 0; i < n; i++) freeReplyObject(wait_for(c));
+}
+
+static void send_all(redisContext *c) {
+    int done = 0;
+    while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(c, &done), REDIS_OK);
+}
+
+/* The command with the arguments first-1 ... behind it, `count` of them. */
+static void append_ids(redisContext *c, const char *words, int first, int count) {
+    static char line[MANY * 16];
+    size_t n = (size_t)snprintf(line, sizeof line, "%s", words);
+    for (int i = first; i < first + count; i++)
+        n += (size_t)snprintf(line + n, sizeof line - n, " %d-1", i);
+    CU_ASSERT(n < sizeof line);
+    redisAppendCommand(c, line);
+}
+
+/* Entries 1-1 ... of stream s, of which group g has delivered the first half to c. */
+static void make_stream(void) {
+    expect_ok(a, "FLUSHALL");
+    for (int i = 1; i <= MANY; i++) redisAppendCommand(a, "XADD s %d-1 f v%d", i, i);
+    redisAppendCommand(a, "XGROUP CREATE s g 0");
+    redisAppendCommand(a, "XREADGROUP GROUP g c COUNT %d STREAMS s >", MANY / 2);
+    forget_replies(a, MANY + 2);
+}
+
+static long long pending(void) {
+    redisReply *r = cmd(b, "XPENDING s g");
+    long long n = r->elements == 4 ? r->element[0]->integer : -1;
+    freeReplyObject(r);
+    return n;
+}
+
+/* While a command of a goes on, b sees nothing of it or all. */
+static void expect_pending(long long before, long long after) {
+    send_all(a);
+    expect_status(b, "PONG", "PING");
+    for (int i = 0; i < 50; i++) {
+        long long n = pending();
+        CU_ASSERT(n == before || n == after);
+        if (n == after && before != after) break;
+    }
+}
+
+static void acknowledging(void) {
+    make_stream();
+    append_ids(a, "XACK s g", 1, MANY / 4);
+    expect_pending(MANY / 2, MANY / 4);
+    redisReply *r = wait_for(a);
+    CU_ASSERT_EQUAL(r->integer, MANY / 4);
+    freeReplyObject(r);
+    CU_ASSERT_EQUAL(pending(), MANY / 4);
+}
+
+static void reading_new_entries_and_history(void) {
+    make_stream();
+    redisAppendCommand(a, "XREADGROUP GROUP g d COUNT %d STREAMS s >", MANY);
+    expect_pending(MANY / 2, MANY);
+    redisReply *r = wait_for(a);
+    CU_ASSERT_EQUAL_FATAL(r->elements, 1);
+    redisReply *entries = r->element[0]->element[1];
+    CU_ASSERT_EQUAL_FATAL(entries->elements, MANY / 2);
+    for (int i = 0; i < MANY / 2; i++)
+        CU_ASSERT_EQUAL(atoi(entries->element[i]->element[0]->str), MANY / 2 + 1 + i);
+    freeReplyObject(r);
+    r = cmd(a, "XREADGROUP GROUP g c STREAMS s 0");
+    entries = r->element[0]->element[1];
+    CU_ASSERT_EQUAL(entries->elements, MANY / 2);
+    CU_ASSERT_EQUAL(atoi(entries->element[MANY / 2 - 1]->element[0]->str), MANY / 2);
+    freeReplyObject(r);
+}
+
+static void claiming(void) {
+    make_stream();
+    append_ids(a, "XCLAIM s g d 0", 1, MANY / 4);
+    redisAppendCommand(a, "XAUTOCLAIM s g e 0 0 COUNT %d JUSTID", MANY / 4);
+    redisAppendCommand(a, "XPENDING s g - + 10 d");
+    redisReply *r = wait_for(a);
+    CU_ASSERT_EQUAL(r->elements, MANY / 4);
+    freeReplyObject(r);
+    r = wait_for(a);
+    CU_ASSERT_EQUAL_FATAL(r->elements, 3);
+    CU_ASSERT_EQUAL(atoi(r->element[0]->str), MANY / 4 + 1);
+    CU_ASSERT_EQUAL(r->element[1]->elements, MANY / 4);
+    freeReplyObject(r);
+    r = wait_for(a);
+    CU_ASSERT_EQUAL(r->elements, 0);
+    freeReplyObject(r);
+    CU_ASSERT_EQUAL(pending(), MANY / 2);
+}
+
+static void removing(void) {
+    make_stream();
+    append_ids(a, "XDEL s", 1, MANY / 4);
+    redisAppendCommand(a, "XLEN s");
+    redisReply *r = wait_for(a);
+    CU_ASSERT_EQUAL(r->integer, MANY / 4);
+    freeReplyObject(r);
+    r = wait_for(a);
+    CU_ASSERT_EQUAL(r->integer, MANY - MANY / 4);
+    freeReplyObject(r);
+    redisAppendCommand(a, "XTRIM s MAXLEN %d DELREF", MANY / 2);
+    expect_pending(MANY / 2, MANY / 4);
+    r = wait_for(a);
+    CU_ASSERT_EQUAL(r->integer, MANY / 4);
+    freeReplyObject(r);
+    redisAppendCommand(a, "XGROUP DELCONSUMER s g c");
+    expect_pending(MANY / 4, 0);
+    r = wait_for(a);
+    CU_ASSERT_EQUAL(r->integer, MANY / 4);
+    freeReplyObject(r);
+}
+
+/* Two at once: one waits for the other, or not. */
+static void two_meet(void) {
+    make_stream();
+    append_ids(a, "XACK s g", 1, MANY / 2);
+    append_ids(b, "XACK s g", 1, MANY / 2);
+    send_all(a);
+    send_all(b);
+    redisReply *r = wait_for(a), *q = wait_for(b);
+    CU_ASSERT_EQUAL(r->integer + q->integer, MANY / 2);
+    CU_ASSERT(r->integer == 0 || q->integer == 0);
+    freeReplyObject(r);
+    freeReplyObject(q);
+}
+
+static void within_a_transaction_and_a_script(void) {
+    make_stream();
+    redisAppendCommand(a, "MULTI");
+    append_ids(a, "XACK s g", 1, MANY / 4);
+    redisAppendCommand(a, "XREADGROUP GROUP g c STREAMS s 0");
+    redisAppendCommand(a, "EXEC");
+    forget_replies(a, 3);
+    redisReply *r = wait_for(a);
+    CU_ASSERT_EQUAL_FATAL(r->elements, 2);
+    CU_ASSERT_EQUAL(r->element[0]->integer, MANY / 4);
+    CU_ASSERT_EQUAL(r->element[1]->element[0]->element[1]->elements, MANY / 4);
+    freeReplyObject(r);
+    r = cmd(a, "EVAL %s 1 s",
+            "return #redis.call('XREADGROUP','GROUP','g','c','STREAMS',KEYS[1],'0')"
+            "[1][2]");
+    CU_ASSERT_EQUAL(r->integer, MANY / 4);
+    freeReplyObject(r);
+}
+
+static void clients_that_leave(void) {
+    make_stream();
+    redisContext *c = client_open(server);
+    append_ids(c, "XACK s g", 1, MANY / 2);
+    send_all(c);
+    redisFree(c);
+    for (int i = 0; i < 1000 && pending() != 0; i++) usleep(1000);
+    expect_status(b, "PONG", "PING");
+}
+
+/* -- SORT ------------------------------------------------------------------------------ */
+
+/* Elements 0 ... of l, with weights that turn them round, and names in hashes. */
+static void make_sort(void) {
+    expect_ok(a, "FLUSHALL");
+    for (int i = 0; i < MANY; i++) {
+        redisAppendCommand(a, "RPUSH l %d", i);
+        redisAppendCommand(a, "SET w_%d %d", i, MANY - i);
+        redisAppendCommand(a, "HSET o_%d name n%d", i, i);
+    }
+    forget_replies(a, 3 * MANY);
+}
+
+static void sorting_by_other_keys(void) {
+    make_sort();
+    redisReply *r = cmd(a, "SORT l BY w_*");
+    CU_ASSERT_EQUAL_FATAL(r->elements, MANY);
+    for (int i = 0; i < MANY; i++) CU_ASSERT_EQUAL(atoi(r->element[i]->str), MANY - 1 - i);
+    freeReplyObject(r);
+    expect_text(a, "[\"n17\", \"17\", nil, \"n16\", \"16\", nil]",
+                "SORT l BY w_* LIMIT %d 2 GET o_*->name GET # GET none_*", MANY - 18);
+    expect_text(a, "[\"n9999\", \"n9998\"]",
+                "SORT l BY o_*->name ALPHA DESC GET o_*->name LIMIT 0 2");
+    expect_text(a, "[\"n3\", \"n4\"]", "SORT l BY nosort LIMIT 3 2 GET o_*->name");
+    expect_int(a, 2 * MANY, "SORT l BY w_* GET # GET o_*->name STORE d");
+    expect_int(a, 2 * MANY, "LLEN d");
+    expect_text(a, "[\"1\", \"n1\", \"0\", \"n0\"]", "LRANGE d -4 -1");
+    expect_int(a, 3, "SORT l BY w_* LIMIT 0 3 GET o_*->name STORE d");
+    expect_str(a, "listpack", "OBJECT ENCODING d");
+    expect_ok(a, "SET w_77 x");
+    expect_err(a, "ERR One or more scores can't be converted into double", "SORT l BY w_*");
+    expect_err(a, "ERR One or more scores can't be converted into double",
+               "SORT l BY w_* GET o_*->name STORE d");
+    expect_int(a, 3, "LLEN d");
+}
+
+/* The first and the last element change their weights in one transaction, over and over: they are
+ * never seen halfway. Their names change likewise. */
+static void sorted_in_one_instant(void) {
+    make_sort();
+    redisAppendCommand(a, "SET x_0 0");
+    redisAppendCommand(a, "SET x_%d 0", MANY - 1);
+    forget_replies(a, 2);
+    for (int round = 0; round < 8; round++) {
+        redisAppendCommand(a, "SORT l BY w_* GET x_* GET w_*");
+        send_all(a);
+        for (int i = 0; i < CHANGES; i++) {
+            redisAppendCommand(b, "MULTI");
+            redisAppendCommand(b, "SET x_0 %d", round * CHANGES + i);
+            redisAppendCommand(b, "SET w_0 %d", i % 2 ? MANY : -1);
+            redisAppendCommand(b, "SET x_%d %d", MANY - 1, round * CHANGES + i);
+            redisAppendCommand(b, "SET w_%d %d", MANY - 1, i % 2 ? -1 : MANY);
+            redisAppendCommand(b, "EXEC");
+            forget_replies(b, 6);
+        }
+        redisReply *r = wait_for(a);
+        CU_ASSERT_EQUAL_FATAL(r->elements, 2 * MANY);
+        const char *first = r->element[0]->str, *last = r->element[2 * MANY - 2]->str;
+        CU_ASSERT_FATAL(first != NULL && last != NULL);
+        CU_ASSERT_STRING_EQUAL(first, last);
+        for (int i = 1; i < MANY; i++)
+            CU_ASSERT(atoi(r->element[2 * i - 1]->str) <= atoi(r->element[2 * i + 1]->str));
+        freeReplyObject(r);
+    }
+}
+
+/* Keys that end while it is under way, all in one instant. */
+static void keys_that_end_meanwhile(void) {
+    make_sort();
+    for (int i = 0; i < MANY; i++) redisAppendCommand(a, "PEXPIREAT w_%d 99999999999999", i);
+    forget_replies(a, MANY);
+    for (int round = 0; round < 5; round++) {
+        redisReply *now = cmd(a, "TIME");
+        long long at = atoll(now->element[0]->str) * 1000 + atoll(now->element[1]->str) / 1000 + 30;
+        freeReplyObject(now);
+        redisAppendCommand(a, "SET first 1 PXAT %lld", at);
+        redisAppendCommand(a, "SET w_0 1 PXAT %lld", at);
+        redisAppendCommand(a, "SET w_%d 1 PXAT %lld", MANY - 1, at);
+        redisAppendCommand(a, "SORT l BY nosort GET w_*");
+        redisAppendCommand(a, "SORT l BY nosort GET w_*");
+        forget_replies(a, 3);
+        for (int i = 0; i < 2; i++) {
+            redisReply *r = wait_for(a);
+            CU_ASSERT_EQUAL_FATAL(r->elements, MANY);
+            CU_ASSERT_EQUAL(r->element[0]->type, r->element[MANY - 1]->type);
+            freeReplyObject(r);
+        }
+    }
+}
+
+/* A transaction that goes on is not seen halfway. */
+static void sorting_beside_one_that_goes_on(void) {
+    static const char script[] =
+        "for i=1,20 do for k=1,#KEYS do redis.call('set',KEYS[k],ARGV[1]) end "
+        "local t=os.clock() while os.clock()-t<0.0005 do redis.call('exists',KEYS[1]) end end";
+    make_sort();
+    for (int round = 0; round < 12; round++) {
+        redisAppendCommand(a, "SORT l BY nosort GET w_*");
+        redisAppendCommand(b, "EVAL %s 2 w_0 w_%d %d", script, MANY - 1, round);
+        send_all(a);
+        send_all(b);
+        forget_replies(b, 1);
+        redisReply *r = wait_for(a);
+        CU_ASSERT_EQUAL_FATAL(r->elements, MANY);
+        int first = atoi(r->element[0]->str), last = atoi(r->element[MANY - 1]->str);
+        CU_ASSERT(first == last || round == 0);
+        freeReplyObject(r);
+    }
+}
+
+/* -- what is copied, or given up --------------------------------------------------------- */
+
+enum { BIG = 8 * 1024 * 1024 };
+
+static void make_shared(void) {
+    expect_ok(a, "FLUSHALL");
+    expect_int(a, BIG, "SETRANGE k %d x", BIG - 1);
+    expect_int(a, 1, "COPY k kept");
+}
+
+static void edits_of_shared_values(void) {
+    make_shared();
+    redisAppendCommand(a, "APPEND k yz");
+    redisAppendCommand(b, "GET other");
+    redisAppendCommand(b, "APPEND k !");
+    redisAppendCommand(b, "STRLEN k");
+    send_all(a);
+    CU_ASSERT_EQUAL(reply_int(wait_for(a)), BIG + 2);
+    forget_replies(b, 1);
+    CU_ASSERT_EQUAL(reply_int(wait_for(b)), BIG + 3);
+    CU_ASSERT_EQUAL(reply_int(wait_for(b)), BIG + 3);
+    expect_str(a, "xyz!", "GETRANGE k -4 -1");
+    expect_int(a, BIG, "STRLEN kept");
+    make_shared();
+    expect_int(a, 0, "SETBIT k 7 1");
+    expect_int(a, 1, "GETBIT k 7");
+    expect_int(a, 0, "GETBIT kept 7");
+    make_shared();
+    expect_int(a, BIG, "SETRANGE k 10 abc");
+    expect_str(a, "abc", "GETRANGE k 10 12");
+    expect_int(a, 4, "BITCOUNT kept");
+    make_shared();
+    expect_text(a, "[0, 200, 200]", "BITFIELD k SET u8 0 200 GET u8 0 INCRBY u8 0 0");
+    expect_int(a, 0, "GETBIT kept 0");
+    make_shared();
+    expect_int(a, 3 * BIG, "SETRANGE k %d x", 3 * BIG - 1);
+    expect_text(a, "[120, 0, 120]", "BITFIELD k GET u8 #%d GET u8 #%d GET u8 #%d", BIG - 1, BIG,
+                3 * BIG - 1);
+}
+
+static void edits_within_others(void) {
+    make_shared();
+    expect_int(a, BIG + 1, "EVAL %s 1 k", "return redis.call('append',KEYS[1],'z')");
+    make_shared();
+    redisAppendCommand(a, "MULTI");
+    redisAppendCommand(a, "APPEND k z");
+    redisAppendCommand(a, "COPY k kept REPLACE");
+    redisAppendCommand(a, "SETBIT k 0 1");
+    redisAppendCommand(a, "EXEC");
+    forget_replies(a, 4);
+    char *text = reply_text(wait_for(a));
+    CU_ASSERT_STRING_EQUAL(text, "[8388609, 1, 0]");
+    free(text);
+    expect_int(a, 0, "GETBIT kept 0");
+    expect_int(a, BIG + 1, "STRLEN kept");
+}
+
+/* What is cut off large values goes, and nothing else. */
+static void much_that_is_given_up(void) {
+    enum { ELEMENTS = 2000, BYTES = 9000 };
+    static char element[BYTES + 1];
+    memset(element, 'x', BYTES);
+    expect_ok(a, "FLUSHALL");
+    for (int i = 0; i < ELEMENTS; i++) {
+        redisAppendCommand(a, "RPUSH l %d%s", i, element);
+        redisAppendCommand(a, "HSET h f%d %s", i, element);
+        redisAppendCommand(a, "ZADD z %d %d%s", i, i, element);
+    }
+    forget_replies(a, 3 * ELEMENTS);
+    expect_ok(a, "LTRIM l 1000 1001");
+    expect_int(a, 2, "LLEN l");
+    expect_int(a, 500, "ZREMRANGEBYSCORE z 0 499");
+    expect_int(a, ELEMENTS - 500, "ZCARD z");
+    append_ids(a, "HDEL h", 0, 1);
+    forget_replies(a, 1);
+    for (int i = 0; i < ELEMENTS - 1; i++) redisAppendCommand(a, "HDEL h f%d", i);
+    forget_replies(a, ELEMENTS - 1);
+    expect_int(a, 1, "HLEN h");
+    redisReply *r = cmd(a, "LPOP l 2");
+    CU_ASSERT_EQUAL_FATAL(r->elements, 2);
+    CU_ASSERT_EQUAL(atoi(r->element[1]->str), 1001);
+    freeReplyObject(r);
+}
+
+/* The log tells what these commands did, and SORT's result although its keys change meanwhile. */
+static void the_log_repeats_them(void) {
+    static const char *const args[] = {"--appendonly", "yes", "--enable-debug-command", "yes",
+                                       NULL};
+    struct server *s = server_start(args);
+    redisContext *was_a = a, *was_b = b;
+    a = client_open(s);
+    b = client_open(s);
+    make_sort();
+    for (int round = 0; round < 4; round++) {
+        redisAppendCommand(a, "SORT l BY w_* GET w_* GET o_*->name STORE d%d", round);
+        send_all(a);
+        for (int i = 0; i < CHANGES; i++) {
+            redisAppendCommand(b, "SET w_%d %d", i * 97 % MANY, round + i);
+            redisAppendCommand(b, "HSET o_%d name %d", i * 89 % MANY, round + i);
+        }
+        forget_replies(b, 2 * CHANGES);
+        CU_ASSERT_EQUAL(reply_int(wait_for(a)), 2 * MANY);
+    }
+    for (int i = 1; i <= MANY; i++) redisAppendCommand(a, "XADD s %d-1 f v%d", i, i);
+    redisAppendCommand(a, "XGROUP CREATE s g 0");
+    redisAppendCommand(a, "XREADGROUP GROUP g c COUNT %d STREAMS s >", MANY / 2);
+    append_ids(a, "XACK s g", 1, 1000);
+    append_ids(a, "XCLAIM s g d 0", 1001, 1000);
+    redisAppendCommand(a, "XAUTOCLAIM s g e 0 3000-1 COUNT 1000");
+    append_ids(a, "XDEL s", 2500, 1000);
+    redisAppendCommand(a, "XTRIM s MAXLEN %d DELREF", MANY / 2);
+    redisAppendCommand(a, "SETRANGE big 2000000 x");
+    redisAppendCommand(a, "COPY big kept");
+    redisAppendCommand(a, "APPEND big y");
+    forget_replies(a, MANY + 10);
+    char *before = reply_text(cmd(a, "DEBUG DIGEST"));
+    char *pending_before = reply_text(cmd(a, "XPENDING s g"));
+    redisFree(a);
+    redisFree(b);
+    server_restart(s, args);
+    a = client_open(s);
+    char *after = reply_text(cmd(a, "DEBUG DIGEST"));
+    CU_ASSERT_STRING_EQUAL(before, after);
+    char *pending_after = reply_text(cmd(a, "XPENDING s g"));
+    CU_ASSERT_STRING_EQUAL(pending_before, pending_after);
+    free(before);
+    free(after);
+    free(pending_before);
+    free(pending_after);
+    redisFree(a);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+    a = was_a;
+    b = was_b;
+}
+
+int main(void) {
+    static const struct suite_test tests[] = {
+        {"acknowledging", acknowledging},
+        {"reading_new_entries_and_history", reading_new_entries_and_history},
+        {"claiming", claiming},
+        {"removing", removing},
+        {"two_meet", two_meet},
+        {"within_a_transaction_and_a_script", within_a_transaction_and_a_script},
+        {"clients_that_leave", clients_that_leave},
+        {"sorting_by_other_keys", sorting_by_other_keys},
+        {"sorted_in_one_instant", sorted_in_one_instant},
+        {"keys_that_end_meanwhile", keys_that_end_meanwhile},
+        {"sorting_beside_one_that_goes_on", sorting_beside_one_that_goes_on},
+        {"edits_of_shared_values", edits_of_shared_values},
+        {"edits_within_others", edits_within_others},
+        {"much_that_is_given_up", much_that_is_given_up},
+        {"the_log_repeats_them", the_log_repeats_them},
+        {NULL, NULL},
+    };
+    server = server_start(NULL);
+    a = client_open(server);
+    b = client_open(server);
+    int status = suite_main("slow", tests);
+    redisFree(a);
+    redisFree(b);
+    return server_stop(server) ? 1 : status;
+}
