@@ -38,6 +38,7 @@
 #include "script/scripts.h"
 #include "store/db.h"
 #include "topic/notify.h"
+#include "topic/retained.h"
 #include "topic/topics.h"
 #include "work/pool.h"
 
@@ -513,6 +514,7 @@ static bool start_core(struct server *sv) {
     sv->core->memory = &sv->memory;
     crash_core = sv->core;
     topics_new(sv->core);
+    retained_new(sv->core, sv->loop);
     notify_new(sv->core);
     sv->computed = net_wake_new(sv->loop, on_computed, sv);
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
@@ -585,6 +587,7 @@ static void stop(struct server *sv) {
     net_wake_free(sv->computed);
     crash_core = NULL;
     notify_free(sv->core);
+    retained_free(sv->core);
     topics_free(sv->core);
     core_free(sv->core);
     work_services_free(sv->services);

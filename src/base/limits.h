@@ -39,6 +39,10 @@
 #define CAPTURE_HELD_BYTES 20000
 #define SCRIPT_SLICE_US 20
 #define SCRIPT_HOOK_COUNT 50
+#define TOPIC_NODE_BYTES 128
+#define TOPIC_BLOB_BYTES_MIN 40
+#define TOPIC_PART_BYTES 300
+#define TOPIC_AHEAD_BYTES 600
 
 #else
 
@@ -102,6 +106,17 @@
 #define SCRIPT_SLICE_US 300
 #define SCRIPT_HOOK_COUNT 1000
 
+/* Messages of a retained topic lie in nodes of this size; one from that size on is a blob of its
+ * own, which replies share (types/topic_ring). */
+#define TOPIC_NODE_BYTES 4096
+#define TOPIC_BLOB_BYTES_MIN 1024
+
+/* A subscriber of retained topics is sent what it has not seen in parts of this size; one that has
+ * more than so much to be sent gets no message as it comes, but from the ring, later
+ * (topic/retained). */
+#define TOPIC_PART_BYTES (64 * 1024)
+#define TOPIC_AHEAD_BYTES (256 * 1024)
+
 #endif
 
 /* Commands that would take longer are computed by a worker; what only the loop can find for one is
@@ -156,6 +171,11 @@
  * not match then (topic/patterns). */
 #define GLOB_STEPS_MAX (1024 * 1024)
 
+/* What is too old in a retained topic lies there for at most so long, though nobody sees it
+ * (types/topic_ring); subscribers are sent parts for so long in a turn (topic/retained). */
+#define TOPIC_SLACK_MS_MAX 1000
+#define TOPIC_SLICE_US 300
+
 /* Arguments of one batch of commands that are cut out of a buffer (wire/resp). */
 #define RESP_CUT_ARGS_MAX 256
 
@@ -169,6 +189,8 @@ static_assert(REPLY_CHUNK_BYTES >= 160, "core/reply");
 static_assert(REPLY_PUSH_SHARE_BYTES < REPLY_CHUNK_BYTES - 48, "core/reply");
 /* A send takes whole chunks, a turn's more than one. */
 static_assert(EDGE_SEND_BYTES >= 2 * REPLY_CHUNK_BYTES, "edge to core/reply");
+/* A node takes the largest message that is no blob, and two of most. */
+static_assert(TOPIC_BLOB_BYTES_MIN < TOPIC_NODE_BYTES - 80, "types/topic_ring");
 static_assert(RESP_CUT_ARGS_MAX >= 2 * EDGE_BATCH, "wire/resp to edge: the usual fit");
 
 #endif

@@ -95,6 +95,9 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         s->reply.proto, shown(s->lib_name), shown(s->lib_ver));
     ASSERT(n > 0 && (size_t)n < out->room - out->n);
     out->n += (size_t)n;
+    size_t followed = topics_of(s, TOPIC_RETAINED); /* Redis has no such field: it is not usual */
+    if (followed)
+        out->n += (size_t)snprintf(out->p + out->n, out->room - out->n, " tsub=%zu", followed);
     out->p[out->n++] = '\n'; /* over the terminating zero */
 }
 

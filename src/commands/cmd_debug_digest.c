@@ -15,12 +15,15 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
+#include "base/num.h"
 #include "commands/cmd_list_internal.h"
 #include "commands/cmd_server_internal.h"
 #include "store/hash_entry.h"
 #include "store/set_entry.h"
 #include "store/zset_entry.h"
 #include "types/stream.h"
+#include "types/topic_ring.h"
 
 #define SHA1_BYTES 20
 #define SCAN_STEP 1000
@@ -70,6 +73,7 @@ static void mix_number(struct hasher *h, struct digest *d, uint32_t v) {
 
 /* Redis' number of a type, which is hashed. */
 static uint32_t type_number(enum entry_type type) {
+    if (type == TYPE_TOPIC) return 5; /* a module's */
     return type == TYPE_STREAM ? 6 : (uint32_t)type;
 }
 
@@ -139,6 +143,21 @@ static void stream_into(struct hasher *h, struct digest *d, const struct stream 
     }
 }
 
+/* Messages that readers do not see any more are not in it. */
+static void topic_into(struct hasher *h, struct digest *d, const struct topic_ring *t) {
+    const struct topic_state *s = topic_ring_state(t);
+    const uint64_t numbers[] = {s->epoch, s->next, s->limits.count, s->limits.bytes, s->limits.ms};
+    struct topic_cursor c = topic_cursor_at(t, topic_ring_first(t, clock_unix_ms()));
+    struct topic_message m;
+    char text[NUM_INT_BYTES_MAX];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        mix(h, d, text, num_format_u64(text, numbers[i]));
+    while (topic_cursor_next(&c, &m)) {
+        mix(h, d, text, num_format_i64(text, m.ms));
+        mix(h, d, m.payload.p, m.payload.n);
+    }
+}
+
 static void value_into(struct hasher *h, struct digest *d, const struct entry *e) {
     char digits[ENTRY_DIGITS_MAX];
     mix_number(h, d, type_number(entry_type(e)));
@@ -155,6 +174,7 @@ static void value_into(struct hasher *h, struct digest *d, const struct entry *e
         hash_view_each(hash_view_of(e, HASH_ALL_TIMES), add_field, &(struct unordered){h, d});
         break;
     case TYPE_STREAM: stream_into(h, d, entry_object(e)); break;
+    case TYPE_TOPIC: topic_into(h, d, entry_object(e)); break;
     default: panic(__FILE__, __LINE__, "no digest for type %d", (int)entry_type(e));
     }
     if (entry_has_ttl(e)) add(h, d, "!!expire!!", 10);

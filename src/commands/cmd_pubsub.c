@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/glob.h"
 #include "base/mem.h"
+#include "commands/cmd_topic_internal.h"
 #include "commands/families.h"
 #include "core/exec.h"
 #include "core/push.h"
@@ -82,6 +83,16 @@ static void ssubscribe(struct ctx *c) {
     }
 }
 
+/* What is published to a retained topic goes into its ring first. */
+static void publish_retained(struct ctx *c) {
+    int64_t receivers;
+    if (topic_publish(c, &receivers)) {
+        reply_int(c->r, receivers);
+    } else {
+        reply_err(c->r, ERR_OOM);
+    }
+}
+
 static void publish_to(struct ctx *c, enum topic_kind kind) {
     int64_t count = topics_publish(c->core, kind, c->argv[1], c->argv[2]);
     if (count < 0) {
@@ -91,7 +102,14 @@ static void publish_to(struct ctx *c, enum topic_kind kind) {
     }
 }
 
-static void publish(struct ctx *c) { publish_to(c, TOPIC_CHANNEL); }
+static void publish(struct ctx *c) {
+    if (unlikely(c->core->topic_counts.rings) && topic_find_ring(c)) {
+        publish_retained(c);
+    } else {
+        publish_to(c, TOPIC_CHANNEL);
+    }
+}
+
 static void spublish(struct ctx *c) { publish_to(c, TOPIC_SHARD); }
 
 /* -- PUBSUB ---------------------------------------------------------------------------- */
@@ -279,6 +297,32 @@ static const struct row pubsub_subs[] = {
     {0},
 };
 
+/* To a retained topic, a key of database 0 whatever the session's is. A script that does it is not
+ * taken back, since its messages are not (HIDES_DATABASE: core/undo). */
+static enum row_hides hides_database(const struct slice *argv, int argc) {
+    (void)argv;
+    (void)argc;
+    return HIDES_DATABASE;
+}
+
+static const struct row publish_retained_row = {
+    .name = "publish",
+    .run = publish,
+    .arity = 3,
+    .flags = (TELLS & ~ROW_LOADING) | ROW_WRITE | ROW_DENYOOM,
+    .keys = {{.flags = KEY_RW | KEY_UPDATE | KEY_INSERT,
+              .begin = BEGIN_INDEX,
+              .index = 1,
+              .find = FIND_RANGE,
+              .step = 1}},
+    .hides = hides_database,
+    .since = "2.0.0",
+    .summary = "Sends a message to the subscribers of a channel, and keeps it.",
+    .complexity = "That of PUBLISH, and O(1) for what the topic's limits let go",
+    .group = GROUP_PUBSUB,
+    .args = publish_args,
+};
+
 const struct row pubsub_rows[] = {
     {
         .name = "psubscribe",
@@ -302,6 +346,7 @@ const struct row pubsub_rows[] = {
                       "tested",
         .group = GROUP_PUBSUB,
         .args = publish_args,
+        .retained = &publish_retained_row,
     },
     {
         .name = "pubsub",

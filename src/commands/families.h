@@ -41,6 +41,7 @@ extern const struct row stream_pending_rows[];
 extern const struct row stream_read_rows[];
 extern const struct row stream_rows[];
 extern const struct row string_rows[];
+extern const struct row topic_rows[];
 extern const struct row tx_rows[];
 extern const struct row zset_algebra_rows[];
 extern const struct row zset_block_rows[];

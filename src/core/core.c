@@ -40,6 +40,7 @@ void core_update_gates(struct core *core) {
     if (conf->maxmemory_bytes) core->gates |= ROW_DENYOOM;
     if (core->lanes_busy || core->ks->cut) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS;
     if (core->effects.wanted) core->gates |= ROW_TOLD;
+    if (core->topic_counts.rings) core->gates |= ROW_MAY_REPLICATE; /* exec_row */
     if (core_write_refusal(core)) core->gates |= ROW_WRITE | ROW_RUNS_OTHERS | ROW_TELLS_OF_DISK;
     core->ks->on_field = core->effects.wanted ? on_field : NULL;
     if (core->loading.on) core->gates = ~(uint32_t)0;

@@ -183,8 +183,9 @@ struct core {
     struct latency *latency;
     struct scripts *scripts; /* script/scripts.h; NULL in tests of what is below it */
     struct script_counts script_counts;
-    struct topics *topics; /* topic/topics.h; NULL in tests of what is below it */
-    struct notify *notify; /* topic/notify.h; likewise */
+    struct topics *topics;     /* topic/topics.h; NULL in tests of what is below it */
+    struct notify *notify;     /* topic/notify.h; likewise */
+    struct retained *retained; /* topic/retained.h; likewise */
     struct topic_counts topic_counts;
     struct topic_hooks topic_hooks;
     struct ongoing ongoing;

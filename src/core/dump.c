@@ -12,6 +12,7 @@
 static const struct dump_type *const types[TYPE_COUNT] = {
     [TYPE_STRING] = &dump_string, [TYPE_LIST] = &dump_list, [TYPE_SET] = &dump_set,
     [TYPE_ZSET] = &dump_zset,     [TYPE_HASH] = &dump_hash, [TYPE_STREAM] = &dump_stream,
+    [TYPE_TOPIC] = &dump_topic,
 };
 
 static const struct dump_type *type_of_kind(enum rdb_kind kind) {
@@ -19,6 +20,7 @@ static const struct dump_type *type_of_kind(enum rdb_kind kind) {
         [RDB_KIND_STRING] = TYPE_STRING, [RDB_KIND_LIST] = TYPE_LIST,
         [RDB_KIND_SET] = TYPE_SET,       [RDB_KIND_ZSET] = TYPE_ZSET,
         [RDB_KIND_HASH] = TYPE_HASH,     [RDB_KIND_STREAM] = TYPE_STREAM,
+        [RDB_KIND_MODULE] = TYPE_TOPIC,
     };
     return kind == RDB_KIND_NONE ? NULL : types[of[kind]];
 }
@@ -42,9 +44,9 @@ int dump_get_value(struct rdb_reader *r, unsigned rdb_type, const struct config 
     struct dump_load load = {config, value, NULL};
     *value = (struct dump_value){0};
     if (!type) {
-        bool of_module = rdb_type == RDB_MODULE || rdb_type == RDB_MODULE_OLD;
         rdb_reader_fail(r, RDB_UNSUPPORTED,
-                        of_module ? "a value of a module's own type" : "an unknown type of value");
+                        rdb_type == RDB_MODULE_OLD ? "a value of a module's own type"
+                                                   : "an unknown type of value");
         return r->err;
     }
     int err = rdb_get_value(r, rdb_type, type->visitor, &load);

@@ -50,6 +50,7 @@ extern const struct dump_type dump_list;
 extern const struct dump_type dump_set;
 extern const struct dump_type dump_stream;
 extern const struct dump_type dump_string;
+extern const struct dump_type dump_topic;
 extern const struct dump_type dump_zset;
 
 /* ---- saving ---- */

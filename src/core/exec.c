@@ -41,6 +41,13 @@ __attribute__((flatten)) const struct row *exec_prepare(struct core *core, struc
     return row;
 }
 
+const struct row *exec_choose(struct core *core, const struct request *req) {
+    struct slice name = req->argv[1];
+    bool other = core->topic_counts.rings &&
+                 core->topic_hooks.is_retained(core, name.p, name.n, req->key_hash);
+    return other ? req->row->retained : req->row->plain;
+}
+
 /* ---- accounting --------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void note_slow(struct core *core, struct session *s,
@@ -335,7 +342,8 @@ static bool asks_lanes(const struct core *core, const struct session *s, const s
 }
 
 static bool exec_gated(struct core *core, struct session *s, struct request *req) {
-    const struct row *row = req->row;
+    const struct row *row = req->row = exec_row(core, req);
+    if (s->multi && row->flags & ROW_RUNS_OTHERS) multi_choose_rows(core, s->multi);
     const char *no = refusal(core, s, req);
     if (!no && must_wait(core, s, req)) {
         s->state |= SESSION_HELD;

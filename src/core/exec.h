@@ -45,6 +45,13 @@ struct ctx {
  * the same name; NULL: look it up. */
 const struct row *exec_prepare(struct core *core, struct request *req, const struct row *known);
 
+/* The row that the command has now: of one that is another command for a retained topic
+ * (row->retained) that changes with the data, so it is asked when the command is about to run. */
+const struct row *exec_choose(struct core *core, const struct request *req);
+static inline const struct row *exec_row(struct core *core, const struct request *req) {
+    return likely(!req->row->retained) ? req->row : exec_choose(core, req);
+}
+
 /* Runs the command, or refuses it with an error reply. False: it must wait (a pause); nothing
  * was done, and the session is in core->held. Cost over the handler's own: some 60 instructions. */
 bool exec_run(struct core *core, struct session *s, struct request *req);

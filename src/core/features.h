@@ -5,8 +5,11 @@
 #ifndef CORE_FEATURES_H
 #define CORE_FEATURES_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+struct core;
 struct session;
 
 /* What INFO and MEMORY tell about scripts, kept up to date by script/. */
@@ -21,12 +24,18 @@ struct script_counts {
 struct topic_counts {
     size_t channels, patterns, shard_channels;
     size_t sessions; /* that have subscriptions */
+    size_t retained; /* subscriptions to retained topics */
+    size_t rings;    /* retained topics, or values on their way in or out; 0: there is none */
 };
 
 /* What sessions ask of topic/, which sets these before the first subscription. */
 struct topic_hooks {
     void (*leave)(struct session *s);          /* ends all of its subscriptions */
     size_t (*memory)(const struct session *s); /* bytes that they take */
+    /* All that a session with SESSION_REPLAYS had to be sent was. */
+    void (*drained)(struct session *s);
+    /* Whether the name is that of a retained topic. Not asked while there is none. */
+    bool (*is_retained)(struct core *core, const char *name, size_t n, uint64_t hash);
 };
 
 #endif

@@ -26,6 +26,7 @@ enum feed_class {
     FEED_HASH = 'h',
     FEED_ZSET = 'z',
     FEED_STREAM = 't',
+    FEED_TOPIC = 'd', /* Redis' class of types that modules bring */
     FEED_EXPIRED = 'x',
     FEED_EVICTED = 'e',
     FEED_NEW = 'n',

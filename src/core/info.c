@@ -374,9 +374,10 @@ static void put_keys_stats(const struct core *core, FILE *out) {
     fprintf(out,
             "pubsub_channels:%zu\r\n"
             "pubsub_patterns:%zu\r\n"
-            "pubsubshard_channels:%zu\r\n",
+            "pubsubshard_channels:%zu\r\n"
+            "topic_subscriptions:%zu\r\n",
             core->topic_counts.channels, core->topic_counts.patterns,
-            core->topic_counts.shard_channels);
+            core->topic_counts.shard_channels, core->topic_counts.retained);
     fputs("latest_fork_usec:0\r\n"
           "total_forks:0\r\n"
           "migrate_cached_sockets:0\r\n"

@@ -23,6 +23,15 @@ void multi_queue(struct session *s, const struct request *req) {
     m->flags |= req->row->flags;
 }
 
+void multi_choose_rows(struct core *core, struct multi *m) {
+    if (likely(!(m->flags & ROW_MAY_REPLICATE))) return;
+    for (size_t i = 0; i < m->count; i++) {
+        struct request *req = &m->requests[i];
+        req->row = exec_row(core, req);
+        m->flags |= req->row->flags;
+    }
+}
+
 const struct request *multi_commands(const struct session *s, const struct request *req,
                                      size_t *count) {
     const uint32_t exec = ROW_RUNS_OTHERS | ROW_NOT_QUEUED;

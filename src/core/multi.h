@@ -23,6 +23,9 @@ void multi_begin(struct session *s);
 /* Adds a copy of the command. */
 void multi_queue(struct session *s, const struct request *req);
 
+/* Gives the commands the rows that they have now (exec_row): before EXEC. */
+void multi_choose_rows(struct core *core, struct multi *m);
+
 /* Forgets everything, watched keys too. Harmless without MULTI. */
 void multi_end(struct session *s);
 

@@ -8,7 +8,8 @@
  * one load of a displacement and one comparison with the words in the slot.
  *
  * T1  all[] holds the top-level rows in order, then each container's subcommands with a
- *     terminating empty row; parent[], stats[] go by the same index.
+ *     terminating empty row, then the other rows of commands that have one (row->retained);
+ *     parent[], stats[] go by the same index.
  * T2  A slot's masks keep bit 5 of a letter out of the comparison, and of nothing else.
  * Threads: see row.h.
  */
@@ -220,12 +221,25 @@ static void copy_subs(struct row_table *t, size_t container, size_t *next) {
     *next += n + 1;
 }
 
+/* A command's other row: it is found by nobody, and counts for the first. */
+static void copy_retained(struct row_table *t, size_t plain, size_t *next) {
+    struct row *row = &t->all[plain], *other = &t->all[*next];
+    if (!row->retained) return;
+    row_check(row->retained, NULL);
+    *other = *row->retained;
+    other->plain = row->plain = row;
+    other->retained = row->retained = other;
+    other->stats = row->stats;
+    t->parent[(*next)++] = -1;
+}
+
 struct row_table *row_table_new(const struct row *const *families) {
     struct row_table *t = mem_calloc(sizeof *t);
     for (const struct row *const *f = families; *f; f++) {
         t->top_count += count_rows(*f);
         for (const struct row *row = *f; row->name; row++) {
             if (row->subs) t->all_count += count_rows(row->subs) + 1;
+            if (row->retained) t->all_count++;
         }
     }
     t->all_count += t->top_count;
@@ -250,11 +264,12 @@ struct row_table *row_table_new(const struct row *const *families) {
         }
     }
     for (size_t i = 0; i < t->top_count; i++) copy_subs(t, i, &n);
-    ASSERT(n == t->all_count);
     for (size_t i = 0; i < n; i++) {
         t->all[i].stats = &t->stats[i];
         if (t->all[i].subs) t->all[i].flags |= ROW_CONTAINER;
     }
+    for (size_t i = 0; i < t->top_count; i++) copy_retained(t, i, &n);
+    ASSERT(n == t->all_count);
     build_index(t);
     return t;
 }

@@ -182,6 +182,10 @@ struct row {
     /* Whether these arguments name more than row_keys tells; NULL: never. */
     enum row_hides (*hides)(const struct slice *argv, int argc);
     const struct row *subs; /* ends with a NULL name */
+    /* What the command is if its first argument names a retained topic (exec_row): a row of the
+     * same name that writes that key. NULL: the same whatever is named. In the table's copies of
+     * both rows `plain` is the first one. */
+    const struct row *retained, *plain;
     const char *since, *summary, *complexity;
     enum row_group group;
     const char *deprecated_since, *replaced_by;

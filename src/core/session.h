@@ -47,6 +47,7 @@ enum session_state {
     SESSION_STREAMS = 1 << 10,   /* its reply comes in parts, some of which are there: offload.h */
     SESSION_DURABLE = 1 << 11,   /* its replies wait until what they tell of is on disk */
     SESSION_SUBSCRIBED = 1 << 12, /* to a topic of whatever kind; set by topic/ */
+    SESSION_REPLAYS = 1 << 13,    /* a retained topic has more for it: topic/retained.h */
     SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
 };
 

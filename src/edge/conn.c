@@ -213,7 +213,12 @@ static inline void want_write(struct conn *c, bool on) {
 /* All that is queued was sent. */
 static void sent_all(struct conn *c) {
     c->s.soft_limit_since_ms = 0;
-    if (c->s.state & SESSION_CLOSE_AFTER && !(c->s.state & SESSION_STREAMS)) conn_close(c);
+    if (likely(!(c->s.state & (SESSION_CLOSE_AFTER | SESSION_REPLAYS)))) return;
+    if (c->s.state & SESSION_CLOSE_AFTER) {
+        if (!(c->s.state & SESSION_STREAMS)) conn_close(c);
+    } else {
+        c->s.core->topic_hooks.drained(&c->s);
+    }
 }
 
 /* How much of what is queued may go now. What was made while the log was not synced waits until it

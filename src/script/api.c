@@ -158,6 +158,7 @@ static int run_command(lua_State *L, struct run *r, const struct slice *argv, in
     struct scripts *sc = r->sc;
     struct request req = {.argv = argv, .argc = argc};
     exec_prepare(sc->core, &req, NULL);
+    if (req.row && unlikely(req.row->retained) && argc > 1) req.row = exec_row(sc->core, &req);
     const char *no = command_refusal(r, req.row, argc);
     if (unlikely(no)) return refuse_command(L, &req, no, raises);
     if (!sc->core->ongoing.strayed && unlikely(!run_declares(r, &req))) ongoing_stray(sc->core);

@@ -180,7 +180,8 @@ static bool take_value(struct cut *cut, struct capture *c, const struct entry *e
     return bytes >= CAPTURE_LARGE_BYTES;
 }
 
-/* What is large ends its capture, so that it comes back when it is written. */
+/* What is large ends its capture, so that it comes back when it is written; so does what is more
+ * than the walk lets be on its way, even by names alone: it would wait for itself. */
 static struct capture *take(struct cut *cut, int db, const struct entry *e) {
     size_t n = entry_bytes_of(e);
     struct capture *c = open_for(cut, db, n);
@@ -189,8 +190,7 @@ static struct capture *take(struct cut *cut, int db, const struct entry *e) {
     c->count++;
     cut->figures.keys_given++;
     add_work(cut, c, n);
-    if (e->vlen != ENTRY_ELSEWHERE) return c;
-    bool large = take_value(cut, c, e);
+    bool large = e->vlen == ENTRY_ELSEWHERE && take_value(cut, c, e);
     if (large || c->work_bytes >= CAPTURE_WORK_BYTES) seal(cut);
     return c;
 }

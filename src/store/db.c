@@ -619,7 +619,7 @@ struct entry *db_repack(struct db *db, struct entry *e, struct slice bytes) {
     ttl_count(db, sh.expire_ms, 1);
     if (e->flags & ENTRY_FIELDS) {
         made->flags |= ENTRY_FIELDS;
-        db->shelf->timed_hashes++;
+        ++*timed_count(db, made);
     }
     db_release(db, e);
     return made;
@@ -642,11 +642,16 @@ struct blob *db_own_packed(struct entry *e, size_t more) {
     return own;
 }
 
+static void note_topic(struct db *db) {
+    if (db->ks->on_topic) db->ks->on_topic(db->ks->on_leave_ctx);
+}
+
 void db_put_object(struct db *db, struct key k, enum entry_type type, void *object) {
     struct shape sh = {KIND(type, ENC_OBJECT), ENTRY_ELSEWHERE, DB_KEEP_TTL};
     struct entry *e = put(db, &k, sh);
     set_pointer(e, object);
-    if (type == TYPE_HASH) db_fields_changed(db, k, e);
+    if (type == TYPE_HASH || type == TYPE_TOPIC) db_fields_changed(db, k, e);
+    if (unlikely(type == TYPE_TOPIC)) note_topic(db);
 }
 
 /* ---- keys --------------------------------------------------------------------------- */
@@ -668,7 +673,7 @@ static struct entry *entry_like(struct db *dst, struct slice key, const struct e
     memcpy(value_of(made), entry_value(e), value_bytes(e->vlen));
     ttl_count(dst, sh.expire_ms, 1);
     made->flags |= e->flags & ENTRY_FIELDS;
-    if (e->flags & ENTRY_FIELDS) dst->shelf->timed_hashes++;
+    if (e->flags & ENTRY_FIELDS) ++*timed_count(dst, made);
     return made;
 }
 
@@ -701,6 +706,7 @@ void db_rename(struct db *db, struct key from, struct db *dst, struct key to) {
     entry_free(db, e);
     table_insert(&dst->shelf->table, to.hash, made);
     note_new(dst, &to);
+    if (unlikely(entry_type(made) == TYPE_TOPIC)) note_topic(dst);
 }
 
 void db_copy(struct db *db, struct key from, struct db *dst, struct key to) {
@@ -717,6 +723,7 @@ void db_copy(struct db *db, struct key from, struct db *dst, struct key to) {
     lru_begin(dst->ks, made);
     table_insert(&dst->shelf->table, to.hash, made);
     note_new(dst, &to);
+    if (unlikely(entry_type(made) == TYPE_TOPIC)) note_topic(dst);
 }
 
 int64_t db_ttl_average_ms(const struct db *db) {

@@ -7,7 +7,7 @@
 #define LFU_INIT 5
 
 static inline struct slice entry_key_of(const void *item) { return entry_key(item); }
-/* The time of an entry with ENTRY_FIELDS: its own, or, if that is earlier, that of a field. */
+/* The time of an entry with ENTRY_FIELDS: its own, or, if that is earlier, that of a part. */
 int64_t fields_due_ms(const struct entry *e);
 
 static inline int64_t entry_due_of(const void *item, bool *ends) {
@@ -41,11 +41,16 @@ void db_release(struct db *db, struct entry *e);
  * e, or, if its block does not suit them, an entry for e's place in the table; then e is freed. */
 struct entry *db_repack(struct db *db, struct entry *e, struct slice bytes);
 
+/* The count of entries with ENTRY_FIELDS that e belongs to. */
+static inline size_t *timed_count(struct db *db, const struct entry *e) {
+    return entry_type(e) == TYPE_HASH ? &db->shelf->timed_hashes : &db->shelf->timed_topics;
+}
+
 /* Clears ENTRY_FIELDS of an entry that loses its value, or its place. */
 static inline void fields_forget(struct db *db, struct entry *e) {
     if (likely(!(e->flags & ENTRY_FIELDS))) return;
     e->flags &= (uint8_t)~ENTRY_FIELDS;
-    db->shelf->timed_hashes--;
+    --*timed_count(db, e);
 }
 
 /* Whether the key may not leave, nor lose fields, by itself now. */
@@ -53,8 +58,9 @@ static inline bool entry_is_pinned(const struct keyspace *ks, const struct entry
     return ks->pinned && ks->pinned(ks->pinned_ctx, key_of(entry_key(e)).hash);
 }
 
-/* Lets the fields of e whose time has come leave, until clock_ticks passes `deadline`, but at least
- * for a step. Returns what is to be in e's place: e, another entry, or NULL: the hash has ended. */
+/* Lets the fields (of a retained topic the messages) of e whose time has come leave, until
+ * clock_ticks passes `deadline`, but at least for a step. Returns what is to be in e's place: e,
+ * another entry, or NULL: the hash has ended. */
 struct entry *fields_expire(struct db *db, struct entry *e, uint64_t deadline);
 
 /* Both times of a counter that decays: minutes, 16 bits, and what is left of it by now. */

@@ -35,6 +35,7 @@ const char *entry_type_name(enum entry_type type) {
     static const char *const names[TYPE_COUNT] = {
         [TYPE_STRING] = "string", [TYPE_LIST] = "list", [TYPE_SET] = "set",
         [TYPE_ZSET] = "zset",     [TYPE_HASH] = "hash", [TYPE_STREAM] = "stream",
+        [TYPE_TOPIC] = "topic",
     };
     ASSERT(type < TYPE_COUNT);
     return names[type];

@@ -25,6 +25,7 @@ enum entry_type {
     TYPE_ZSET,
     TYPE_HASH,
     TYPE_STREAM,
+    TYPE_TOPIC, /* retained: types/topic_ring.h */
     TYPE_COUNT,
 };
 
@@ -41,7 +42,7 @@ enum entry_encoding {
 
 enum {
     ENTRY_TTL = 1,    /* an expiry stands before the key */
-    ENTRY_FIELDS = 2, /* fields of the value end at times of their own; see store/fields.c */
+    ENTRY_FIELDS = 2, /* parts of the value end at times of their own; see store/fields.c */
 };
 
 #define ENTRY_HEADER_BYTES 8

@@ -1,22 +1,26 @@
-/* fields.c - hashes whose fields end at times of their own: when that is, and how they leave.
+/* fields.c - hashes whose fields end at times of their own, and retained topics whose messages do:
+ * when that is, and how they leave.
  *
- * There is no index of such hashes beside the table of keys: an entry with ENTRY_FIELDS has a
+ * There is no index of such values beside the table of keys: an entry with ENTRY_FIELDS has a
  * time in it as one with an expiry has, and what is asked for when that time comes is here.
  *
  * F1  An entry in a table has ENTRY_FIELDS if a field of its value has a time (and is counted in
- *     timed_hashes); the table knows of it at that time or before. So whoever has written a
- *     value, or changed one where it lies, calls db_fields_changed.
- * F2  Hashes take turns: a packed one is done with at once, a large one by a step of some hundred
- *     fields, after which it is due again, behind the others; large ones that the time does not
- *     reach to stay due.
- * Threads: the loop.
+ *     timed_hashes or timed_topics); the table knows of it at that time or before. So whoever has
+ * written a value, or changed one where it lies, calls db_fields_changed. F2  Hashes take turns: a
+ * packed one is done with at once, a large one by a step of some hundred fields, after which it is
+ * due again, behind the others; large ones that the time does not reach to stay due. Threads: the
+ * loop.
  */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/db_internal.h"
+#include "store/garbage.h"
 #include "store/hash_entry.h"
+#include "store/object.h"
+#include "types/topic_ring.h"
 
 static int64_t next_ms(const struct entry *e) {
+    if (entry_type(e) == TYPE_TOPIC) return topic_ring_due_ms(entry_object(e));
     return hash_view_next_ms(hash_view_of(e, HASH_ALL_TIMES));
 }
 
@@ -34,7 +38,7 @@ static void set_mark(struct db *db, struct entry *e, bool on) {
     if (!on) fields_forget(db, e);
     if (!on || e->flags & ENTRY_FIELDS) return;
     e->flags |= ENTRY_FIELDS;
-    db->shelf->timed_hashes++;
+    ++*timed_count(db, e);
 }
 
 void db_fields_changed(struct db *db, struct key k, struct entry *e) {
@@ -88,7 +92,20 @@ static void expire_large(struct hash_value *h, int64_t now_ms, uint64_t deadline
     while (hash_value_expire(h, now_ms, leavers) && clock_ticks() <= deadline) continue;
 }
 
+/* Nobody is told: readers do not see them any more. */
+static void expire_messages(struct db *db, struct entry *e) {
+    struct topic_ring *t = entry_object(e);
+    struct topic_ring *gone =
+        topic_ring_cut(t, topic_ring_first(t, db->ks->now_ms), OBJECT_FREE_COST_MAX);
+    if (gone) garbage_add_object(db->ks, TYPE_TOPIC, gone);
+    set_mark(db, e, next_ms(e) != INT64_MAX);
+}
+
 struct entry *fields_expire(struct db *db, struct entry *e, uint64_t deadline) {
+    if (entry_type(e) == TYPE_TOPIC) {
+        expire_messages(db, e);
+        return e;
+    }
     struct keyspace *ks = db->ks;
     struct teller teller = {db, e};
     struct hash_leavers leavers = {0, ks->on_field ? tell_field : NULL, &teller};

@@ -141,7 +141,9 @@ static void *entry_due(void *ctx, struct table *t, void *item) {
     return NULL;
 }
 
-static inline bool may_expire(const struct shelf *s) { return s->ttl_count || s->timed_hashes; }
+static inline bool may_expire(const struct shelf *s) {
+    return s->ttl_count || s->timed_hashes || s->timed_topics;
+}
 
 bool keyspace_expire_step(struct keyspace *ks, int64_t budget_us) {
     if (ks->expire_paused) return false;

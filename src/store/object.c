@@ -6,6 +6,7 @@
 #include "types/list.h"
 #include "types/set.h"
 #include "types/stream.h"
+#include "types/topic_ring.h"
 #include "types/zset.h"
 
 static void list_free(void *object) { list_value_free(object); }
@@ -33,6 +34,11 @@ static size_t free_stream_cost(const void *object) { return stream_free_cost(obj
 static size_t memory_of_stream(const void *object) { return stream_memory(object); }
 static void *copy_stream(const void *object) { return stream_copy(object); }
 
+static void free_topic(void *object) { topic_ring_free(object); }
+static size_t free_topic_cost(const void *object) { return topic_ring_free_cost(object); }
+static size_t memory_of_topic(const void *object) { return topic_ring_memory(object); }
+static void *copy_topic(const void *object) { return topic_ring_copy(object); }
+
 /* A row a type; a type's functions take their own struct, hence the thin ones above. */
 const struct object_ops *object_ops(enum entry_type type) {
     static const struct object_ops ops[TYPE_COUNT] = {
@@ -41,6 +47,7 @@ const struct object_ops *object_ops(enum entry_type type) {
         [TYPE_ZSET] = {"skiplist", zset_free, zset_free_cost, zset_memory, zset_copy},
         [TYPE_HASH] = {"hashtable", hash_free, hash_free_cost, hash_memory, hash_copy},
         [TYPE_STREAM] = {"stream", free_stream, free_stream_cost, memory_of_stream, copy_stream},
+        [TYPE_TOPIC] = {"ring", free_topic, free_topic_cost, memory_of_topic, copy_topic},
     };
     ASSERT(type < TYPE_COUNT && ops[type].free);
     return &ops[type];

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "core/push.h"
 #include "topic/patterns.h"
+#include "topic/topics_internal.h"
 #include "wire/resp.h"
 
 #define AHEAD 4 /* subscribers whose sessions are fetched before their turn */
@@ -18,6 +19,7 @@ struct subscription {
     } key;
     size_t at;             /* in the topic's listeners */
     struct list_link in_s; /* subscriber.subscriptions, in the order in which they were made */
+    struct replay *replay; /* of a retained topic, else NULL */
 };
 
 struct listener {
@@ -40,6 +42,7 @@ struct topic {
 struct subscriber {
     struct list subscriptions[TOPIC_KINDS];
     size_t count[TOPIC_KINDS];
+    struct replayer *replayer; /* or NULL */
 };
 
 struct topics {
@@ -78,6 +81,7 @@ static const char *const heads[TOPIC_KINDS] = {
     [TOPIC_CHANNEL] = "*3\r\n$7\r\nmessage\r\n",
     [TOPIC_PATTERN] = "*4\r\n$8\r\npmessage\r\n",
     [TOPIC_SHARD] = "*3\r\n$8\r\nsmessage\r\n",
+    [TOPIC_RETAINED] = "", /* retained.c makes its own */
 };
 
 static struct topic *topic_new(struct topics *t, enum topic_kind kind, struct slice name) {
@@ -153,6 +157,7 @@ bool topics_subscribe(struct session *s, enum topic_kind kind, struct slice name
     list_link_init(&sub->in_s);
     list_push_back(&own->subscriptions[kind], &sub->in_s);
     own->count[kind]++;
+    if (kind == TOPIC_RETAINED) t->core->topic_counts.retained++;
     table_insert(&t->subscriptions, hash_key(&sub->key), sub);
     return true;
 }
@@ -168,10 +173,14 @@ static void end_subscription(struct topics *t, struct subscription *sub) {
     last.sub->at = sub->at;
     list_unlink(&sub->in_s);
     s->topics->count[topic->kind]--;
+    if (topic->kind == TOPIC_RETAINED) t->core->topic_counts.retained--;
+    retained_end(sub->replay);
     mem_free(sub);
     if (!topic->count) topic_drop(t, topic);
-    const size_t *n = s->topics->count;
-    if (n[TOPIC_CHANNEL] || n[TOPIC_PATTERN] || n[TOPIC_SHARD]) return;
+    for (int kind = 0; kind < TOPIC_KINDS; kind++) {
+        if (s->topics->count[kind]) return;
+    }
+    retained_end_all(s->topics->replayer);
     mem_free(s->topics);
     s->topics = NULL;
     set_subscribed(s, false);
@@ -212,7 +221,8 @@ static void leave(struct session *s) {
 static size_t memory(const struct session *s) {
     size_t n = 0;
     for (enum topic_kind kind = 0; kind < TOPIC_KINDS; kind++) n += topics_of(s, kind);
-    return sizeof *s->topics + n * (sizeof(struct subscription) + sizeof(struct listener));
+    return sizeof *s->topics + n * (sizeof(struct subscription) + sizeof(struct listener)) +
+           topics_of(s, TOPIC_RETAINED) * sizeof(struct replay);
 }
 
 /* ---- delivery ----------------------------------------------------------------------- */
@@ -299,6 +309,35 @@ void topics_each(const struct core *core, enum topic_kind kind,
     table_each(&core->topics->by_name[kind], visit_topic, &each);
 }
 
+/* ---- for retained.c ------------------------------------------------------------------ */
+
+struct replay **topics_replay(const struct session *s, struct slice name, struct slice *own_name) {
+    struct topics *t = s->core->topics;
+    struct table_place place;
+    struct topic *topic = find_topic(t, TOPIC_RETAINED, name);
+    struct subscription *sub = find_subscription(t, topic, (struct session *)s, &place);
+    *own_name = topic->name;
+    return &sub->replay;
+}
+
+struct replayer **topics_replayer(const struct session *s) {
+    return &s->topics->replayer;
+}
+
+size_t topics_each_replay(const struct core *core, struct slice name,
+                          void (*visit)(void *ctx, struct replay *replay), void *ctx) {
+    const struct topic *topic = find_topic(core->topics, TOPIC_RETAINED, name);
+    size_t n = topic ? topic->count : 0;
+    for (size_t i = 0; i < n; i++) visit(ctx, topic->listeners[i].sub->replay);
+    return n;
+}
+
+uint64_t topics_scan_retained(const struct core *core, uint64_t cursor,
+                              void (*visit)(void *ctx, struct slice name), void *ctx) {
+    struct each each = {visit, ctx};
+    return table_scan(&core->topics->by_name[TOPIC_RETAINED], cursor, visit_topic, &each);
+}
+
 /* ---- up and down -------------------------------------------------------------------- */
 
 void topics_new(struct core *core) {
@@ -308,7 +347,8 @@ void topics_new(struct core *core) {
     table_init(&t->subscriptions, &subscription_ops, NULL);
     patterns_init(&t->patterns);
     core->topics = t;
-    core->topic_hooks = (struct topic_hooks){leave, memory};
+    core->topic_hooks.leave = leave;
+    core->topic_hooks.memory = memory;
 }
 
 void topics_free(struct core *core) {

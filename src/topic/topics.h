@@ -23,7 +23,8 @@
 #include "core/core.h"
 #include "core/session.h"
 
-enum topic_kind { TOPIC_CHANNEL, TOPIC_PATTERN, TOPIC_SHARD, TOPIC_KINDS };
+/* The last one: a channel as retained topic (topic/retained.h), which is subscribed to there. */
+enum topic_kind { TOPIC_CHANNEL, TOPIC_PATTERN, TOPIC_SHARD, TOPIC_RETAINED, TOPIC_KINDS };
 
 /* Sets core->topics and the hooks that sessions use. Freed when no session is left. */
 void topics_new(struct core *core);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "base/assert.h"
 #include "base/err.h"
 
 static_assert(ERR_COUNT < -RDB_SHORT, "the codes of rdb lie behind those of base");
@@ -17,6 +18,7 @@ static const unsigned char kinds[] = {
     [RDB_ZSET_TEXT] = RDB_KIND_ZSET,
     [RDB_HASH] = RDB_KIND_HASH,
     [RDB_ZSET] = RDB_KIND_ZSET,
+    [RDB_MODULE] = RDB_KIND_MODULE,
     [RDB_HASH_ZIPMAP] = RDB_KIND_HASH,
     [RDB_LIST_ZIPLIST] = RDB_KIND_LIST,
     [RDB_SET_INTSET] = RDB_KIND_SET,
@@ -55,9 +57,19 @@ int rdb_stream_id_cmp(struct rdb_stream_id a, struct rdb_stream_id b) {
     return (a.seq > b.seq) - (a.seq < b.seq);
 }
 
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+uint64_t rdb_module_number(const char name[RDB_MODULE_NAME_BYTES], unsigned version) {
+    uint64_t number = 0;
+    for (int i = 0; i < RDB_MODULE_NAME_BYTES; i++) {
+        const char *at = memchr(letters, name[i], sizeof letters - 1);
+        ASSERT(at);
+        number = number << 6 | (uint64_t)(at - letters);
+    }
+    return number << 10 | version;
+}
+
 void rdb_module_name(uint64_t number, char name[RDB_MODULE_NAME_BYTES + 1]) {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for (int i = 0; i < RDB_MODULE_NAME_BYTES; i++) name[i] = letters[number >> (58 - 6 * i) & 63];
     name[RDB_MODULE_NAME_BYTES] = 0;
 }

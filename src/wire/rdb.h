@@ -5,8 +5,10 @@
  * which they lie. Packed forms (listpack, ziplist, zipmap, intset) pass through as they are:
  * types/ makes and checks their insides.
  *
- * Read: types 0-5 and 9-25 of RDB 1 to 12. Refused: values of modules (6, 7), types and
- * opcodes unknown to RDB 12. Written: types that RDB 10 has, the rest when asked for.
+ * Read: types 0-5, 7 and 9-25 of RDB 1 to 12. Refused: values of old modules (6), whose end only
+ * these know, types and opcodes unknown to RDB 12. Written: types that RDB 10 has, the rest when
+ * asked for. A value of a type that no release of Redis has goes as one of a module does (7): a
+ * name, a version, and data that tell their kind, so that whoever does not know it finds its end.
  * To add a type: enum rdb_type, rdb_kind_of, rdb_version_of, its case in rdb_value.c, its
  * writer, tests/unit/wire/rdb_echo.h.
  * Threads: any; the objects belong to one at a time.
@@ -82,6 +84,7 @@ enum rdb_kind {
     RDB_KIND_ZSET,
     RDB_KIND_HASH,
     RDB_KIND_STREAM,
+    RDB_KIND_MODULE,
 };
 
 enum rdb_kind rdb_kind_of(unsigned type);
@@ -133,6 +136,22 @@ struct rdb_consumer {
     int64_t active_ms; /* -1: never; seen_ms where the type does not tell */
 };
 
+enum rdb_datum_kind {
+    RDB_DATUM_END = 0,
+    RDB_DATUM_SIGNED = 1,
+    RDB_DATUM_UNSIGNED = 2,
+    RDB_DATUM_FLOAT = 3,
+    RDB_DATUM_DOUBLE = 4,
+    RDB_DATUM_STRING = 5,
+};
+
+/* One of a module's data. */
+struct rdb_datum {
+    enum rdb_datum_kind kind;
+    uint64_t number; /* of the first two kinds; of the next two the bytes */
+    struct slice text;
+};
+
 /* ---- parts of files ---- */
 
 struct rdb_key {
@@ -146,5 +165,7 @@ struct rdb_key {
 #define RDB_MODULE_NAME_BYTES 9
 /* The name in the upper 54 bits of a module's number, and a zero. */
 void rdb_module_name(uint64_t number, char name[RDB_MODULE_NAME_BYTES + 1]);
+/* The number: a name of letters, digits, '-' and '_', and the version of its data, 0 to 1023. */
+uint64_t rdb_module_number(const char name[RDB_MODULE_NAME_BYTES], unsigned version);
 
 #endif

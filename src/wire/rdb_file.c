@@ -31,35 +31,20 @@ int rdb_get_header(struct rdb_reader *r) {
 }
 
 static bool read_key(struct rdb_reader *r, unsigned type, struct rdb_record *rec) {
-    if (rdb_kind_of(type) == RDB_KIND_NONE && type != RDB_MODULE && type != RDB_MODULE_OLD)
+    if (rdb_kind_of(type) == RDB_KIND_NONE && type != RDB_MODULE_OLD)
         return rdb_reader_fail(r, RDB_UNSUPPORTED, "an unknown type or opcode");
     rec->kind = RDB_RECORD_KEY;
     rec->key.type = type;
     return rdb_get_held(r, RDB_HOLD_KEY, &rec->key.name);
 }
 
-/* One of the module's own data, of which only the size matters. */
-static bool pass_module_datum(struct rdb_reader *r, uint64_t opcode) {
-    enum { SIGNED = 1, UNSIGNED, FLOAT, DOUBLE, TEXT };
-    uint64_t n;
-    struct slice s;
-    switch (opcode) {
-    case SIGNED:
-    case UNSIGNED: return rdb_get_len(r, &n);
-    case FLOAT: return rdb_get_raw(r, &n, 4);
-    case DOUBLE: return rdb_get_raw(r, &n, 8);
-    case TEXT: return rdb_get_string(r, &s);
-    default: return rdb_reader_fail(r, RDB_CORRUPT, "unknown data of a module");
-    }
-}
-
 static bool read_module_aux(struct rdb_reader *r, struct rdb_record *rec) {
-    uint64_t number, opcode;
+    uint64_t number;
+    struct rdb_datum datum;
     if (!rdb_get_len(r, &number)) return false;
     do {
-        if (!rdb_get_len(r, &opcode)) return false;
-        if (opcode && !pass_module_datum(r, opcode)) return false;
-    } while (opcode);
+        if (!rdb_get_datum(r, &datum)) return false;
+    } while (datum.kind != RDB_DATUM_END);
     rdb_module_name(number, r->digits[RDB_HOLD_FIELD]);
     rec->kind = RDB_RECORD_MODULE_AUX;
     rec->name = slice_of(r->digits[RDB_HOLD_FIELD], RDB_MODULE_NAME_BYTES);

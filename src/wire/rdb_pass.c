@@ -20,11 +20,13 @@ static int pass_group(void *ctx, const struct rdb_group *g) { return (void)ctx, 
 static int pass_pending(void *ctx, const struct rdb_pending *p) { return (void)ctx, (void)p, 0; }
 static int pass_consumer(void *ctx, const struct rdb_consumer *c) { return (void)ctx, (void)c, 0; }
 static int pass_claim(void *ctx, struct rdb_stream_id id) { return (void)ctx, (void)id, 0; }
+static int pass_module(void *ctx, uint64_t number) { return (void)ctx, (void)number, 0; }
+static int pass_datum(void *ctx, const struct rdb_datum *d) { return (void)ctx, (void)d, 0; }
 static int pass_end(void *ctx) { return (void)ctx, 0; }
 
 static const struct rdb_visitor pass = {
-    pass_begin, pass_string, pass_field,   pass_member,   pass_packed, pass_node,
-    pass_meta,  pass_group,  pass_pending, pass_consumer, pass_claim,  pass_end,
+    pass_begin, pass_string,  pass_field,    pass_member, pass_packed, pass_node,  pass_meta,
+    pass_group, pass_pending, pass_consumer, pass_claim,  pass_module, pass_datum, pass_end,
 };
 
 int rdb_pass_value(struct rdb_reader *r, unsigned type) {

@@ -82,6 +82,8 @@ bool rdb_get_ms(struct rdb_reader *r, int64_t *ms);
 bool rdb_get_held(struct rdb_reader *r, enum rdb_hold hold, struct slice *s);
 /* n raw bytes, n small. */
 bool rdb_get_raw(struct rdb_reader *r, void *to, size_t n);
+/* One of a module's data. */
+bool rdb_get_datum(struct rdb_reader *r, struct rdb_datum *datum);
 /* A count of parts that take at least so many bytes each. */
 bool rdb_get_count(struct rdb_reader *r, size_t part_bytes_min, uint64_t *n);
 
@@ -126,6 +128,10 @@ struct rdb_visitor {
     int (*pending)(void *ctx, const struct rdb_pending *pending);
     int (*consumer)(void *ctx, const struct rdb_consumer *consumer);
     int (*claim)(void *ctx, struct rdb_stream_id id);
+    /* Which module's value it is (rdb_module_name), then its data, the end not among them. NULL:
+     * of none. */
+    int (*module)(void *ctx, uint64_t number);
+    int (*datum)(void *ctx, const struct rdb_datum *datum);
     int (*end)(void *ctx);
 };
 

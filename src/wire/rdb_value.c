@@ -221,6 +221,39 @@ static bool read_stream(struct reading *g) {
     return true;
 }
 
+/* ---- of modules ---- */
+
+bool rdb_get_datum(struct rdb_reader *r, struct rdb_datum *datum) {
+    uint64_t opcode;
+    *datum = (struct rdb_datum){0};
+    if (!rdb_get_len(r, &opcode)) return false;
+    datum->kind = opcode <= RDB_DATUM_STRING ? (enum rdb_datum_kind)opcode : RDB_DATUM_END;
+    switch (opcode) {
+    case RDB_DATUM_END: return true;
+    case RDB_DATUM_SIGNED:
+    case RDB_DATUM_UNSIGNED: return rdb_get_len(r, &datum->number);
+    case RDB_DATUM_FLOAT: return rdb_get_raw(r, &datum->number, 4);
+    case RDB_DATUM_DOUBLE: return rdb_get_raw(r, &datum->number, 8);
+    case RDB_DATUM_STRING: return rdb_get_string(r, &datum->text);
+    default: return rdb_reader_fail(r, RDB_CORRUPT, "unknown data of a module");
+    }
+}
+
+static bool read_module(struct reading *g) {
+    struct rdb_datum datum;
+    uint64_t number;
+    if (!rdb_get_len(g->r, &number) || !begin(g)) return false;
+    int known = g->v->module ? g->v->module(g->ctx, number) : RDB_UNSUPPORTED;
+    if (known == RDB_UNSUPPORTED)
+        return rdb_reader_fail(g->r, RDB_UNSUPPORTED, "a value of a module's own type");
+    if (!took(g, known)) return false;
+    for (;;) {
+        if (!rdb_get_datum(g->r, &datum)) return false;
+        if (datum.kind == RDB_DATUM_END) return true;
+        if (!took(g, g->v->datum(g->ctx, &datum))) return false;
+    }
+}
+
 /* ---- values ---- */
 
 static bool read_body(struct reading *g) {
@@ -248,8 +281,8 @@ static bool read_body(struct reading *g) {
     case RDB_STREAM_1:
     case RDB_STREAM_2:
     case RDB_STREAM_3: return read_stream(g);
+    case RDB_MODULE: return read_module(g);
     case RDB_MODULE_OLD:
-    case RDB_MODULE:
         return rdb_reader_fail(g->r, RDB_UNSUPPORTED, "a value of a module's own type");
     default: return rdb_reader_fail(g->r, RDB_UNSUPPORTED, "an unknown type of value");
     }

@@ -263,6 +263,20 @@ void rdb_put_consumer(struct rdb_writer *w, unsigned type, const struct rdb_cons
     if (type == RDB_STREAM_3) rdb_put_ms(w, consumer->active_ms);
 }
 
+void rdb_put_module(struct rdb_writer *w, uint64_t number) { rdb_put_len(w, number); }
+
+void rdb_put_module_uint(struct rdb_writer *w, uint64_t v) {
+    rdb_put_len(w, RDB_DATUM_UNSIGNED);
+    rdb_put_len(w, v);
+}
+
+void rdb_put_module_string(struct rdb_writer *w, struct slice s) {
+    rdb_put_len(w, RDB_DATUM_STRING);
+    rdb_put_string(w, s);
+}
+
+void rdb_put_module_end(struct rdb_writer *w) { rdb_put_len(w, RDB_DATUM_END); }
+
 /* ---- DUMP and files ---- */
 
 void rdb_put_dump_end(struct rdb_writer *w, int version) {

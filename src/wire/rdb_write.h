@@ -104,6 +104,12 @@ void rdb_put_pending(struct rdb_writer *w, const struct rdb_pending *pending);
 void rdb_put_consumer(struct rdb_writer *w, unsigned type, const struct rdb_consumer *consumer);
 void rdb_put_stream_id(struct rdb_writer *w, struct rdb_stream_id id);
 
+/* RDB_MODULE: the number of rdb_module_number, then these, then the end. */
+void rdb_put_module(struct rdb_writer *w, uint64_t number);
+void rdb_put_module_uint(struct rdb_writer *w, uint64_t v);
+void rdb_put_module_string(struct rdb_writer *w, struct slice s);
+void rdb_put_module_end(struct rdb_writer *w);
+
 /* ---- DUMP and files ---- */
 
 /* Version and checksum of all that was put before. */

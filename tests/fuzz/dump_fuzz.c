@@ -13,6 +13,7 @@
 #include "core/config.h"
 #include "core/dump.h"
 #include "types/stream_group.h"
+#include "types/topic_ring.h"
 
 int fuzz_one(const uint8_t *data, size_t size);
 
@@ -64,7 +65,8 @@ static void check_written(int version) {
     ASSERT(write("b", version, &second) == type);
     struct slice one = rdb_writer_bytes(&first), two = rdb_writer_bytes(&second);
     ASSERT(one.n == two.n);
-    if (entry_type(entry_of("a")) == TYPE_STREAM) ASSERT(slice_eq(one, two));
+    enum entry_type value = entry_type(entry_of("a"));
+    if (value == TYPE_STREAM || value == TYPE_TOPIC) ASSERT(slice_eq(one, two));
     rdb_writer_fini(&first);
     rdb_writer_fini(&second);
 }
@@ -150,6 +152,39 @@ static void use_stream(struct stream *s) {
     stream_free(copy);
 }
 
+/* ---- retained topics ---- */
+
+static uint64_t walk(const struct topic_ring *t, uint64_t from) {
+    struct topic_cursor c = topic_cursor_at(t, from);
+    struct topic_message m;
+    uint64_t n = 0;
+    int64_t ms = 0;
+    for (; topic_cursor_next(&c, &m); n++) {
+        ASSERT(m.ms >= ms && c.offset == m.offset + 1);
+        ms = m.ms;
+    }
+    return n;
+}
+
+static void use_topic(struct topic_ring *t) {
+    const struct topic_state *s = topic_ring_state(t);
+    struct topic_ring *copy = topic_ring_copy(t), *gone;
+    struct blob *b;
+    uint64_t n = s->next - s->first, half = s->first + n / 2;
+    ASSERT(walk(t, 0) == n && walk(copy, half) == s->next - half);
+    ASSERT(topic_ring_first(t, s->last_ms) <= topic_ring_keeps(t, s->last_ms));
+    ASSERT(topic_ring_due_ms(t) > 0);
+    ASSERT(topic_ring_append(t, s->last_ms, slice_cstr("one more"), &b));
+    gone = topic_ring_cut(t, half, 3);
+    ASSERT(walk(t, 0) == s->next - half && walk(copy, 0) == n);
+    ASSERT(topic_ring_memory(copy) && topic_ring_free_cost(copy));
+    if (gone) topic_ring_free(gone);
+    topic_ring_free(copy);
+    gone = topic_ring_cut(t, s->next, 3);
+    ASSERT(s->bytes == 0 && walk(t, 0) == 0);
+    if (gone) topic_ring_free(gone);
+}
+
 int fuzz_one(const uint8_t *data, size_t size) {
     if (!ks) {
         hash_init(1);
@@ -164,6 +199,7 @@ int fuzz_one(const uint8_t *data, size_t size) {
     check_written(10);
     check_written(12);
     if (entry_type(entry_of("a")) == TYPE_STREAM) use_stream(entry_object(entry_of("a")));
+    if (entry_type(entry_of("a")) == TYPE_TOPIC) use_topic(entry_object(entry_of("a")));
     db_delete(db, key_of(slice_cstr("a")));
     db_delete(db, key_of(slice_cstr("b")));
     struct garbage *g = keyspace_take_garbage(ks);

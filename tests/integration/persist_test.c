@@ -480,6 +480,25 @@ static void save_points_fire(void) {
     "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB " \
     "error."
 
+/* One that alone is more than may be on its way to the file at once. */
+static void a_long_name_is_saved(void) {
+    static const size_t n = 3 << 20;
+    char *name = malloc(n), before[DIGEST_BYTES];
+    memset(name, 'n', n);
+    open_server((const char *const[]){"--enable-debug-command", "yes", NULL});
+    expect_ok(c, "SET %b x", name, n);
+    expect_ok(c, "SELECT 1");
+    for (int i = 0; i < 100; i++) expect_ok(c, "SET k%d x", i);
+    digest(c, before);
+    expect_status(c, "Background saving started", "BGSAVE");
+    wait_saved();
+    CU_ASSERT(info_has("rdb_last_bgsave_status:ok"));
+    expect_ok(c, "DEBUG RELOAD");
+    CU_ASSERT(digest_is(c, before));
+    close_server();
+    free(name);
+}
+
 static void a_failed_save_stops_writes(void) {
     static const char *const args[] = {
         "--save", "3600 1", "--enable-protected-configs", "yes", "--enable-debug-command",
@@ -488,6 +507,7 @@ static void a_failed_save_stops_writes(void) {
     const char *in_the_way = path_in(server, "x.rdb");
     CU_ASSERT_EQUAL(mkdir(in_the_way, 0755), 0);
     expect_ok(c, "SET a 1");
+    expect_ok(c, "TOPIC.CONFIG t RETAIN");
     expect_ok(c, "CONFIG SET dbfilename x.rdb");
     expect_err(c, "ERR", "SAVE");
     expect_status(c, "PONG", "PING");
@@ -497,6 +517,8 @@ static void a_failed_save_stops_writes(void) {
     CU_ASSERT(server_log_has(server, "the snapshot failed: cannot sync or rename to ", 1000));
     expect_err(c, MISCONF, "SET a 2");
     expect_err(c, MISCONF, "PING");
+    expect_err(c, MISCONF, "PUBLISH t x"); /* retained: a write */
+    expect_int(c, 0, "PUBLISH u x");
     expect_str(c, "1", "GET a");
     expect_err_prefix(c, MISCONF " script: ", "EVAL %s 0", "return redis.call('SET', 'a', 1)");
     expect_str(c, "1", "EVAL %s 0", "return redis.call('GET', 'a')");
@@ -638,7 +660,9 @@ static const struct damage damages[] = {
     FILE_OF("REDIS0010\x00\x01k\x01v\xff\x01\x02\x03\x04\x05\x06\x07\x08",
             "RDB CRC error: the checksum is wrong"),
     FILE_OF("REDIS0010\x00\x01k\x05v", "the end comes too early"),
-    FILE_OF("REDIS0010\x07\x01k\x81",
+    FILE_OF("REDIS0010\x07\x01k\x81xxxxxxxx\x02\x01\x00",
+            "it cannot be loaded: offset 21: a value of a module's own type"),
+    FILE_OF("REDIS0010\x06\x01k\x81",
             "it cannot be loaded: offset 12: a value of a module's own type"),
     FILE_OF("REDIS0010\x80\x01k\x01v", "an unknown type or opcode"),
     FILE_OF("REDIS0010\x10\x01h\x05xxxxx", "the value was refused"),
@@ -764,6 +788,7 @@ int main(void) {
         {"a_snapshot_is_of_one_instant", a_snapshot_is_of_one_instant},
         {"writers_of_large_values", writers_of_large_values},
         {"save_points_fire", save_points_fire},
+        {"a_long_name_is_saved", a_long_name_is_saved},
         {"a_failed_save_stops_writes", a_failed_save_stops_writes},
         {"bgsave_can_be_put_off", bgsave_can_be_put_off},
         {"flushall_ends_a_bgsave", flushall_ends_a_bgsave},

@@ -67,6 +67,7 @@ static inline int rdb_echo_begin(void *ctx, const struct rdb_value *v) {
     e->groups = 0;
     switch (v->type) {
     case RDB_STRING:
+    case RDB_MODULE:
     case RDB_HASH_ZIPMAP:
     case RDB_LIST_ZIPLIST:
     case RDB_SET_INTSET:
@@ -173,9 +174,30 @@ static inline int rdb_echo_claim(void *ctx, struct rdb_stream_id id) {
     return rdb_echo_called(e);
 }
 
+static inline int rdb_echo_module(void *ctx, uint64_t number) {
+    struct rdb_echo *e = ctx;
+    rdb_put_module(e->out, number);
+    return rdb_echo_called(e);
+}
+
+static inline int rdb_echo_datum(void *ctx, const struct rdb_datum *d) {
+    struct rdb_echo *e = ctx;
+    if (d->kind == RDB_DATUM_STRING) {
+        rdb_put_module_string(e->out, d->text);
+    } else {
+        rdb_put_len(e->out, d->kind);
+        if (d->kind <= RDB_DATUM_UNSIGNED)
+            rdb_put_len(e->out, d->number);
+        else
+            rdb_put_raw(e->out, &d->number, d->kind == RDB_DATUM_FLOAT ? 4 : 8);
+    }
+    return rdb_echo_called(e);
+}
+
 static inline int rdb_echo_end(void *ctx) {
     struct rdb_echo *e = ctx;
     rdb_echo_end_group(e);
+    if (e->value.type == RDB_MODULE) rdb_put_module_end(e->out);
     int result = rdb_echo_called(e);
     e->ended = result == 0;
     return result;
@@ -193,6 +215,8 @@ static const struct rdb_visitor rdb_echo_visitor = {
     .pending = rdb_echo_pending,
     .consumer = rdb_echo_consumer,
     .claim = rdb_echo_claim,
+    .module = rdb_echo_module,
+    .datum = rdb_echo_datum,
     .end = rdb_echo_end,
 };
 

@@ -306,11 +306,31 @@ static void streams(void) {
     stop();
 }
 
+static void values_of_modules(void) {
+    char name[RDB_MODULE_NAME_BYTES + 1];
+    uint64_t number = rdb_module_number("test-Type", 3);
+    rdb_module_name(number, name);
+    CU_ASSERT_STRING_EQUAL(name, "test-Type");
+    CU_ASSERT_EQUAL(number & 1023, 3);
+    start();
+    rdb_put_module(&w, number);
+    rdb_put_module_uint(&w, UINT64_MAX);
+    rdb_put_module_string(&w, S("text"));
+    rdb_put_raw(&w, "\1\7\3abcd\4abcdefgh", 16); /* the kinds that this server does not write */
+    rdb_put_module_string(&w, S(""));
+    rdb_put_module_end(&w);
+    body_echoes(RDB_MODULE);
+    stop();
+    CU_ASSERT_EQUAL(result_of(RDB_MODULE, S("\0\0")), 0);
+    CU_ASSERT_EQUAL(result_of(RDB_MODULE, S("\0\6\0")), RDB_CORRUPT);
+    CU_ASSERT_EQUAL(result_of(RDB_MODULE, S("\0\2")), RDB_SHORT);
+    CU_ASSERT_EQUAL(result_of(RDB_MODULE, S("\0\2\1")), RDB_SHORT);
+}
+
 static void what_is_refused(void) {
     CU_ASSERT_EQUAL(result_of(RDB_SET, S("\0")), RDB_EMPTY);
     CU_ASSERT_EQUAL(result_of(RDB_LIST_NODES, S("\0")), RDB_EMPTY);
     CU_ASSERT_EQUAL(result_of(RDB_HASH_EXPIRES, S("\0\0\0\0\0\0\0\0\0")), RDB_EMPTY);
-    CU_ASSERT_EQUAL(result_of(RDB_MODULE, S("\0")), RDB_UNSUPPORTED);
     CU_ASSERT_EQUAL(result_of(RDB_MODULE_OLD, S("\0")), RDB_UNSUPPORTED);
     CU_ASSERT_EQUAL(result_of(8, S("\0")), RDB_UNSUPPORTED);
     CU_ASSERT_EQUAL(result_of(26, S("\0")), RDB_UNSUPPORTED);
@@ -560,6 +580,7 @@ int main(void) {
         {"collections", collections},
         {"expiring_fields", expiring_fields},
         {"streams", streams},
+        {"values_of_modules", values_of_modules},
         {"what_is_refused", what_is_refused},
         {"payloads", payloads},
         {"files", files},
