@@ -39,6 +39,7 @@
 #include "store/db.h"
 #include "topic/notify.h"
 #include "topic/topics.h"
+#include "topic/tracking.h"
 #include "work/pool.h"
 
 #define WORKERS_MIN 2     /* so that a command need not wait while something big is freed */
@@ -514,6 +515,7 @@ static bool start_core(struct server *sv) {
     crash_core = sv->core;
     topics_new(sv->core);
     notify_new(sv->core);
+    tracking_new(sv->core);
     sv->computed = net_wake_new(sv->loop, on_computed, sv);
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
     follow_allocator(sv, why);
@@ -584,6 +586,7 @@ static void stop(struct server *sv) {
     net_timer_stop(&sv->alarm);
     net_wake_free(sv->computed);
     crash_core = NULL;
+    tracking_free(sv->core);
     notify_free(sv->core);
     topics_free(sv->core);
     core_free(sv->core);

@@ -156,6 +156,14 @@
  * not match then (topic/patterns). */
 #define GLOB_STEPS_MAX (1024 * 1024)
 
+/* Clients that are told in a turn that a key is no longer tracked for them, as the table has too
+ * many (topic/tracking). */
+#ifdef STRESS
+#define TRACKING_FORGOTTEN_MAX 2
+#else
+#define TRACKING_FORGOTTEN_MAX 1000
+#endif
+
 /* Arguments of one batch of commands that are cut out of a buffer (wire/resp). */
 #define RESP_CUT_ARGS_MAX 256
 

@@ -185,6 +185,9 @@ struct core {
     struct notify *notify; /* topic/notify.h; likewise */
     struct topic_counts topic_counts;
     struct topic_hooks topic_hooks;
+    struct tracking *tracking; /* topic/tracking.h; likewise */
+    struct tracking_counts tracking_counts;
+    struct tracking_hooks tracking_hooks;
     struct ongoing ongoing;
     const struct snapshot_writer *snapshot; /* core/snapshot.h: of the one under way, or NULL */
     struct persist *persist;                /* persist/persist.h; NULL in tests of what is below */
@@ -228,6 +231,7 @@ struct core {
                                * blocked.h, offload.h */
     bool in_own_lanes;        /* the running command holds the lanes of its keys */
     bool snapshot_full;       /* commands that write wait: see snapshot.h */
+    bool tracking_due;        /* the end of the turn has something to tell: see tracking_hooks */
     bool lanes_busy;          /* somebody holds lanes: see offload.h */
     bool evict_more;          /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;         /* maxmemory was found exceeded and could not be met */

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+struct core;
+struct request;
 struct session;
 
 /* What INFO and MEMORY tell about scripts, kept up to date by script/. */
@@ -27,6 +29,22 @@ struct topic_counts {
 struct topic_hooks {
     void (*leave)(struct session *s);          /* ends all of its subscriptions */
     size_t (*memory)(const struct session *s); /* bytes that they take */
+};
+
+/* What INFO tells about client-side caching, kept up to date by topic/. */
+struct tracking_counts {
+    size_t sessions;              /* that track */
+    size_t keys, items, prefixes; /* remembered; pairs of a key and a session */
+};
+
+/* What is asked of topic/ for a session that tracks: those of exec under GATE_TRACKS. */
+struct tracking_hooks {
+    void (*before)(struct session *s);                             /* a command of it begins */
+    void (*after)(struct session *s, const struct request *req);   /* and has been seen to */
+    void (*has_run)(struct session *s, const struct request *req); /* for s: its own, or within */
+    void (*stop)(struct session *s, bool for_good);                /* for good: s ends */
+    size_t (*memory)(const struct session *s);
+    bool (*at_turn_end)(struct core *core); /* if core->tracking_due; whether there is more to do */
 };
 
 #endif
