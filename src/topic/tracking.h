@@ -8,17 +8,21 @@
  * them as messages of the channel __redis__:invalidate if it speaks RESP2 and is subscribed to
  * anything.
  *
- * C1  A key that a session has read is remembered before anybody else can change it: exec says so
- *     (tracking_hooks.has_run) between the end of the handler and whatever comes next. A read that
- * a worker computes is remembered when it is planned, as from then on its keys are in its lanes. C2
- * Every change of a value is heard (core/feed.h, FEED_WRITES), and every key that leaves by itself.
- * What is heard is told at once, but a push does not stand within a reply: who changes what it has
- * read itself gets its reply first (core/push.h). C3  What cannot be remembered, or told by name,
- * is told as if everything had changed. C4  A session that does not track costs its commands
- * nothing. While nobody does, and nobody has since it connected, neither do changes. Keys are named
- * without a database, as in Redis. SWAPDB, which changes what all names mean, tells that everything
- * has changed; Redis does not tell anything. Threads: the loop. Specification: Redis 7.2's
- * client-side caching.
+ * C1  A key that a session has read is remembered before anybody else can change it: exec says
+ *     so (tracking_hooks.has_run) between the end of the handler and whatever comes next. A read
+ *     that a worker computes is remembered when it is planned, and again when it is committed,
+ *     until when its keys are in its lanes: what was remembered first may have been told, or have
+ *     been one too many for the table, before its reply.
+ * C2  Every change of a value is heard (core/feed.h, FEED_WRITES), and every key that leaves by
+ *     itself. What is heard is told at once, but a push does not stand within a reply: who changes
+ *     what it has read itself gets its reply first (core/push.h).
+ * C3  What cannot be remembered, or told by name, is told as if everything had changed.
+ * C4  A session that does not track costs its commands nothing. While nobody does, and nobody has
+ *     since it connected, neither do changes.
+ * Keys are named without a database, as in Redis. SWAPDB, which changes what all names mean, tells
+ * that everything has changed; Redis does not tell anything.
+ * Threads: the loop.
+ * Specification: Redis 7.2's client-side caching.
  */
 #ifndef TOPIC_TRACKING_H
 #define TOPIC_TRACKING_H

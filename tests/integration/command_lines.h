@@ -6,8 +6,11 @@
 #ifndef INTEGRATION_COMMAND_LINES_H
 #define INTEGRATION_COMMAND_LINES_H
 
+#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "support/suite.h"
 
 #define LINE_WORDS_MAX 64
 #define LINE_BYTES_MAX 1024
@@ -34,6 +37,15 @@ static inline void line_split(struct line_words *w, const char *line) {
         if (*p) *p++ = 0;
         while (*p == ' ') p++;
     }
+}
+
+/* The reply to a line; the caller frees it. */
+static inline redisReply *line_run(redisContext *c, const char *line) {
+    struct line_words w;
+    line_split(&w, line);
+    redisReply *r = redisCommandArgv(c, w.n, w.word, w.length);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+    return r;
 }
 
 static const char *const command_lines[] = {

@@ -60,14 +60,6 @@ static bool hears(struct side *s, const char *want, int line) {
 
 #define expect_events(want) CU_ASSERT(hears(&ours, want, __LINE__))
 
-static redisReply *run_line(redisContext *c, const char *line) {
-    struct line_words w;
-    line_split(&w, line);
-    redisReply *r = redisCommandArgv(c, w.n, w.word, w.length);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(r);
-    return r;
-}
-
 /* ---- beside redis-server ------------------------------------------------------------- */
 
 static void events_are_those_of_redis(void) {
@@ -84,7 +76,7 @@ static void events_are_those_of_redis(void) {
             continue;
         }
         for (int k = 0; k < 2; k++) {
-            freeReplyObject(run_line(sides[k]->c, command_lines[i]));
+            freeReplyObject(line_run(sides[k]->c, command_lines[i]));
             text[k] = events_of(sides[k]);
         }
         CU_ASSERT_STRING_EQUAL(text[0], text[1]);
