@@ -615,7 +615,7 @@ static void put_any_write(char *to) {
     case 5: sprintf(to, "COPY k%u k%u REPLACE", a, b); break;
     case 6: sprintf(to, "MSET k%u 1 k%u 2", a, b); break;
     case 7: sprintf(to, "SUNIONSTORE k7 big1 big%u", 2 + below(2)); break;
-    case 8: sprintf(to, "SPOP k7 %u", 1 + below(20000)); break;
+    case 8: sprintf(to, "SPOP k7 %u", 1 + below(20)); break;
     case 9:
         sprintf(to, "EVAL \"redis.call('incr',KEYS[1]) redis.call('del',KEYS[2])\" 2 k%u k%u", a,
                 b);
