@@ -626,7 +626,7 @@ static void put_any_write(char *to) {
 }
 
 static void fill_sets(redisContext *c) {
-    freeReplyObject(line_run(c, "EVAL \"for i = 1, 20000 do redis.call('sadd', 'big1', i) "
+    freeReplyObject(line_run(c, "EVAL \"for i = 1, 4000 do redis.call('sadd', 'big1', i) "
                                 "redis.call('sadd', 'big2', -i) redis.call('sadd', 'big3', 'x' .. "
                                 "i) end\" 0"));
 }
@@ -731,7 +731,7 @@ static void workers(void) {
                    ":0\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$4\r\nbig1\r\n+PONG\r\n");
         expect_raw(fd, "EXISTS c\r\n", i ? ":1\r\n" : ":0\r\n");
         expect_raw(fd, "SUNIONSTORE c big1 big2\r\n",
-                   ":40000\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nc\r\n");
+                   ":8000\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nc\r\n");
     }
     close(fd);
     redisFree(w);
