@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "integration/command_lines.h"
 #include "integration/replies.h"
 #include "support/client.h"
+#include "support/command_lines.h"
 #include "support/suite.h"
 
 #define EVENTS_BYTES_MAX (64 * 1024)
@@ -69,7 +69,7 @@ static void events_are_those_of_redis(void) {
         expect_ok(sides[i]->c, "CONFIG SET notify-keyspace-events KEAmn");
         free(events_of(sides[i]));
     }
-    for (size_t i = 0; i < COMMAND_LINES; i++) {
+    for (size_t i = 0; command_lines[i]; i++) {
         char *text[2];
         if (strncmp(command_lines[i], "SLEEP ", 6) == 0) {
             server_sleep_ms((int)(atof(command_lines[i] + 6) * 1000));

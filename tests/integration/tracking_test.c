@@ -7,10 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "integration/command_lines.h"
 #include "integration/replies.h"
 #include "model/rng.h"
 #include "support/client.h"
+#include "support/command_lines.h"
 #include "support/suite.h"
 
 #define PEERS 4 /* A, B, C and W, who mostly writes */
@@ -354,7 +354,7 @@ static void every_change_is_told(void) {
     step("A HELLO 3;CLIENT TRACKING ON");
     step("B SUBSCRIBE x");
     step("C CLIENT TRACKING ON BCAST REDIRECT %B");
-    for (size_t i = 0; i < COMMAND_LINES; i++) {
+    for (size_t i = 0; command_lines[i]; i++) {
         const char *line = command_lines[i], *words = strchr(line, ' ');
         char read[LINE_BYTES_MAX], *heard[2];
         if (strncmp(line, "SLEEP ", 6) == 0) {

@@ -1,30 +1,12 @@
-/* command_lines.h - commands of every family with all that they may change, for suites that compare
- * what is told of a change with what redis-server tells. In order: later ones find what earlier
- * ones have left. "SLEEP s" is for the suite. To add a command: its lines here. Threads: the
- * test's.
- */
-#ifndef INTEGRATION_COMMAND_LINES_H
-#define INTEGRATION_COMMAND_LINES_H
+/* command_lines.c - see command_lines.h. */
+#include "support/command_lines.h"
 
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "support/suite.h"
 
-#define LINE_WORDS_MAX 64
-#define LINE_BYTES_MAX 1024
-
-/* A line's words. */
-struct line_words {
-    char copy[LINE_BYTES_MAX];
-    const char *word[LINE_WORDS_MAX];
-    size_t length[LINE_WORDS_MAX];
-    int n;
-};
-
-/* Words by blanks; "..." is one word. */
-static inline void line_split(struct line_words *w, const char *line) {
+void line_split(struct line_words *w, const char *line) {
     w->n = 0;
     snprintf(w->copy, sizeof w->copy, "%s", line);
     for (char *p = w->copy; *p && w->n < LINE_WORDS_MAX;) {
@@ -39,8 +21,7 @@ static inline void line_split(struct line_words *w, const char *line) {
     }
 }
 
-/* The reply to a line; the caller frees it. */
-static inline redisReply *line_run(redisContext *c, const char *line) {
+redisReply *line_run(redisContext *c, const char *line) {
     struct line_words w;
     line_split(&w, line);
     redisReply *r = redisCommandArgv(c, w.n, w.word, w.length);
@@ -48,7 +29,7 @@ static inline redisReply *line_run(redisContext *c, const char *line) {
     return r;
 }
 
-static const char *const command_lines[] = {
+const char *const command_lines[] = {
     /* clang-format off */
     "SET a 1",
     "SET a 2",
@@ -520,9 +501,6 @@ static const char *const command_lines[] = {
     "EXPIRE ll 2000 GT",
     "EVAL \"return redis.call('get','nope')\" 0",
     "EVAL \"redis.call('lpush','el','a') redis.call('rpoplpush','el','el2') return 1\" 0",
+    NULL,
     /* clang-format on */
 };
-
-#define COMMAND_LINES (sizeof command_lines / sizeof *command_lines)
-
-#endif
