@@ -775,6 +775,17 @@ static void figures_and_the_list(void) {
     redisFree(w);
 }
 
+static void read_many(redisContext *c, int keys) {
+    for (int i = 0; i < keys; i += 100) {
+        for (int k = 0; k < 100; k++) redisAppendCommand(c, "GET k%d", i + k);
+        for (int k = 0; k < 100; k++) {
+            redisReply *r;
+            CU_ASSERT_FATAL(redisGetReply(c, (void **)&r) == REDIS_OK);
+            freeReplyObject(r);
+        }
+    }
+}
+
 /* Keys beyond the limit are forgotten, and their readers told, over several turns. */
 static void the_table_is_bounded(void) {
     redisContext *a = client_open(ours.server), *b = client_open(ours.server);
@@ -787,14 +798,7 @@ static void the_table_is_bounded(void) {
     long long id = atoll(strstr(list->str, "id=") + 3);
     freeReplyObject(list);
     expect_ok(a, "CLIENT TRACKING ON REDIRECT %lld", id);
-    for (int i = 0; i < 50; i++) {
-        for (int k = 0; k < 100; k++) redisAppendCommand(a, "GET k%d", 100 * i + k);
-        for (int k = 0; k < 100; k++) {
-            redisReply *r;
-            CU_ASSERT_FATAL(redisGetReply(a, (void **)&r) == REDIS_OK);
-            freeReplyObject(r);
-        }
-    }
+    read_many(a, 5000);
     for (int i = 0; i < 4900; i++) {
         redisReply *r;
         CU_ASSERT_FATAL(redisGetReply(b, (void **)&r) == REDIS_OK);
@@ -806,6 +810,11 @@ static void the_table_is_bounded(void) {
     expect_ok(a, "CONFIG SET tracking-table-max-keys 0");
     freeReplyObject(cmd(a, "MGET a b c d e f"));
     CU_ASSERT(info_has(c, "tracking_total_keys:106\r\n"));
+    read_many(a, 3000);
+    expect_ok(c, "FLUSHALL");
+    CU_ASSERT(info_has(c, "tracking_total_keys:0\r\n"));
+    read_many(a, 2000);
+    CU_ASSERT(info_has(c, "tracking_total_keys:2000\r\n"));
     expect_ok(a, "CONFIG SET tracking-table-max-keys 1000000");
     redisFree(a);
     redisFree(b);
@@ -874,6 +883,24 @@ static void many_prefixes_do(void) {
     redisFree(a);
 }
 
+/* A key that leaves by itself is not one's own change. */
+static void noloop_hears_of_expiry(void) {
+    redisContext *w = client_open(ours.server);
+    int fd = client_open_raw(ours.server);
+    char hello[2048];
+    freeReplyObject(cmd(w, "FLUSHALL"));
+    freeReplyObject(cmd(w, "DEBUG SET-ACTIVE-EXPIRE 0"));
+    send_all(fd, "HELLO 3\r\n", 9);
+    CU_ASSERT(recv(fd, hello, sizeof hello, 0) > 0);
+    expect_raw(fd, "CLIENT TRACKING ON NOLOOP\r\nSET k v PX 100\r\nSTRLEN k\r\n",
+               "+OK\r\n+OK\r\n:1\r\n");
+    server_sleep_ms(150);
+    expect_raw(fd, "EXISTS k\r\n", ":0\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
+    freeReplyObject(cmd(w, "DEBUG SET-ACTIVE-EXPIRE 1"));
+    close(fd);
+    redisFree(w);
+}
+
 /* A script that is taken back has changed nothing. */
 static void a_script_that_fails_tells_nothing(void) {
     redisContext *w = client_open(ours.server);
@@ -913,6 +940,7 @@ int main(void) {
         {"evicted_keys_are_told", evicted_keys_are_told},
         {"later_overlaps_are_errors", later_overlaps_are_errors},
         {"many_prefixes_do", many_prefixes_do},
+        {"noloop_hears_of_expiry", noloop_hears_of_expiry},
         {"a_script_that_fails_tells_nothing", a_script_that_fails_tells_nothing},
         {NULL, NULL},
     };
