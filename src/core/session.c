@@ -141,6 +141,7 @@ void session_set_durable(struct session *s, bool on) {
 
 void session_leave(struct session *s) {
     session_leave_topics(s);
+    if (s->tracker) s->core->tracking_hooks.stop(s, true);
     leave_class(s);
     list_unlink(&s->in_held);
     blocked_leave(s);
@@ -190,6 +191,7 @@ void session_reset(struct session *s) {
     multi_end(s);
     leave_class(s);
     session_leave_topics(s);
+    if (s->tracker) s->core->tracking_hooks.stop(s, false);
     s->gates = first_gates(s->core);
     s->state &= ~(uint32_t)SESSION_NO_EVICT;
     session_set_durable(s, false);
@@ -205,6 +207,7 @@ size_t session_memory(const struct session *s) {
     size_t n = sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply);
     n += s->fieldsets.bytes + multi_memory(s) + push_memory(s);
     if (s->topics) n += s->core->topic_hooks.memory(s);
+    if (s->tracker) n += s->core->tracking_hooks.memory(s);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i]) n += strlen(texts[i]) + 1;
     }

@@ -31,6 +31,7 @@ enum session_gate {
     GATE_PARKED = 1 << 7,     /* has a ticket for its command: core/offload.h */
     GATE_MONITOR = 1 << 5,    /* is fed by MONITOR: RESET and QUIT only */
     GATE_SUBSCRIBED = 1 << 8, /* has subscriptions and speaks RESP2: ROW_SUBSCRIBED_MAY only */
+    GATE_TRACKS = 1 << 9,     /* what it reads is remembered: tracking_hooks */
 };
 
 enum session_state {
@@ -73,6 +74,7 @@ struct session {
     struct reply reply;
     struct reply *aside;       /* core/push.c: pushes that wait for the end of a reply, or NULL */
     struct subscriber *topics; /* topic/: what it is subscribed to, or NULL */
+    struct tracker *tracker;   /* topic/: how it tracks keys, or has done so, or NULL */
     struct fieldsets fieldsets;
     char *name, *lib_name, *lib_ver;                            /* NULL if unset */
     char addr[NET_ADDR_TEXT_BYTES], laddr[NET_ADDR_TEXT_BYTES]; /* as CLIENT LIST shows them */

@@ -398,14 +398,7 @@ inBoth('pings at intervals', async (t, connect) => {
     assert.equal(reply, 'PONG');
 });
 
-/* Asked of the server while there are versions of it without. */
-async function cannotTrack(t) {
-    const c = await client(t);
-    return c.sendCommand(['CLIENT', 'TRACKING', 'OFF']).then(() => false, () => true);
-}
-
 test('a cache at the client', async (t) => {
-    if (await cannotTrack(t)) return;
     const cache = new redis.BasicClientSideCache({ttl: 0, maxEntries: 100, evictPolicy: 'LRU'});
     const c = await client(t, {RESP: 3, clientSideCache: cache});
     const other = await client(t);
@@ -445,7 +438,6 @@ test('a cache at the client', async (t) => {
 });
 
 test('a cache that a pool shares', async (t) => {
-    if (await cannotTrack(t)) return;
     const cache = new redis.BasicPooledClientSideCache({ttl: 0, maxEntries: 100});
     const pool = redis.createClientPool(
         {RESP: 3, socket: {...t.server.address}}, {minimum: 4, maximum: 4, clientSideCache: cache});
@@ -463,7 +455,6 @@ test('a cache that a pool shares', async (t) => {
 });
 
 test('invalidations as events', async (t) => {
-    if (await cannotTrack(t)) return;
     const c = await client(t, {RESP: 3, emitInvalidate: true});
     const other = await client(t);
     await c.get('a');

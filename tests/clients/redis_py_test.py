@@ -612,10 +612,6 @@ def the_monitor(server):
 @test
 def a_cache_at_the_client(server):
     r = server.client()
-    try:
-        r.client_tracking_off()
-    except ResponseError:  # asked while there are versions of the server without
-        return
     told = r.pubsub(ignore_subscribe_messages=True)
     told.execute_command("CLIENT", "ID")
     cache = server.client(single_connection_client=True)
