@@ -5,6 +5,7 @@
 #ifndef CORE_FEATURES_H
 #define CORE_FEATURES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct core;
