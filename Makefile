@@ -3,7 +3,7 @@
 #   make            build/clearlane-server, build/check-rdb
 #   make run        build, then serve 127.0.0.1:6379 with redis-compat.conf
 #   make check      unit tests, layers, format, headers: under a minute
-#   make test       check, integration, short model and fuzz runs, and again with SAN=address,
+#   make test       check, integration, clients, short model and fuzz runs, and again with SAN=address,
 #                   without and with STRESS=1; with SAN= or STRESS=1 said: the suites of that flavour
 #   make model      MODEL_COMMANDS=1000000 random commands beside redis-server
 #   make fuzz       FUZZ_SECONDS=3600 for each target
@@ -104,7 +104,8 @@ BENCH_MAINS := $(shell grep -ls '^int main\b' tests/bench/*.c)
 BENCH := $(BENCH_MAINS:tests/%.c=$(B)/%)
 BENCH_SHARED := $(filter-out $(BENCH_MAINS),$(wildcard tests/bench/*.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
-FORMATTED := $(wildcard $(foreach d,src src/* tests/* tests/unit/* utils,$d/*.c $d/*.h))
+FORMATTED := $(wildcard $(foreach d,src src/* tests/* tests/unit/* utils,$d/*.c $d/*.h) \
+    tests/clients/*.js)
 
 all: $(SERVER) $(UTILS)
 
@@ -216,6 +217,10 @@ $(UNIT_RUNS): run/%: $(B)/%
 $(INTEGRATION_RUNS) $(CRASH_RUNS): run/%: $(B)/% $(SERVER) $(UTILS)
 	$(RUN_SUITE) $(LABEL)$* $(SUITE_SECONDS) $<
 
+# Real client libraries; brings npm's packages itself.
+run-clients: $(SERVER) | build/.deps-test
+	$(RUN_SUITE) $(LABEL)clients $(SUITE_SECONDS) tests/clients/run
+
 run-model: $(MODEL) $(SERVER)
 	$(if $(MODEL),$(RUN_SUITE) $(LABEL)model $(or $(MODEL_DEADLINE),3600) \
 	    $(MODEL) --commands $(MODEL_COMMANDS))
@@ -233,13 +238,13 @@ run-fuzz-driver: $(firstword $(FUZZ))
 	$(if $<,$(RUN_SUITE) $(LABEL)fuzz/must-fail 120 $< --must-fail)
 
 run-check: run-layers run-format run-headers $(UNIT_RUNS)
-run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS) run-instructions
-run-sanitized: $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) run-fuzz-driver $(FUZZ_RUNS)
+run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS) run-clients run-instructions
+run-sanitized: $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) run-clients run-fuzz-driver $(FUZZ_RUNS)
 run-stressed: $(UNIT_RUNS) $(filter-out %/soak_test,$(INTEGRATION_RUNS))
 run-flavour: $(if $(STRESS),run-stressed,run-sanitized)
 
-.PHONY: run-layers run-format run-headers run-instructions run-model run-fuzz-driver run-check run-all run-sanitized \
-    run-stressed run-flavour $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) $(FUZZ_RUNS)
+.PHONY: run-layers run-format run-headers run-instructions run-model run-clients run-fuzz-driver \
+    run-check run-all run-sanitized run-stressed run-flavour $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) $(FUZZ_RUNS)
 
 check:
 	rm -f $(RESULTS)

@@ -12,22 +12,26 @@ fail() {
     exit 1
 }
 
+# One "package" or "package:command" a line.
 wanted() {
     awk -v sections=" $sections " '
         { sub(/#.*/, "") }
         /^\[/ { gsub(/[][ ]/, ""); on = index(sections, " " $0 " "); next }
-        on && NF { print $1 }' "$here/packages.txt"
+        on && NF { print $1 ($2 == "|" ? ":" $3 : "") }' "$here/packages.txt"
 }
 
 missing() {
     installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null)
-    for package in $(wanted); do
+    for entry in $(wanted); do
+        package=${entry%%:*}
+        case "$entry" in *:*) ! command -v "${entry#*:}" >/dev/null || continue ;; esac
         printf '%s\n' "$installed" | grep -qx "installed $package" || printf ' %s' "$package"
     done
 }
 
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
-    fail "not a Debian system; install the equivalents of" $(wanted) "and run make DEPS=skip"
+    fail "not a Debian system; install the equivalents of" $(wanted | cut -d: -f1) \
+        "and run make DEPS=skip"
 packages=$(missing)
 [ -n "$packages" ] || exit 0
 
@@ -36,7 +40,8 @@ if [ "$(id -u)" -ne 0 ]; then
     [ -t 0 ] || ask='sudo -n'
     command -v sudo >/dev/null && $ask true 2>/dev/null ||
         fail "needs root: apt-get install --no-install-recommends$packages"
-    exec $ask "$0" "$@"
+    # With this user's PATH, so that root sees the same commands.
+    exec $ask env PATH="$PATH:/usr/sbin:/sbin" "$0" "$@"
 fi
 
 log=$(mktemp)

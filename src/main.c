@@ -40,6 +40,7 @@
 #include "topic/notify.h"
 #include "topic/retained.h"
 #include "topic/topics.h"
+#include "topic/tracking.h"
 #include "work/pool.h"
 
 #define WORKERS_MIN 2     /* so that a command need not wait while something big is freed */
@@ -516,6 +517,7 @@ static bool start_core(struct server *sv) {
     topics_new(sv->core);
     retained_new(sv->core, sv->loop);
     notify_new(sv->core);
+    tracking_new(sv->core);
     sv->computed = net_wake_new(sv->loop, on_computed, sv);
     offloads_set_wake(sv->core->offloads, wake_loop, sv->computed);
     follow_allocator(sv, why);
@@ -586,6 +588,7 @@ static void stop(struct server *sv) {
     net_timer_stop(&sv->alarm);
     net_wake_free(sv->computed);
     crash_core = NULL;
+    tracking_free(sv->core);
     notify_free(sv->core);
     retained_free(sv->core);
     topics_free(sv->core);

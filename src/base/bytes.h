@@ -27,6 +27,10 @@ static inline bool slice_eq(struct slice a, struct slice b) {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+static inline bool slice_begins(struct slice a, struct slice with) {
+    return a.n >= with.n && (with.n == 0 || memcmp(a.p, with.p, with.n) == 0);
+}
+
 /* Order of the bytes as unsigned values, the shorter first on a tie: <0, 0, >0. */
 int slice_cmp(struct slice a, struct slice b);
 

@@ -185,6 +185,14 @@
 #define TOPIC_SLACK_MS_MAX 1000
 #define TOPIC_SLICE_US 300
 
+/* Clients that are told in a turn that a key is no longer tracked for them, as the table has too
+ * many (topic/tracking). */
+#ifdef STRESS
+#define TRACKING_FORGOTTEN_MAX 2
+#else
+#define TRACKING_FORGOTTEN_MAX 1000
+#endif
+
 /* Arguments of one batch of commands that are cut out of a buffer (wire/resp). */
 #define RESP_CUT_ARGS_MAX 256
 

@@ -26,3 +26,15 @@ bool nap_take(void) {
     nap_at_ticks = clock_ticks() + clock_us_to_ticks(NAP_AFTER_US);
     return is_unwanted();
 }
+
+#define DELAY_PIECE_US 10000
+
+void nap_delay(int us, uint64_t number, const atomic_bool *stopped) {
+    int64_t left = us > 0 ? us : number % (uint64_t) - (int64_t)us == 0;
+    while (left > 0 && !(stopped && atomic_load_explicit(stopped, memory_order_relaxed))) {
+        int64_t piece = left < DELAY_PIECE_US ? left : DELAY_PIECE_US;
+        struct timespec t = {0, piece * 1000};
+        nanosleep(&t, NULL);
+        left -= piece;
+    }
+}

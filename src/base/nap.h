@@ -39,4 +39,8 @@ static inline bool nap_point(void) {
 #define NAP_STEPS 64
 static inline bool nap_step(uint64_t step) { return step % NAP_STEPS == 0 && nap_point(); }
 
+/* For tests of what takes long: sleeps so many us, or, for -n, one us each n-th time (`number`); no
+ * longer than until *stopped, which may be NULL. */
+void nap_delay(int us, uint64_t number, const atomic_bool *stopped);
+
 #endif

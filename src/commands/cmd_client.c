@@ -1,6 +1,6 @@
 /* cmd_client.c - CLIENT: the connections, looked at and steered.
  *
- * Tracking is off; CACHING and TRACKING come later.
+ * What is about client-side caching is in cmd_tracking.c.
  * Specification: Redis 7.2's replies and errors (KILL's MAXAGE: 7.4); CAPA: Valkey 8.0.
  * To add a field to the list: client_line. To add a filter of KILL: struct filter.
  * Threads: the loop.
@@ -19,6 +19,7 @@
 #include "core/push.h"
 #include "topic/outbox.h"
 #include "topic/topics.h"
+#include "topic/tracking.h"
 
 /* -- CLIENT LIST and INFO -------------------------------------------------------------- */
 
@@ -34,13 +35,19 @@ static size_t text_bytes(const char *text) { return text ? strlen(text) : 0; }
 
 static const char *shown(const char *text) { return text ? text : ""; }
 
+#define CLIENT_FLAGS_MAX 16
+
 /* Flags of the list, in Redis' order. */
-static void client_flags(const struct session *s, char out[16]) {
+static void client_flags(const struct session *s, char out[CLIENT_FLAGS_MAX + 1]) {
+    const struct tracking_state tracking = tracking_state(s);
     size_t n = 0;
     if (s->gates & GATE_MONITOR) out[n++] = 'O';
     if (s->state & SESSION_SUBSCRIBED) out[n++] = 'P';
     if (s->multi) out[n++] = 'x';
     if (s->state & SESSION_BLOCKED && !(s->state & SESSION_STREAMS)) out[n++] = 'b';
+    if (tracking.on) out[n++] = 't';
+    if (tracking.broken) out[n++] = 'R';
+    if (tracking.options & TRACKING_BCAST) out[n++] = 'B';
     if (s->state & SESSION_CAS_FAILED) out[n++] = 'd';
     if (s->state & SESSION_CLOSE_AFTER) out[n++] = 'c';
     if (s->state & SESSION_CLOSE_NOW) out[n++] = 'A';
@@ -82,7 +89,7 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         out->room = 2 * need;
         out->p = mem_realloc(out->p, out->room);
     }
-    char flags[16], name[ROW_FULL_NAME_BYTES_MAX];
+    char flags[CLIENT_FLAGS_MAX + 1], name[ROW_FULL_NAME_BYTES_MAX];
     /* Redis tells its fixed reply buffer from a list behind it: the first chunk from the rest. */
     int chunks = reply_chunks(&s->reply), listed = chunks > 1 ? chunks : 0;
     size_t pending = reply_pending(&s->reply), held = reply_memory(&s->reply) + push_memory(s);
@@ -95,7 +102,7 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         out->p + out->n, out->room - out->n,
         "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d sub=%zu psub=%zu "
         "ssub=%zu multi=%d qbuf=%u qbuf-free=%u argv-mem=%zu multi-mem=%zu rbs=%zu rbp=%zu obl=%zu "
-        "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=-1 resp=%d lib-name=%s "
+        "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=%s redir=%lld resp=%d lib-name=%s "
         "lib-ver=%s",
         (unsigned long long)s->id, s->addr, s->laddr, s->fd, shown(s->name),
         (long long)(c->core->now_ms - s->created_ms) / 1000,
@@ -105,7 +112,7 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         s->query_free, argv_bytes, multi_memory(s), buffer, buffer, listed ? 0 : pending, listed,
         (listed ? held : 0) + waiting, total, pending ? "rw" : "r",
         s->last_row ? row_full_name(c->core->rows, s->last_row, name) : "NULL", CONNECTION_USER,
-        s->reply.proto, shown(s->lib_name), shown(s->lib_ver));
+        (long long)client_redirect(s), s->reply.proto, shown(s->lib_name), shown(s->lib_ver));
     ASSERT(n > 0 && (size_t)n < out->room - out->n);
     out->n += (size_t)n;
     size_t followed = topics_of(s, TOPIC_RETAINED); /* Redis has no such field: it is not usual */
@@ -448,21 +455,10 @@ static void client_reply(struct ctx *c) {
 /* What a client says that it can; nothing here hangs on it yet. */
 static void client_capa(struct ctx *c) { reply_ok(c->r); }
 
-static void client_getredir(struct ctx *c) { reply_int(c->r, -1); }
-
-static void client_trackinginfo(struct ctx *c) {
-    reply_map(c->r, 3);
-    reply_bulk_cstr(c->r, "flags");
-    reply_set(c->r, 1);
-    reply_bulk_cstr(c->r, "off");
-    reply_bulk_cstr(c->r, "redirect");
-    reply_int(c->r, -1);
-    reply_bulk_cstr(c->r, "prefixes");
-    reply_array(c->r, 0);
-}
-
 static void client_help(struct ctx *c) {
     static const char *const lines[] = {
+        "CACHING (YES|NO)",
+        "    Whether the keys of the next command are tracked, in OPTIN or OPTOUT mode.",
         "CAPA <capability> [<capability> [...]]",
         "    Tell the server what this client can do.",
         "GETNAME",
@@ -515,6 +511,9 @@ static void client_help(struct ctx *c) {
         "    Name this connection.",
         "SUBSCRIBER-POLICY [CLOSE|DROP-OLDEST|DROP-NEWEST|CONFLATE]",
         "    Tell, or choose, what becomes of messages that this connection does not take.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Tell this connection when keys change that it has read, for caches on its side.",
         "TRACKINGINFO",
         "    Tell how this connection tracks keys.",
         "UNBLOCK <client-id> [TIMEOUT|ERROR]",
@@ -728,6 +727,18 @@ static const char *const everywhere_tips[] = {
 
 static const struct row client_subs[] = {
     {
+        .name = "caching",
+        .run = client_caching,
+        .arity = 3,
+        .flags = OWN,
+        .acl = ACL_CONNECTION,
+        .since = "6.0.0",
+        .summary = "Says whether the keys of the next command are tracked.",
+        .complexity = "O(1)",
+        .group = GROUP_CONNECTION,
+        .args = client_caching_args,
+    },
+    {
         .name = "capa",
         .run = client_capa,
         .arity = -3,
@@ -932,6 +943,18 @@ static const struct row client_subs[] = {
         .complexity = "O(1), and O(N) in the number of messages held for the connection.",
         .group = GROUP_CONNECTION,
         .args = policy_args,
+    },
+    {
+        .name = "tracking",
+        .run = client_tracking,
+        .arity = -3,
+        .flags = OWN,
+        .acl = ACL_CONNECTION,
+        .since = "6.0.0",
+        .summary = "Tells the connection when keys change that it may have cached.",
+        .complexity = "O(1), or O(N log N) in the number of prefixes.",
+        .group = GROUP_CONNECTION,
+        .args = client_tracking_args,
     },
     {
         .name = "trackinginfo",

@@ -23,6 +23,7 @@
 #include "persist/load.h"
 #include "persist/persist.h"
 #include "script/scripts.h"
+#include "topic/tracking.h"
 
 #define POPULATE_NAME_BYTES 32 /* of ":" and a number */
 
@@ -215,6 +216,7 @@ static void debug_populate(struct ctx *c) {
 }
 
 static void debug_loadaof(struct ctx *c) {
+    tracking_flushed(c->core);
     if (!aof_reload(c->core->aof)) {
         reply_error(c->r, "ERR Error trying to load the AOF files, check server logs.");
         return;
@@ -317,6 +319,7 @@ static bool reload_options(struct ctx *c, struct reload *o) {
 }
 
 static void flush_everything(struct core *core) {
+    tracking_flushed(core);
     for (int i = 0; i < core->ks->db_count; i++) db_flush(&core->ks->dbs[i]);
     if (core->scripts) functions_flush(core->scripts);
 }

@@ -15,6 +15,7 @@
 #include "core/info.h"
 #include "core/watch.h"
 #include "persist/persist.h"
+#include "topic/tracking.h"
 
 static void server_info(struct ctx *c) {
     size_t bytes;
@@ -44,6 +45,7 @@ static void flush(struct ctx *c, struct db *db, const char *event) {
 static void server_flushdb(struct ctx *c) {
     if (!flush_mode_ok(c)) return;
     effect_always(c);
+    tracking_flushed(c->core);
     flush(c, c->db, "flushdb");
     reply_ok(c->r);
 }
@@ -51,6 +53,7 @@ static void server_flushdb(struct ctx *c) {
 static void server_flushall(struct ctx *c) {
     if (!flush_mode_ok(c)) return;
     effect_always(c);
+    tracking_flushed(c->core);
     for (int i = 0; i < c->core->ks->db_count; i++) flush(c, &c->core->ks->dbs[i], "flushall");
     persist_flushed(c->core, !exec_may_wait(c));
     reply_ok(c->r);
@@ -77,6 +80,7 @@ static void server_swapdb(struct ctx *c) {
         watch_touch_db(c->core, &ks->dbs[a], &ks->dbs[b]);
         watch_touch_db(c->core, &ks->dbs[b], &ks->dbs[a]);
         db_swap(&ks->dbs[a], &ks->dbs[b]);
+        tracking_flushed(c->core);
         blocked_touch_db(c->core->blocked, (int)a);
         blocked_touch_db(c->core->blocked, (int)b);
     }

@@ -216,8 +216,9 @@ static void soil(struct sort_sought *f, uint32_t number) {
     f->dirty[f->dirty_count++] = number;
 }
 
-static void on_change(void *ctx, int db, uint64_t hash) {
+static void on_change(void *ctx, int db, struct key k) {
     struct sort_sought *f = ctx;
+    uint64_t hash = k.hash;
     if (db != f->db) return;
     for (size_t at = hash & (f->slot_count - 1); f->slots[at];
          at = (at + 1) & (f->slot_count - 1)) {

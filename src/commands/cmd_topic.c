@@ -584,7 +584,9 @@ const struct row topic_rows[] = {
         .keys = ONE_KEY(KEY_RW | KEY_UPDATE),
         .since = SINCE,
         .summary = "Lets a topic keep its messages, or changes how many.",
-        .complexity = "O(N) in the messages that go, a hundredth of it for many",
+        .complexity = "O(1), and O(N) for messages that go, in nodes of 4 KiB or messages of more "
+                      "than 1 KiB",
+
         .group = GROUP_PUBSUB,
         .args = config_args,
     },

@@ -108,7 +108,8 @@ struct config_hit *config_match(const struct slice *patterns, size_t pattern_cou
             const struct slice *plain = find_plain(patterns, pattern_count, names[k]);
             if (plain) {
                 hit_add(hits, hit_count, *plain, i);
-            } else if (find_glob(patterns, pattern_count, names[k])) {
+            } else if (!(config_directives[i].flags & CONFIG_HIDDEN) &&
+                       find_glob(patterns, pattern_count, names[k])) {
                 hit_add(hits, hit_count, slice_cstr(names[k]), i);
             }
         }

@@ -110,7 +110,7 @@ static bool row_load(const struct source *src, const struct config_row *row,
         done = config_split(word[0], &inner)
                    ? config_row_set(src->conf, row, inner.word, inner.n, true, reason)
                    : config_refuse(reason, "unbalanced quotes");
-    } else if (n == 0) {
+    } else if (n == 0 && !(row->flags & CONFIG_WORDS)) { /* "save" alone: none */
         done = config_refuse(reason, "wrong number of arguments");
     } else {
         done = config_row_set(src->conf, row, word, n, true, reason);

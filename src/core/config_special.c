@@ -58,7 +58,7 @@ static bool parse_save_point(const struct slice *word, struct config_save_point 
 static bool save_set(struct config *conf, const struct slice *word, size_t n, bool adding,
                      char *why) {
     size_t old = adding && conf->save_given ? conf->save_count : 0;
-    if (is_empty(word, n)) n = old = 0;
+    if (n == 0 || is_empty(word, n)) n = old = 0;
     if (n % 2) return config_refuse(why, "Invalid save parameters");
     struct config_save_point *points = mem_calloc((old + n / 2 + 1) * sizeof *points);
     if (old) memcpy(points, conf->save, old * sizeof *points);

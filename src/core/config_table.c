@@ -181,7 +181,7 @@ const struct config_row config_directives[] = {
     {"enable-debug-command", NULL, CONFIG_CHOICE, AT(enable_debug_command), "no",
      .flags = CONFIG_IMMUTABLE, .choices = permissions},
     {"enable-module-command", NULL, CONFIG_CHOICE, AT(enable_module_command), "no",
-     .flags = CONFIG_IMMUTABLE | CONFIG_LATER, .choices = permissions},
+     .flags = CONFIG_IMMUTABLE, .choices = permissions},
 
     /* Memory. */
     {"maxmemory", NULL, CONFIG_U64, AT(maxmemory_bytes), "0", .max = UINT64_MAX,
@@ -283,6 +283,12 @@ const struct config_row config_directives[] = {
     {"rdbchecksum", NULL, CONFIG_BOOL, AT(rdbchecksum), "yes", .flags = CONFIG_IMMUTABLE},
     {"rdb-del-sync-files", NULL, CONFIG_BOOL, AT(rdb_del_sync_files), "no"},
     {"rdb-save-incremental-fsync", NULL, CONFIG_BOOL, AT(rdb_incremental_fsync), "yes"},
+    {"rdb-key-save-delay", NULL, CONFIG_INT, AT(rdb_key_save_delay), "0", .min = INT_MIN,
+     .max = INT_MAX, .flags = CONFIG_HIDDEN},
+    {"key-load-delay", NULL, CONFIG_INT, AT(key_load_delay), "0", .min = INT_MIN, .max = INT_MAX,
+     .flags = CONFIG_HIDDEN},
+    {"loading-process-events-interval-bytes", NULL, CONFIG_INT, AT(loading_interval_bytes),
+     "2097152", .min = 1024, .max = INT_MAX, .flags = CONFIG_HIDDEN},
     {"rdb-write-version", NULL, CONFIG_INT, AT(rdb_write_version), "10", .min = 10, .max = 12},
     {"sanitize-dump-payload", NULL, CONFIG_CHOICE, AT(sanitize_dump_payload), "no",
      .choices = sanitizings},

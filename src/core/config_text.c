@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "wire/words.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -42,26 +41,10 @@ void config_text_addf(struct config_text *t, const char *fmt, ...) {
     mem_free(big);
 }
 
-/* The letters behind a backslash, and what they stand for. */
-static const char escape_letters[] = "nrtba";
-static const char escape_bytes[] = "\n\r\t\b\a";
-
 void config_text_quote(struct config_text *t, struct slice s) {
-    config_text_add(t, "\"", 1);
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        const char *at = c ? strchr(escape_bytes, c) : NULL;
-        if (c == '"' || c == '\\') {
-            config_text_addf(t, "\\%c", c);
-        } else if (at) {
-            config_text_addf(t, "\\%c", escape_letters[at - escape_bytes]);
-        } else if (isprint(c)) {
-            config_text_add(t, &c, 1);
-        } else {
-            config_text_addf(t, "\\x%02x", c);
-        }
-    }
-    config_text_add(t, "\"", 1);
+    char *quoted = mem_alloc(4 * s.n + 2);
+    config_text_add(t, quoted, words_quote(quoted, s));
+    mem_free(quoted);
 }
 
 char *config_text_take(struct config_text *t) {

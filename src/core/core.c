@@ -176,7 +176,7 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
     if (likely(!core->feed.heard)) return;
     struct key k = key_of(entry_key(e));
     watch_left(core, db, k.hash);
-    feed_left(&core->feed, db->id, k.hash);
+    feed_left(&core->feed, db->id, k);
     if (why == LEAVE_EVICTED) {
         feed_event(&core->feed, db->id, FEED_EVICTED, "evicted", k);
     } else {
@@ -189,7 +189,7 @@ static void on_leave(void *ctx, struct db *db, const struct entry *e, enum leave
 static void on_hidden(void *ctx, struct db *db, const struct entry *e) {
     struct core *core = ctx;
     if (unlikely(core->feed.observers != NULL))
-        feed_left(&core->feed, db->id, key_of(entry_key(e)).hash);
+        feed_left(&core->feed, db->id, key_of(entry_key(e)));
     if (core->in_own_lanes)
         effects_key_left(core, db->id, entry_key(e), core->config->lazyfree_expire);
 }
@@ -350,6 +350,7 @@ bool core_turn_end(struct core *core) {
         exec_after(core);
         more = true;
     }
+    if (unlikely(core->tracking_due) && core->tracking_hooks.at_turn_end(core)) more = true;
     send_garbage(core);
     if (unlikely(chunk_reserve_due()) && core->memory) work_service_poke(core->memory);
     effects_flush(core);

@@ -30,7 +30,6 @@ struct scripts;
 struct session;
 struct slowlog;
 struct latency;
-struct monitor;
 struct offloads;
 struct places;
 struct watches;
@@ -44,8 +43,7 @@ struct core_stats {
     uint64_t errors; /* error replies */
     uint64_t unexpected_errors;
     uint64_t reads, writes; /* system calls of the doors */
-    uint64_t query_limit_kills, output_limit_kills, stall_kills;
-    uint64_t dropped_messages; /* for subscribers that do not take them */
+    uint64_t query_limit_kills, output_limit_kills, stall_kills, dropped_messages;
     uint64_t evicted_clients, auth_failures;
     uint64_t evict_stalls_us; /* time spent over maxmemory */
     uint64_t expire_us;       /* time spent on keys whose time had come */
@@ -189,6 +187,9 @@ struct core {
     struct retained *retained; /* topic/retained.h; likewise */
     struct topic_counts topic_counts;
     struct topic_hooks topic_hooks;
+    struct tracking *tracking; /* topic/tracking.h; likewise */
+    struct tracking_counts tracking_counts;
+    struct tracking_hooks tracking_hooks;
     struct ongoing ongoing;
     const struct snapshot_writer *snapshot; /* core/snapshot.h: of the one under way, or NULL */
     struct persist *persist;                /* persist/persist.h; NULL in tests of what is below */
@@ -228,10 +229,10 @@ struct core {
     uint64_t tick_mark;       /* clock_ticks when the last command ended */
     uint64_t note_ticks;      /* commands that take this long go to slowlog or latency */
     bool histograms;          /* latency-tracking */
-    bool after_due;           /* a session waits, or what it waits for is there: see
-                               * blocked.h, offload.h */
+    bool after_due;           /* a session waits, or what it waits for is there: blocked.h */
     bool in_own_lanes;        /* the running command holds the lanes of its keys */
     bool snapshot_full;       /* commands that write wait: see snapshot.h */
+    bool tracking_due;        /* the end of the turn has something to tell: see tracking_hooks */
     bool lanes_busy;          /* somebody holds lanes: see places.h */
     bool evict_more;          /* eviction ran out of time: the end of the turn goes on with it */
     bool over_memory;         /* maxmemory was found exceeded and could not be met */

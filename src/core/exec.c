@@ -108,9 +108,25 @@ static __attribute__((noinline)) void run_end(struct core *core, struct session 
     exec_after(core);
 }
 
-/* `told`: somebody listens to what the command may change. */
+/* With what is done for some sessions or some commands only. What the command has read is
+ * remembered before anybody else can change it. */
+static __attribute__((noinline)) void run_gated(struct core *core, struct session *s,
+                                                struct ctx *c) {
+    const struct row *row = c->row;
+    if (core->effects.wanted && row->flags & ROW_TOLD) {
+        uint64_t offset = core->effects.offset;
+        struct effects_frame before = effects_enter(core);
+        row->run(c);
+        effects_leave(core, before, c->req, c->db->id);
+        if (core->effects.offset != offset) s->told_to = core->effects.offset;
+    } else {
+        row->run(c);
+    }
+    if (s->gates & GATE_TRACKS) core->tracking_hooks.has_run(s, c->req);
+}
+
 static inline __attribute__((always_inline)) void run(struct core *core, struct session *s,
-                                                      struct request *req, bool told) {
+                                                      struct request *req, bool gated) {
     struct ctx c = {
         .core = core,
         .s = s,
@@ -126,12 +142,8 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
     s->last_row = req->row;
     core->running = req;
     core->replying = s;
-    if (told) {
-        uint64_t offset = core->effects.offset;
-        struct effects_frame before = effects_enter(core);
-        req->row->run(&c);
-        effects_leave(core, before, req, c.db->id);
-        if (core->effects.offset != offset) s->told_to = core->effects.offset;
+    if (gated) {
+        run_gated(core, s, &c);
     } else {
         req->row->run(&c);
     }
@@ -145,7 +157,7 @@ static inline __attribute__((always_inline)) void run(struct core *core, struct 
 
 __attribute__((noinline)) void exec_again(struct core *core, struct session *s,
                                           struct request *req) {
-    run(core, s, req, core->effects.wanted);
+    run(core, s, req, true);
 }
 
 static void call(struct core *core, struct ctx *c) {
@@ -167,6 +179,8 @@ void exec_inner(struct core *core, struct session *s, struct request *req) {
     s->reply.noted = 0;
     s->reply.grown = 0;
     call(core, &c);
+    if (unlikely(core->replying->gates & GATE_TRACKS))
+        core->tracking_hooks.has_run(core->replying, req);
     uint64_t ticks = clock_ticks() - core->ongoing.away - start;
     struct row_stats *stats = row_stats(row);
     stats->calls++;
@@ -283,7 +297,9 @@ static bool is_excluded(const struct core *core, const struct session *s,
 static const char *resource_refusal(struct core *core, struct session *s, const struct row *row) {
     /* What is queued takes memory, whatever it will do. */
     bool takes = row->flags & ROW_DENYOOM || (s->multi && !(row->flags & ROW_NOT_QUEUED));
-    if (takes && core->config->maxmemory_bytes && !core_evict(core)) return err_text(ERR_OOM);
+    /* What a client remembers and has to be evicted is told before it is read again. */
+    bool evicts = core->config->maxmemory_bytes && (takes || s->gates & GATE_TRACKS);
+    if (evicts && !core_evict(core) && takes) return err_text(ERR_OOM);
     return effects(s, row) & (ROW_WRITE | ROW_TELLS_OF_DISK) ? core_write_refusal(core) : NULL;
 }
 
@@ -372,11 +388,8 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
     }
     core->ks->no_touch = s->gates & GATE_NO_TOUCH && !(row->flags & ROW_TOUCHES);
     core->in_own_lanes = s->park;
-    if (core->effects.wanted && row->flags & ROW_TOLD) {
-        run(core, s, req, true);
-    } else {
-        run(core, s, req, false);
-    }
+    core->retaking = s;
+    run(core, s, req, true);
     core->in_own_lanes = false;
     core->ks->no_touch = false;
     if (s->state & SESSION_BUSY) return true; /* the rest comes at its end: core/ongoing.c */
@@ -402,18 +415,22 @@ static bool exec_otherwise(struct core *core, struct session *s, struct request 
     return true;
 }
 
-/* The same, minding CLIENT REPLY: what a silenced session would have been told is taken back. */
+/* The same, minding CLIENT REPLY: what a silenced session would have been told is taken back. What
+ * is pushed to another one before the command runs (it evicts) stands before the reply. */
 static __attribute__((noinline)) bool exec_slowly(struct core *core, struct session *s,
                                                   struct request *req) {
+    const uint32_t silent = GATE_REPLY_OFF | GATE_REPLY_SKIPPING;
     push_before_reply(s);
     if (s->gates & GATE_REPLY_SKIP) s->gates ^= GATE_REPLY_SKIP | GATE_REPLY_SKIPPING;
     struct reply_place before = reply_here(&s->reply);
     struct session *outer = core->retaking;
-    core->retaking = s;
+    if (s->gates & silent) core->retaking = s;
+    if (s->gates & GATE_TRACKS) core->tracking_hooks.before(s);
     bool over = exec_otherwise(core, s, req);
     core->retaking = outer;
     if (!over) return false;
-    if (s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING)) reply_rewind(&s->reply, before);
+    if (s->gates & GATE_TRACKS) core->tracking_hooks.after(s, req);
+    if (s->gates & silent) reply_rewind(&s->reply, before);
     s->gates &= ~(uint32_t)GATE_REPLY_SKIPPING;
     push_release(s);
     return true;

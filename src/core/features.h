@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct core;
+struct request;
 struct session;
 
 /* What INFO and MEMORY tell about scripts, kept up to date by script/. */
@@ -41,6 +42,22 @@ struct topic_hooks {
     size_t (*spared)(const struct session *s);
     /* Whether the name is that of a retained topic. Not asked while there is none. */
     bool (*is_retained)(struct core *core, const char *name, size_t n, uint64_t hash);
+};
+
+/* What INFO tells about client-side caching, kept up to date by topic/. */
+struct tracking_counts {
+    size_t sessions;              /* that track */
+    size_t keys, items, prefixes; /* remembered; pairs of a key and a session */
+};
+
+/* What is asked of topic/ for a session that tracks: those of exec under GATE_TRACKS. */
+struct tracking_hooks {
+    void (*before)(struct session *s);                             /* a command of it begins */
+    void (*after)(struct session *s, const struct request *req);   /* and has been seen to */
+    void (*has_run)(struct session *s, const struct request *req); /* for s: its own, or within */
+    void (*stop)(struct session *s, bool for_good);                /* for good: s ends */
+    size_t (*memory)(const struct session *s);
+    bool (*at_turn_end)(struct core *core); /* if core->tracking_due; whether there is more to do */
 };
 
 #endif

@@ -16,7 +16,7 @@ uint32_t feed_class_bit(char letter) {
 void feed_tell(struct feed *f, const struct feed_note *note) {
     unsigned uses = note->uses & f->heard;
     const struct feed_observer *o = uses & FEED_WRITES ? f->observers : NULL;
-    for (; o; o = o->next) o->on_write(o->ctx, note->db, note->key.hash);
+    for (; o; o = o->next) o->on_write(o->ctx, note->db, note->key);
     if (uses & FEED_TELLS) f->on_event(f->on_event_ctx, note);
     if (uses & FEED_WAKES) f->on_key(f->on_key_ctx, note->db, note->key.hash);
 }
@@ -34,9 +34,9 @@ void feed_unobserve(struct feed *f, struct feed_observer *o) {
     feed_hear(f, FEED_WRITES, f->observers);
 }
 
-void feed_left(const struct feed *f, int db, uint64_t key_hash) {
+void feed_left(const struct feed *f, int db, struct key k) {
     for (const struct feed_observer *o = f->observers; o; o = o->next) {
-        if (o->on_left) o->on_left(o->ctx, db, key_hash);
+        if (o->on_left) o->on_left(o->ctx, db, k);
     }
 }
 

@@ -2,10 +2,9 @@
  *
  * Every change of a key is told here once, in order. The feed counts them (INFO's
  * rdb_changes_since_last_save) and keeps the last few for the crash report. Three may listen: who
- * waits for keys (core/blocked), who observes values (core/watch), and who wants the events by name
- * (topic/notify). A change is told with what it is to whom (enum feed_use); while nobody who is
- * concerned listens, that is one test.
- * Threads: the loop.
+ * waits for keys (core/blocked), who observes values (core/watch, topic/tracking), and who wants
+ * the events by name (topic/notify). A change is told with what it is to whom (enum feed_use);
+ * while nobody who is concerned listens, that is one test. Threads: the loop.
  */
 #ifndef CORE_FEED_H
 #define CORE_FEED_H
@@ -64,9 +63,8 @@ struct feed_note {
 
 /* Somebody who is told of every change of a value, also one that on_key is not told of. */
 struct feed_observer {
-    void (*on_write)(void *ctx, int db, uint64_t key_hash);
-    void (*on_left)(void *ctx, int db,
-                    uint64_t key_hash); /* keys that leave by themselves; or NULL */
+    void (*on_write)(void *ctx, int db, struct key k);
+    void (*on_left)(void *ctx, int db, struct key k); /* keys that leave by themselves; or NULL */
     void *ctx;
     struct feed_observer *next;
 };
@@ -103,7 +101,7 @@ void feed_observe(struct feed *f, struct feed_observer *o);
 void feed_unobserve(struct feed *f, struct feed_observer *o);
 
 /* A key leaves by itself, or is hidden from now on. */
-void feed_left(const struct feed *f, int db, uint64_t key_hash);
+void feed_left(const struct feed *f, int db, struct key k);
 
 /* Lets on_event be called for every event, those that are no change among them, likewise. */
 static inline void

@@ -138,14 +138,14 @@ static void put_clients(struct core *core, FILE *out) {
             "client_recent_max_input_buffer:%zu\r\n"
             "client_recent_max_output_buffer:%zu\r\n"
             "blocked_clients:%zu\r\n"
-            "tracking_clients:0\r\n"
+            "tracking_clients:%zu\r\n"
             "pubsub_clients:%zu\r\n"
             "clients_in_timeout_table:%zu\r\n"
             "total_blocking_keys:%zu\r\n"
             "total_blocking_keys_on_nokey:%zu\r\n",
             core->session_count, core->config->maxclients, input_max, output_max,
-            waiting.sessions + held, core->topic_counts.sessions, waiting.timed, waiting.keys,
-            waiting.any_keys);
+            waiting.sessions + held, core->tracking_counts.sessions, core->topic_counts.sessions,
+            waiting.timed, waiting.keys, waiting.any_keys);
 }
 
 /* -- memory -------------------------------------------------------------------------- */
@@ -390,11 +390,14 @@ static void put_keys_stats(const struct core *core, FILE *out) {
           "active_defrag_key_hits:0\r\n"
           "active_defrag_key_misses:0\r\n"
           "total_active_defrag_time:0\r\n"
-          "current_active_defrag_time:0\r\n"
-          "tracking_total_keys:0\r\n"
-          "tracking_total_items:0\r\n"
-          "tracking_total_prefixes:0\r\n",
+          "current_active_defrag_time:0\r\n",
           out);
+    fprintf(out,
+            "tracking_total_keys:%zu\r\n"
+            "tracking_total_items:%zu\r\n"
+            "tracking_total_prefixes:%zu\r\n",
+            core->tracking_counts.keys, core->tracking_counts.items,
+            core->tracking_counts.prefixes);
 }
 
 /* Microseconds spent in commands. */

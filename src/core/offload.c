@@ -377,6 +377,7 @@ static void commit(struct offload_job *job) {
     struct effects_frame told = effects_enter(core);
     if (job->work.commit) job->work.commit(&c, job->work.state);
     effects_leave(core, told, &job->req, job->db);
+    if (s && s->gates & GATE_TRACKS) core->tracking_hooks.has_run(s, &job->req);
     if (s) s->told_to = core->effects.offset;
     core->running = NULL;
     if (s && job->silent) reply_rewind(&s->reply, before);

@@ -140,19 +140,25 @@ void session_set_durable(struct session *s, bool on) {
     core_log_update(core);
 }
 
-void session_fini(struct session *s) {
-    ASSERT(!(s->state & SESSION_BUSY));
-    session_set_durable(s, false);
+void session_leave(struct session *s) {
     session_leave_topics(s);
-    push_drop(s);
-    list_unlink(&s->in_all);
+    if (s->tracker) s->core->tracking_hooks.stop(s, true);
     leave_class(s);
     list_unlink(&s->in_held);
     blocked_leave(s);
-    offload_leave(s);
-    multi_end(s);
+    if (!list_linked(&s->in_all)) return;
+    list_unlink(&s->in_all);
     leave_ids(s);
     s->core->session_count--;
+}
+
+void session_fini(struct session *s) {
+    ASSERT(!(s->state & SESSION_BUSY));
+    session_leave(s); /* again, as a command that went on may have joined something */
+    session_set_durable(s, false);
+    push_drop(s);
+    offload_leave(s);
+    multi_end(s);
     fieldsets_discard_all(&s->fieldsets);
     mem_free(s->name);
     mem_free(s->lib_name);
@@ -165,8 +171,7 @@ void session_kill(struct session *s, struct session *by) {
         s->state |= SESSION_CLOSE_AFTER;
         return;
     }
-    s->state |= SESSION_CLOSE_NOW;
-    s->kick(s);
+    s->drop(s);
 }
 
 int session_policy(const struct session *s) {
@@ -202,6 +207,7 @@ void session_reset(struct session *s) {
     multi_end(s);
     leave_class(s);
     session_leave_topics(s);
+    if (s->tracker) s->core->tracking_hooks.stop(s, false);
     s->gates = first_gates(s->core);
     s->state &= ~(uint32_t)SESSION_NO_EVICT;
     session_set_durable(s, false);
@@ -218,6 +224,7 @@ size_t session_memory(const struct session *s) {
     size_t n = sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply);
     n += s->fieldsets.bytes + multi_memory(s) + push_memory(s);
     if (s->topics) n += s->core->topic_hooks.memory(s);
+    if (s->tracker) n += s->core->tracking_hooks.memory(s);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i]) n += strlen(texts[i]) + 1;
     }

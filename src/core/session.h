@@ -4,7 +4,7 @@
  * session only. What a command wants of the connection (close it, hold it) is
  * a flag here that the door acts on after the command.
  *
- * S1  Every session is in core->sessions from session_init to session_fini, by id.
+ * S1  Every session is in core->sessions from session_init to session_leave, by id.
  * S2  s->gates is not zero exactly if exec has something to ask before or to do after a
  *     command of this session that most sessions do not need.
  * Threads: the loop.
@@ -32,6 +32,7 @@ enum session_gate {
     GATE_MONITOR = 1 << 5,    /* is fed by MONITOR: RESET and QUIT only */
     GATE_HOLDS = 1 << 10,     /* SESSION_HOLDS: messages to go before its next reply */
     GATE_SUBSCRIBED = 1 << 8, /* has subscriptions and speaks RESP2: ROW_SUBSCRIBED_MAY only */
+    GATE_TRACKS = 1 << 9,     /* what it reads is remembered: tracking_hooks */
 };
 
 enum session_state {
@@ -77,6 +78,7 @@ struct session {
     struct reply *aside;       /* core/push.c: pushes that wait for the end of a reply, or NULL */
     struct subscriber *topics; /* topic/: what it is subscribed to, or NULL */
     int8_t own_policy;         /* enum config_subscriber_policy; -1: the directive's */
+    struct tracker *tracker;   /* topic/: how it tracks keys, or has done so, or NULL */
     struct fieldsets fieldsets;
     char *name, *lib_name, *lib_ver;                            /* NULL if unset */
     char addr[NET_ADDR_TEXT_BYTES], laddr[NET_ADDR_TEXT_BYTES]; /* as CLIENT LIST shows them */
@@ -89,12 +91,20 @@ struct session {
     /* The door's: s has output, or its state has changed, outside a command of its own. Frees no
      * session before the loop goes on, so that whoever walks core->sessions may call it. */
     void (*kick)(struct session *s);
+    /* The door's: s is gone at once, for its peer and for everybody (session_leave); its memory
+     * goes later. Not from within a delivery. */
+    void (*drop)(struct session *s);
 };
 
 /* A session with a new id, in database 0, speaking RESP2, not authenticated if a password is
- * asked for; the door sets addr, laddr, fd and kick. core->config and core->ks must be there. */
+ * asked for; the door sets addr, laddr, fd, kick and drop. core->config and core->ks must be there.
+ */
 void session_init(struct session *s, struct core *core);
 void session_fini(struct session *s);
+
+/* Others neither see nor find s any more, and it waits for nothing and hears nothing, although a
+ * command of its own may still go on. session_fini does it too. */
+void session_leave(struct session *s);
 
 /* A session that runs commands for another one (a script's). It is in no list, has no id and is
  * ended by session_fini_inner. */
@@ -105,8 +115,8 @@ static inline bool session_is_inner(const struct session *s) { return s->id == 0
 /* By id, NULL if gone. O(1). */
 struct session *session_by_id(struct core *core, uint64_t id);
 
-/* Asks the door to drop s. `by` is the session whose command is running, or NULL; if it is s
- * itself, its reply is sent first. */
+/* Drops s, before the next command runs and any reply is sent. `by` is the session whose command is
+ * running, or NULL; if it is s itself, its reply is sent first, and then it goes. */
 void session_kill(struct session *s, struct session *by);
 
 /* CLIENT DURABILITY. */

@@ -46,8 +46,8 @@ static void touch(struct watched *k) {
     }
 }
 
-static void on_change(void *ctx, int db, uint64_t hash) {
-    struct watched *k = find(ctx, db, hash);
+static void on_change(void *ctx, int db, struct key name) {
+    struct watched *k = find(ctx, db, name.hash);
     if (k) touch(k);
 }
 

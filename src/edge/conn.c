@@ -28,6 +28,8 @@ static void kick(struct session *s) {
     if (!c->dead && !list_linked(&c->in_kicked)) list_push_back(&c->edge->kicked, &c->in_kicked);
 }
 
+static void drop(struct session *s) { conn_close((struct conn *)s); }
+
 struct conn *conn_new(struct edge *edge, int fd) {
     struct conn *c = mem_calloc(sizeof *c);
     if (!net_stream_init(&c->stream, edge->loop, fd, on_readable, on_writable)) {
@@ -37,6 +39,7 @@ struct conn *conn_new(struct edge *edge, int fd) {
     c->edge = edge;
     session_init(&c->s, edge->core);
     c->s.kick = kick;
+    c->s.drop = drop;
     c->s.fd = fd;
     net_stream_peer(&c->stream, c->s.addr);
     net_stream_local(&c->stream, c->s.laddr);
@@ -53,7 +56,7 @@ void conn_close(struct conn *c) {
     if (c->dead) return;
     c->dead = true;
     c->s.state |= SESSION_CLOSE_NOW;
-    session_leave_topics(&c->s);
+    session_leave(&c->s);
     net_stream_close(&c->stream);
     list_unlink(&c->in_ready);
     list_unlink(&c->in_kicked);

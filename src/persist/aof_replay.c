@@ -71,7 +71,7 @@ static enum verdict run(struct player *p, struct request *req) {
     const struct row *row = req->row;
     if (unlikely(!row || !row->run || !row_arity_ok(row, req->argc))) {
         char text[200];
-        snprintf(text, sizeof text, "Unknown command '%.*s'",
+        snprintf(text, sizeof text, "Unknown command '%.*s' reading the append only file",
                  (int)(req->argv[0].n < 100 ? req->argv[0].n : 100), req->argv[0].p);
         p->unknown = true;
         return bad(p, text);

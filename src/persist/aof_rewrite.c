@@ -233,7 +233,11 @@ void aof_rewrite_wait(struct aof *a) {
 void aof_rewrite_give_up(struct aof *a) {
     struct rewrite *rw = &a->rewrite;
     aof_rewrite_wait(a);
-    if (rw->running) save_abort(a->core, "the append log is switched off");
+    if (rw->running) {
+        log_notice(
+            "Killing the AOF rewrite, which is a thread and no child: the log is switched off");
+        save_abort(a->core, "the append log is switched off");
+    }
     a->core->log.rewrite_scheduled = false;
 }
 

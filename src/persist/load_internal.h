@@ -62,6 +62,7 @@ struct load {
     struct load_result result;
     enum load_status status;
     bool keep_expired;
+    uint64_t keys_read;        /* counted while there is a delay */
     _Atomic uint64_t used_mem; /* that the file tells of */
 };
 

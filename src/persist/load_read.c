@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "base/num.h"
 #include "persist/load_internal.h"
 
@@ -128,6 +129,8 @@ static bool add_key(struct load *l, struct rdb_reader *r, int db, const struct r
 
 static bool read_key(struct load *l, struct rdb_reader *r, int db, const struct rdb_key *key) {
     struct read_value v;
+    int delay = l->config.key_load_delay;
+    if (unlikely(delay)) nap_delay(delay, l->keys_read++, NULL);
     int err = read_value(l, r, key->type, &v);
     if (err == RDB_EMPTY) {
         l->result.empty++;

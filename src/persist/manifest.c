@@ -14,6 +14,8 @@
 #define FILE_BYTES_MAX (16 * 1024 * 1024)
 #define NAME_BYTES_MAX 1024
 
+#define WRONG_FORMAT "Invalid AOF manifest file format"
+
 void manifest_init(struct manifest *m) { *m = (struct manifest){0}; }
 
 static void free_files(struct manifest_file *files, size_t n) {
@@ -59,22 +61,22 @@ static const char *parse_line(char *line, size_t n, struct manifest_file *f) {
     char *to = room;
     while (words_more(&at, end)) {
         words[count++] = to;
-        if (!words_take(&at, end, &to)) return "Mismatched manifest key";
+        if (!words_take(&at, end, &to)) return WRONG_FORMAT;
         *to++ = 0;
     }
-    if (count < 6 || count % 2) return "Mismatched manifest key";
+    if (count < 6 || count % 2) return WRONG_FORMAT;
     for (size_t i = 0; i < count; i += 2) {
         struct slice key = slice_cstr(words[i]);
         if (slice_is(key, "file")) {
             f->name = words[i + 1];
             if (!file_is_basename(f->name)) return "File can't be a path, just a filename";
         } else if (slice_is(key, "seq")) {
-            if (!num_parse_i64(slice_cstr(words[i + 1]), &f->seq)) return "Mismatched manifest key";
+            if (!num_parse_i64(slice_cstr(words[i + 1]), &f->seq)) return WRONG_FORMAT;
         } else if (slice_is(key, "type")) {
             f->type = words[i + 1][0];
         }
     }
-    return f->name && f->seq && f->type ? NULL : "Mismatched manifest key";
+    return f->name && f->seq && f->type ? NULL : WRONG_FORMAT;
 }
 
 static const char *take_file(struct manifest *m, const struct manifest_file *f) {
@@ -96,13 +98,13 @@ static const char *take_file(struct manifest *m, const struct manifest_file *f) 
 
 static const char *parse(struct manifest *m, char *text, size_t n, int *line_number) {
     char *end = text + n;
-    if (!n) return "Empty manifest";
+    if (!n) return "Found an empty AOF manifest";
     for (*line_number = 1; text < end; ++*line_number) {
         char *stop = memchr(text, '\n', (size_t)(end - text));
         if (!stop) return "The AOF manifest file contains too long line";
         size_t length = (size_t)(stop - text);
         if (length >= LINE_BYTES_MAX) return "The AOF manifest file contains too long line";
-        if (length == 0) return "Invalid AOF manifest file format";
+        if (length == 0) return WRONG_FORMAT;
         struct manifest_file f;
         const char *wrong = *text == '#' ? NULL : parse_line(text, length, &f);
         if (!wrong && *text != '#') wrong = take_file(m, &f);
@@ -144,17 +146,10 @@ static void put_line(FILE *out, const struct manifest_file *f) {
     if (plain(f->name)) {
         fputs(f->name, out);
     } else {
-        fputc('"', out);
-        for (const char *p = f->name; *p; p++) {
-            if (*p == '"' || *p == '\\') {
-                fprintf(out, "\\%c", *p);
-            } else if (*p >= ' ' && *p <= '~') {
-                fputc(*p, out);
-            } else {
-                fprintf(out, "\\x%02x", (unsigned char)*p);
-            }
-        }
-        fputc('"', out);
+        size_t n = strlen(f->name);
+        char *quoted = mem_alloc(4 * n + 2);
+        fwrite(quoted, 1, words_quote(quoted, slice_of(f->name, n)), out);
+        mem_free(quoted);
     }
     fprintf(out, " seq %lld type %c\n", (long long)f->seq, f->type);
 }
@@ -194,7 +189,8 @@ const char *manifest_next_incr(struct manifest *m, const char *name) {
 }
 
 void manifest_retire_incr(struct manifest *m, size_t keep) {
-    size_t n = m->incr_count > keep ? m->incr_count - keep : 0;
+    if (m->incr_count <= keep) return;
+    size_t n = m->incr_count - keep;
     for (size_t i = 0; i < n; i++) {
         add(&m->history, &m->history_count, m->incr[i].name, m->incr[i].seq, 'h');
         mem_free(m->incr[i].name);

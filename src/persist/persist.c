@@ -69,9 +69,12 @@ static void saved(void *ctx, int err, const char *why) {
     struct core_persistence *shown = &core->persistence;
     void (*told)(void *ctx, bool ok) = p->told;
     shown->saving = false;
-    if (!p->foreground || !err) shown->save_failed = err != 0;
+    bool given_up = err == ERR_SAVING;
+    if (!given_up && (!p->foreground || !err)) shown->save_failed = err != 0;
     if (!p->foreground) shown->save_took_s = (core->now_ms - shown->save_begun_ms) / 1000;
-    if (err) {
+    if (given_up) {
+        log_notice("the snapshot is given up: %s", why);
+    } else if (err) {
         log_warning("the snapshot failed: %s", why);
     } else {
         shown->saves++;
@@ -127,7 +130,11 @@ bool persist_save_now(struct core *core) {
 void persist_schedule(struct core *core) { core->persist->scheduled = true; }
 
 void persist_flushed(struct core *core, bool within) {
-    if (!core->persist || !core->config->save_count) return;
+    struct persist *p = core->persist;
+    if (!p) return;
+    if (core->persistence.saving && !p->foreground)
+        save_give_up(core, "FLUSHALL removed what it was of");
+    if (!core->config->save_count) return;
     if (within || persist_begin(core, NULL, NULL)) persist_schedule(core);
 }
 

@@ -94,6 +94,7 @@ static void take_settings(struct save *s) {
     s->compress = conf->rdbcompression;
     s->checksum = conf->rdbchecksum;
     s->steady = conf->rdb_incremental_fsync;
+    s->key_delay = conf->rdb_key_save_delay;
     s->created_s = s->core->now_ms / 1000;
     s->used_bytes = keyspace_memory(ks);
     s->db = -1;
@@ -221,7 +222,7 @@ void save_finish(struct core *core) {
     }
 }
 
-void save_abort(struct core *core, const char *why) {
+void save_give_up(struct core *core, const char *why) {
     struct save *s = core->persist->save;
     if (!s) return;
     pthread_mutex_lock(&s->lock);
@@ -231,7 +232,11 @@ void save_abort(struct core *core, const char *why) {
     }
     pthread_mutex_unlock(&s->lock);
     stop(s);
-    while (core->persist->save) {
+}
+
+void save_abort(struct core *core, const char *why) {
+    save_give_up(core, why);
+    for (struct save *s; (s = core->persist->save);) {
         wait_for_news(s);
         save_collect(core);
     }

@@ -35,7 +35,9 @@ int save_begin(struct core *core, const struct save_job *job);
  * called before this returns. Nothing is under way: does nothing. */
 void save_finish(struct core *core);
 
-/* Gives the job up: its temporary file goes, its done is told so before this returns. */
+/* Gives the job up: its temporary file goes, its done is told so, soon. */
+void save_give_up(struct core *core, const char *why);
+/* The same before this returns. */
 void save_abort(struct core *core, const char *why);
 
 bool save_is_running(const struct core *core);

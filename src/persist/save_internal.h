@@ -40,6 +40,7 @@ struct save {
     bool idle, freq;        /* which of them is written */
     int version, write_version;
     bool compress, checksum, steady;
+    int key_delay; /* rdb-key-save-delay */
     int64_t created_s;
     size_t used_bytes;
     struct cut_db *dbs;
@@ -50,7 +51,8 @@ struct save {
     /* The thread's. */
     struct file_out out;
     struct rdb_writer w;
-    int db; /* selected */
+    int db;                /* selected */
+    uint64_t keys_written; /* counted while there is a delay */
 };
 
 /* The thread: argument struct save. */

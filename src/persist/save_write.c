@@ -60,6 +60,7 @@ static void put_entry(void *ctx, const struct entry *e) {
     rdb_put_key(&s->w, &key);
     dump_put_body(&s->w, e, as);
     nap_point();
+    if (unlikely(s->key_delay)) nap_delay(s->key_delay, s->keys_written++, &s->stopped);
 }
 
 static void put_capture(struct save *s, const struct capture *c) {

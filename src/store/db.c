@@ -643,7 +643,7 @@ struct blob *db_own_packed(struct entry *e, size_t more) {
 }
 
 static void note_topic(struct db *db) {
-    if (db->ks->on_topic) db->ks->on_topic(db->ks->on_topic_ctx);
+    if (db->ks->on_topic) db->ks->on_topic(db->ks->on_leave_ctx);
 }
 
 void db_put_object(struct db *db, struct key k, enum entry_type type, void *object) {

@@ -37,11 +37,10 @@ struct shelf {
     struct table table;
     struct slab slab;
     struct wheel wheel;
-    size_t ttl_count;    /* keys with an expiry */
-    size_t timed_hashes; /* hashes with ENTRY_FIELDS */
-    size_t timed_topics; /* retained topics with it */
-    __int128 ttl_sum_ms; /* sum of their times, for the average in INFO */
-    int cut_db;          /* the database that it was at the cut (store/capture) */
+    size_t ttl_count;                  /* keys with an expiry */
+    size_t timed_hashes, timed_topics; /* keys with ENTRY_FIELDS: hashes, retained topics */
+    __int128 ttl_sum_ms;               /* sum of their times, for the average in INFO */
+    int cut_db;                        /* the database that it was at the cut (store/capture) */
 };
 
 struct db {
@@ -97,12 +96,8 @@ struct keyspace {
     void (*on_new)(void *ctx, struct db *db, struct key k);
     void (*on_miss)(void *ctx, struct db *db, struct key k);
     void *on_new_ctx;
-    /* Called when a retained topic has come to a key, by whatever way; NULL: nobody wants that.
-     * Likewise. */
-    void (*on_topic)(void *ctx);
-    void *on_topic_ctx;
-    /* Called when a command asks for a key whose time is over and that stays for `pinned`'s sake.
-     * Likewise. */
+    void (*on_topic)(void *ctx); /* a retained topic has come to a key; likewise */
+    /* Called when a command asks for a key past its time that `pinned` keeps. Likewise. */
     void (*on_hidden)(void *ctx, struct db *db, const struct entry *e);
     /* Called for each field of a hash that leaves by itself, before it is gone. Likewise. */
     void (*on_field)(void *ctx, struct db *db, const struct entry *e, struct slice field);
@@ -214,9 +209,8 @@ void db_put_object(struct db *db, struct key k, enum entry_type type, void *obje
 
 /* -- fields that end ----------------------------------------------------------------- */
 
-/* Tells that the hash of e, the entry of k, was changed where it lies (db_own_packed, an object),
- * so that a field now ends earlier, or the first one at all, or none any more. The same of messages
- * of a retained topic. */
+/* Tells that the hash (or retained topic) of e, the entry of k, was changed where it lies, so that
+ * a field (or message) now ends earlier, or the first one at all, or none any more. */
 void db_fields_changed(struct db *db, struct key k, struct entry *e);
 
 /* Lets the fields of the hash in k whose time has come leave, for at most budget_us. True if more

@@ -276,14 +276,11 @@ static struct blob *tail_of(struct slice payload, struct blob *shared) {
     return tail;
 }
 
-static void count_none(void *ctx, struct replay *p) { (void)ctx, (void)p; }
-
 size_t retained_deliver(struct core *core, struct key k, const struct topic_state *state,
                         struct slice payload, struct blob *shared) {
     struct live m = {.epoch = state->epoch, .offset = state->next - 1};
     struct slice name = key_slice(k);
-    if (!core->topic_counts.retained) return 0;
-    size_t count = topics_each_replay(core, name, count_none, NULL);
+    size_t count = core->topic_counts.retained ? topics_subscribers(core, TOPIC_RETAINED, name) : 0;
     if (!count) return 0;
     char *head = head_of(name, &m, payload.n, &m.head.n);
     m.head.p = head;
@@ -363,8 +360,7 @@ void retained_new(struct core *core, struct net_loop *loop) {
     core->retained = r;
     core->topic_hooks.drained = drained;
     core->topic_hooks.is_retained = is_retained;
-    core->ks->on_topic = on_topic;
-    core->ks->on_topic_ctx = core;
+    core->ks->on_topic = on_topic; /* with the core, as all of the store's hooks */
 }
 
 void retained_free(struct core *core) {

@@ -60,7 +60,7 @@ static bool read_end(struct rdb_reader *r, struct rdb_record *rec) {
     uint64_t crc = r->crc;
     if (!rdb_get_raw(r, &want, sizeof(want))) return false;
     if (!r->checksum || want == 0 || le64toh(want) == crc) return true;
-    return rdb_reader_fail(r, RDB_CHECKSUM, "the checksum is wrong");
+    return rdb_reader_fail(r, RDB_CHECKSUM, "RDB CRC error: the checksum is wrong");
 }
 
 static bool read_expiry(struct rdb_reader *r, unsigned opcode, int64_t *ms) {

@@ -56,3 +56,39 @@ bool words_take(const char **at, const char *end, char **to) {
     *to = out;
     return !quote;
 }
+
+static char letter_of(unsigned char c) {
+    switch (c) {
+    case '\n': return 'n';
+    case '\r': return 'r';
+    case '\t': return 't';
+    case '\b': return 'b';
+    case '\a': return 'a';
+    case '"':
+    case '\\': return (char)c;
+    default: return 0;
+    }
+}
+
+size_t words_quote(char *to, struct slice s) {
+    static const char digits[] = "0123456789abcdef";
+    char *out = to;
+    *out++ = '"';
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        char letter = letter_of(c);
+        if (letter) {
+            *out++ = '\\';
+            *out++ = letter;
+        } else if (c >= ' ' && c <= '~') {
+            *out++ = (char)c;
+        } else {
+            *out++ = '\\';
+            *out++ = 'x';
+            *out++ = digits[c >> 4];
+            *out++ = digits[c & 15];
+        }
+    }
+    *out++ = '"';
+    return (size_t)(out - to);
+}

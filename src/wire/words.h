@@ -9,6 +9,9 @@
 #define WIRE_WORDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "base/bytes.h"
 
 /* Moves *at behind the blanks; false at the end of the line. */
 bool words_more(const char **at, const char *end);
@@ -17,5 +20,9 @@ bool words_more(const char **at, const char *end);
  * *to, which moves behind them. They are never more than were read, so *to may be the line itself.
  * False if a quote stays open or is followed by no blank. */
 bool words_take(const char **at, const char *end, char **to);
+
+/* Writes s in double quotes, with the escapes that words_take undoes, to `to`, which has room for
+ * 4 * s.n + 2 bytes; their number. */
+size_t words_quote(char *to, struct slice s);
 
 #endif

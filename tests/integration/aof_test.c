@@ -270,6 +270,47 @@ static void check_aof_tells_and_cuts(void) {
     server_stop(s);
 }
 
+/* It ends before what was written later. */
+static void check_aof_cuts_to_a_time(void) {
+    static const char *const timed[] = {
+        "--appendonly", "yes", "--appendfsync", "always", "--aof-timestamp-enabled", "yes", NULL};
+    struct server *s = server_start(timed);
+    redisContext *c = client_open(s);
+    char bytes[1024], option[64], *said;
+    expect_ok(c, "SET a 1");
+    server_sleep_ms(1100);
+    expect_ok(c, "SET b 1");
+    stop_hard(s, c);
+    bytes[read_file(s, INCR, bytes)] = 0;
+    const char *stamp = strstr(bytes, "#TS:");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(stamp);
+    long first = strtol(stamp + 4, NULL, 10);
+    CU_ASSERT_EQUAL(check_aof(s, "", "", &said), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "Start to check BASE AOF (RDB format)."));
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "ok_up_to_line=24, diff=0"));
+    free(said);
+    snprintf(option, sizeof option, "--truncate-to-timestamp %ld", first + 1000);
+    CU_ASSERT_EQUAL(check_aof(s, option, "", &said), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "Truncate nothing in AOF"));
+    free(said);
+    snprintf(option, sizeof option, "--truncate-to-timestamp %ld", first - 1);
+    CU_ASSERT_NOT_EQUAL(check_aof(s, option, "", &said), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "has nothing before timestamp"));
+    free(said);
+    snprintf(option, sizeof option, "--truncate-to-timestamp %ld", first);
+    CU_ASSERT_EQUAL(check_aof(s, option, "", &said), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "Successfully truncated AOF"));
+    free(said);
+    c = again(s, always);
+    expect_text(c, "[\"1\", nil]", "MGET a b");
+    expect_ok(c, "SET c 1");
+    stop_hard(s, c);
+    c = again(s, always);
+    expect_text(c, "[\"1\", \"1\"]", "MGET a c");
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 /* ---- on, off, anew ------------------------------------------------------------------ */
 
 static void it_is_switched_on_and_off(void) {
@@ -323,6 +364,25 @@ static void a_rewrite_takes_the_place_of_what_was(void) {
     expect_ok(c, "DEBUG LOADAOF");
     expect_str(c, "2", "GET t");
     free(bytes);
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
+/* BGREWRITEAOF writes a base although no log is kept, and has no older files to put away. */
+static void a_rewrite_without_a_log(void) {
+    static const char *const plain[] = {"--enable-debug-command", "yes", NULL};
+    struct server *s = server_start(plain);
+    redisContext *c = client_open(s);
+    fill(c);
+    char *want = digest(c);
+    for (int i = 1; i <= 2; i++) {
+        expect_status(c, "Background append only file rewriting started", "BGREWRITEAOF");
+        CU_ASSERT_TRUE(info_becomes(c, "aof_rewrite_in_progress:0"));
+        CU_ASSERT_TRUE(info_has(c, "aof_last_bgrewrite_status:ok"));
+    }
+    stop_hard(s, c);
+    c = again(s, always);
+    expect_digest(c, want);
     redisFree(c);
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
@@ -513,8 +573,10 @@ int main(void) {
         {"damage_in_the_middle_is_refused", damage_in_the_middle_is_refused},
         {"a_transaction_without_end_is_cut_off", a_transaction_without_end_is_cut_off},
         {"check_aof_tells_and_cuts", check_aof_tells_and_cuts},
+        {"check_aof_cuts_to_a_time", check_aof_cuts_to_a_time},
         {"it_is_switched_on_and_off", it_is_switched_on_and_off},
         {"a_rewrite_takes_the_place_of_what_was", a_rewrite_takes_the_place_of_what_was},
+        {"a_rewrite_without_a_log", a_rewrite_without_a_log},
         {"a_rewrite_meets_what_workers_do", a_rewrite_meets_what_workers_do},
         {"growth_is_reason_for_a_rewrite", growth_is_reason_for_a_rewrite},
         {"each_second_has_its_mark", each_second_has_its_mark},

@@ -184,6 +184,50 @@ static void kill_by_each_filter(void) {
     redisFree(w);
 }
 
+/* Sends commands at once and compares their replies as texts. */
+static void expect_texts(redisContext *k, const char *const *texts, int n) {
+    for (int i = 0; i < n; i++) {
+        redisReply *r = NULL;
+        CU_ASSERT_EQUAL_FATAL(redisGetReply(k, (void **)&r), REDIS_OK);
+        char *text = client_text(r);
+        CU_ASSERT_STRING_EQUAL(text, texts[i]);
+        free(text);
+        freeReplyObject(r);
+    }
+}
+
+/* Who is killed is gone for the next command of the same packet, and has been told so when the
+ * killer has its reply. */
+static void the_killed_are_gone_at_once(void) {
+    redisContext *waits = client_open(server), *hears = client_open(server);
+    redisContext *idle = client_open(server), *k = client_open(server);
+    int waits_id = (int)client_id(waits), hears_id = (int)client_id(hears);
+    int idle_id = (int)client_id(idle);
+    send_now(waits, "BLPOP gone 0");
+    freeReplyObject(cmd(hears, "SUBSCRIBE gone"));
+    server_sleep_ms(50);
+    redisAppendCommand(k, "CLIENT KILL ID %d", waits_id);
+    redisAppendCommand(k, "LPUSH gone v");
+    redisAppendCommand(k, "LPOP gone");
+    redisAppendCommand(k, "CLIENT UNBLOCK %d", waits_id);
+    redisAppendCommand(k, "CLIENT KILL ID %d", hears_id);
+    redisAppendCommand(k, "PUBLISH gone x");
+    redisAppendCommand(k, "PUBSUB NUMSUB gone");
+    redisAppendCommand(k, "CLIENT KILL ID %d", idle_id);
+    redisAppendCommand(k, "CLIENT KILL ID %d", idle_id);
+    redisAppendCommand(k, "CLIENT LIST ID %d %d %d", waits_id, hears_id, idle_id);
+    static const char *const want[] = {"1", "1", "\"v\"", "0", "1", "0", "[\"gone\", 0]",
+                                       "1", "0", "\"\""};
+    expect_texts(k, want, sizeof want / sizeof *want);
+    redisContext *const victims[] = {waits, hears, idle};
+    for (int i = 0; i < 3; i++) {
+        char byte;
+        CU_ASSERT_EQUAL(recv(victims[i]->fd, &byte, 1, MSG_DONTWAIT), 0);
+        redisFree(victims[i]);
+    }
+    redisFree(k);
+}
+
 /* The reply comes before the connection ends. */
 static void kill_oneself(void) {
     redisContext *me = client_open(server);
@@ -514,6 +558,7 @@ int main(void) {
         {"list_selects", list_selects},
         {"setinfo", setinfo},
         {"kill_by_each_filter", kill_by_each_filter},
+        {"the_killed_are_gone_at_once", the_killed_are_gone_at_once},
         {"kill_oneself", kill_oneself},
         {"pause_writes", pause_writes},
         {"pause_all_ends_by_itself", pause_all_ends_by_itself},

@@ -560,6 +560,27 @@ static void bgsave_can_be_put_off(void) {
 }
 
 /* The file of before is there whatever happens in the middle. */
+/* What is saved is of no use any more; with save points another one follows. */
+static void flushall_ends_a_bgsave(void) {
+    open_server(plain);
+    for (int i = 0; i < 50; i++) expect_ok(c, "SET k%d v", i);
+    expect_ok(c, "CONFIG SET save %s", "");
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 1000000");
+    expect_text(c, "[]", "CONFIG GET rdb-key-save*");
+    expect_status(c, "Background saving started", "BGSAVE");
+    CU_ASSERT_EQUAL(info("rdb_bgsave_in_progress:"), 1);
+    expect_ok(c, "FLUSHALL");
+    wait_saved();
+    CU_ASSERT_EQUAL(info("rdb_saves:"), 0);
+    CU_ASSERT_TRUE(info("rdb_changes_since_last_save:") >= 50);
+    expect_ok(c, "SET after 1");
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 0 save %s", "3600 1");
+    expect_ok(c, "FLUSHALL");
+    for (int i = 0; i < 200 && info("rdb_saves:") == 0; i++) server_sleep_ms(10);
+    CU_ASSERT_EQUAL(info("rdb_saves:"), 1);
+    close_server();
+}
+
 static void a_kill_leaves_the_old_file(void) {
     open_server(plain);
     expect_ok(c, "DEBUG POPULATE 1000 old");
@@ -636,7 +657,8 @@ static const struct damage damages[] = {
     FILE_OF("REDIX0010\xff", "it is damaged: offset 9: not an RDB file"),
     FILE_OF("REDIS00x0\xff", "offset 9: the version is no number"),
     FILE_OF("REDIS0099\xff", "it cannot be loaded: offset 9: an unknown version of RDB"),
-    FILE_OF("REDIS0010\x00\x01k\x01v\xff\x01\x02\x03\x04\x05\x06\x07\x08", "the checksum is wrong"),
+    FILE_OF("REDIS0010\x00\x01k\x01v\xff\x01\x02\x03\x04\x05\x06\x07\x08",
+            "RDB CRC error: the checksum is wrong"),
     FILE_OF("REDIS0010\x00\x01k\x05v", "the end comes too early"),
     FILE_OF("REDIS0010\x07\x01k\x81xxxxxxxx\x02\x01\x00",
             "it cannot be loaded: offset 21: a value of a module's own type"),
@@ -769,6 +791,7 @@ int main(void) {
         {"a_long_name_is_saved", a_long_name_is_saved},
         {"a_failed_save_stops_writes", a_failed_save_stops_writes},
         {"bgsave_can_be_put_off", bgsave_can_be_put_off},
+        {"flushall_ends_a_bgsave", flushall_ends_a_bgsave},
         {"a_kill_leaves_the_old_file", a_kill_leaves_the_old_file},
         {"others_are_told_of_loading", others_are_told_of_loading},
         {"damaged_files_are_refused", damaged_files_are_refused},

@@ -808,6 +808,20 @@ static void no_gap_and_no_double(void) {
     CU_ASSERT_EQUAL(info_of("t", "next-offset"), PUBLISHERS * EACH);
 }
 
+/* The same where what is told waits until it is on disk. */
+static void the_same_beside_a_log(void) {
+    struct server *plain = server;
+    redisContext *to_plain = c;
+    server =
+        server_start((const char *const[]){"--appendonly", "yes", "--appendfsync", "always", NULL});
+    c = client_open(server);
+    no_gap_and_no_double();
+    redisFree(c);
+    server_stop(server);
+    server = plain;
+    c = to_plain;
+}
+
 /* One that does not read costs little, and hears exactly how much he has missed. */
 static void a_slow_one_is_told_what_he_missed(void) {
     start();
@@ -1302,6 +1316,7 @@ int main(void) {
         {"the_key_goes_and_comes", the_key_goes_and_comes},
         {"who_leaves_is_gone", who_leaves_is_gone},
         {"no_gap_and_no_double", no_gap_and_no_double},
+        {"the_same_beside_a_log", the_same_beside_a_log},
         {"a_slow_one_is_told_what_he_missed", a_slow_one_is_told_what_he_missed},
         {"large_messages", large_messages},
         {"many_topics_at_once", many_topics_at_once},

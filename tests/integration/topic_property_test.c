@@ -1,9 +1,9 @@
 /* topic_property_test.c - topics under random conversations, beside a model of what each subscriber
  * must hear: publishers, channels, patterns, shard channels and retained topics; subscribers who
- * subscribe, leave, change their policies, are killed, and read some bytes now and then.
+ * subscribe, leave, change their policies, are come back, and read some bytes now and then.
  *
  * A message carries the number of its topic's messages and one that rises with each message. Of
- * every subscription the next message has the next number, or a lag directly before it counts what
+ * every subscription the next message has the next number, or lags before it count what
  * is missing; what a connection hears rises; a retained topic's offsets follow likewise, from
  * wherever the replay begins. When all is over, everybody has heard everything, or was told how
  * much he did not.
@@ -53,11 +53,10 @@ static bool matches(int glob, int name) { return glob == 0 || (glob == 1 ? name 
 
 /* What a listener knows of one of its subscriptions. */
 struct sub {
-    bool on;     /* confirmed, and not ended */
-    int asked;   /* confirmations of SUBSCRIBE to come */
-    long next;   /* number of the next message; -1: whatever comes first, from `least` on */
-    long least;  /* published when it was asked for */
-    bool lagged; /* a lag was the last that it heard */
+    bool on;    /* confirmed, and not ended */
+    int asked;  /* confirmations of SUBSCRIBE to come */
+    long next;  /* number of the next message; -1: whatever comes first, from `least` on */
+    long least; /* published when it was asked for */
 };
 
 struct listener {
@@ -65,8 +64,7 @@ struct listener {
     struct sub subs[KINDS][NAMES];
     long newest;
     int pings, pongs;
-    int lag_kind, lag_name; /* told just before, for the next message; -1 */
-    bool closes;            /* had the policy close: it may be closed */
+    bool closes; /* had the policy close: it may be closed */
 };
 
 static struct listener listeners[LISTENERS];
@@ -106,15 +104,12 @@ static void hear_message(struct listener *l, const struct push *p, enum kind kin
         number = push_number(p, 3);
         if (number != strtol(text, NULL, 10)) fail(l, p, "another message of the ring");
     }
-    if (l->lag_kind >= 0 && kind != RETAINED && (l->lag_kind != (int)kind || l->lag_name != name))
-        fail(l, p, "a lag does not stand before its message");
     if (s->next < 0 && number < s->least) fail(l, p, "from before it subscribed");
     if (s->next >= 0 && number != s->next) fail(l, p, "not the next one");
     s->next = number + 1;
     if (kind != RETAINED) {
         if (rising < l->newest) fail(l, p, "out of order");
         l->newest = rising;
-        l->lag_kind = -1;
     }
 }
 
@@ -132,9 +127,6 @@ static void hear_lag(struct listener *l, const struct push *p) {
         s->next += count;
         if (s->next > published[kind][name]) fail(l, p, "more than there were");
     }
-    if (kind == RETAINED) return;
-    l->lag_kind = kind;
-    l->lag_name = name;
 }
 
 static void hear_joined(struct listener *l, const struct push *p, enum kind kind) {
@@ -143,14 +135,12 @@ static void hear_joined(struct listener *l, const struct push *p, enum kind kind
     if (name < 0 || !s->asked) fail(l, p, "not asked for");
     s->asked--;
     s->on = true;
-    l->lag_kind = -1;
 }
 
 static void hear_left(struct listener *l, const struct push *p, enum kind kind) {
     int name = topic_of(p, kind);
     if (name < 0) fail(l, p, "a strange end");
     l->subs[kind][name].on = false;
-    l->lag_kind = -1;
 }
 
 static void hear(struct listener *l, const struct push *p) {
@@ -158,7 +148,6 @@ static void hear(struct listener *l, const struct push *p) {
     if ((kind = index_of(p, 0, words, KINDS)) >= 0) {
         hear_message(l, p, (enum kind)kind);
     } else if (push_is(p, 0, "lag")) {
-        /* Where everything held was sent several may follow each other. */
         hear_lag(l, p);
     } else if ((kind = index_of(p, 0, joins, KINDS)) >= 0) {
         hear_joined(l, p, (enum kind)kind);
@@ -166,9 +155,7 @@ static void hear(struct listener *l, const struct push *p) {
         hear_left(l, p, (enum kind)kind);
     } else if (push_is(p, 0, "PONG") || push_is(p, 0, "pong")) {
         l->pongs++;
-        l->lag_kind = -1;
     } else if (push_is(p, 0, "OK")) {
-        l->lag_kind = -1;
     } else {
         fail(l, p, "something else");
     }
@@ -186,7 +173,7 @@ static void set_policy(struct listener *l) {
 
 /* In RESP3, so that commands may be said at any time, or in RESP2 with what may be said there. */
 static void arrive(struct listener *l) {
-    *l = (struct listener){.newest = -1, .lag_kind = -1};
+    *l = (struct listener){.newest = -1};
     l->c = pushes_open(server, 3, 4096);
     set_policy(l);
 }

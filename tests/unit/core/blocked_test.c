@@ -135,6 +135,7 @@ static void begin(void) {
     for (int i = 0; i < SESSIONS; i++) {
         session_init(&sessions[i], core);
         sessions[i].kick = kick;
+        sessions[i].drop = session_leave;
         kicks[i] = 0;
     }
 }
@@ -337,6 +338,7 @@ static void may_be_ended(void) {
     run(0, "take k 1000");
     run(1, "take k 0");
     session_kill(&sessions[0], NULL);
+    CU_ASSERT(blocked_counts(core->blocked).sessions == 1);
     run(7, "put k v");
     CU_ASSERT(told(1, "$1\r\nv\r\n"));
     end();

@@ -165,6 +165,10 @@ static void reads_a_file(void) {
     CU_ASSERT_EQUAL(conf->bind_count, 0);
     CU_ASSERT_EQUAL(conf->output_limit[CONFIG_CLIENT_PUBSUB].hard_bytes, 1);
     config_free(conf);
+    conf = with_text("save 1 1\nsave\nbind\nclient-output-buffer-limit");
+    CU_ASSERT_EQUAL(conf->save_count, 0);
+    CU_ASSERT_EQUAL(conf->bind_count, 0);
+    config_free(conf);
 }
 
 static void says_what_is_wrong(void) {

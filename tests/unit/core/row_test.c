@@ -31,6 +31,9 @@ static uint16_t set_flags(const struct slice *argv, int argc) {
     return argc > 3 ? KEY_RW : KEY_OW;
 }
 
+static const struct row other_row = {
+    .name = "a-b", .run = run_nothing, .arity = 1, .flags = ROW_WRITE, DOCUMENTED};
+
 static const struct row first_rows[] = {
     {.name = "get",
      .run = run_nothing,
@@ -112,7 +115,12 @@ static const struct row second_rows[] = {
     {.name = "zremrangebyscore", .run = run_nothing, .arity = 4, .flags = ROW_WRITE, DOCUMENTED},
     {.name = "georadiusbymember_ro", .run = run_nothing, .arity = -5, DOCUMENTED},
     {.name = "georadiusbymembwx_ro", .run = run_nothing, .arity = -5, DOCUMENTED},
-    {.name = "a-b", .run = run_nothing, .arity = 1, .flags = ROW_ADMIN, DOCUMENTED},
+    {.name = "a-b",
+     .run = run_nothing,
+     .arity = 1,
+     .flags = ROW_ADMIN,
+     .retained = &other_row,
+     DOCUMENTED},
     {.name = NULL},
 };
 
@@ -214,6 +222,26 @@ static void renames(void) {
     CU_ASSERT_EQUAL(row_count(t), 11);
     CU_ASSERT_PTR_NULL(row_table_rename(t, cstr("mset"), cstr("s")));
     CU_ASSERT_STRING_EQUAL(find(t, "S")->name, "mset");
+    row_table_free(t);
+}
+
+/* A command's second row is there beside the first, is called like it, and counts with it. */
+static void a_second_row(void) {
+    struct row_table *t = row_table_new(families);
+    const struct row *plain = find(t, "a-b"), *other = plain->retained;
+    char name[ROW_FULL_NAME_BYTES_MAX];
+    CU_ASSERT_EQUAL(plain->flags, ROW_ADMIN);
+    CU_ASSERT_EQUAL(other->flags, ROW_WRITE);
+    CU_ASSERT(other->retained == other && other->plain == plain && plain->plain == plain);
+    CU_ASSERT_PTR_EQUAL(row_stats(other), row_stats(plain));
+    CU_ASSERT_PTR_NULL(row_parent(t, other));
+    CU_ASSERT_STRING_EQUAL(row_full_name(t, other, name), "a-b");
+    CU_ASSERT_EQUAL(row_count(t), 12);
+    for (size_t i = 0; i < row_count(t); i++) CU_ASSERT(row_at(t, i) != other);
+    CU_ASSERT(!find(t, "get")->retained && !find(t, "get")->plain);
+    row_stats_time(row_stats(other), 1000);
+    row_stats_reset(t);
+    CU_ASSERT_PTR_NULL(row_stats(plain)->histogram);
     row_table_free(t);
 }
 
@@ -381,6 +409,7 @@ int main(void) {
         {"finds_among_many", finds_among_many},
         {"finds_subcommands", finds_subcommands},
         {"renames", renames},
+        {"a_second_row", a_second_row},
         {"finds_keys", finds_keys},
         {"key_ranges", key_ranges},
         {"categories", categories},

@@ -59,9 +59,9 @@ static void a_manifest_is_read_as_it_was_written(void) {
 }
 
 static void what_is_no_manifest_is_refused(void) {
-    expect_refusal("", "line 0: Empty manifest");
-    expect_refusal("file a seq 1\n", "line 1: Mismatched manifest key");
-    expect_refusal("file a seq x type i\n", "line 1: Mismatched manifest key");
+    expect_refusal("", "line 0: Found an empty AOF manifest");
+    expect_refusal("file a seq 1\n", "line 1: Invalid AOF manifest file format");
+    expect_refusal("file a seq x type i\n", "line 1: Invalid AOF manifest file format");
     expect_refusal("file a seq 1 type z\n", "line 1: Unknown AOF file type");
     expect_refusal("file ../a seq 1 type i\n", "line 1: File can't be a path, just a filename");
     expect_refusal("file a seq 1 type b\nfile b seq 2 type b\n",

@@ -13,6 +13,7 @@
 #include "store/garbage.h"
 #include "store/hash_entry.h"
 #include "support/suite.h"
+#include "types/topic_ring.h"
 
 enum { DBS = 2, KEYS = 60, FIELDS = 24, STEPS = 12000 };
 
@@ -375,6 +376,72 @@ static void fields_do_not_make_a_key_volatile(void) {
     }
 }
 
+/* ---- retained topics ---------------------------------------------------------------- */
+
+static int topics_come; /* as told */
+
+static void on_topic(void *ctx) {
+    CU_ASSERT_PTR_EQUAL(ctx, ks);
+    topics_come++;
+}
+
+static void add_messages(struct topic_ring *t, int n, int64_t ms) {
+    struct blob *b;
+    for (int i = 0; i < n; i++) CU_ASSERT(topic_ring_append(t, ms, slice_cstr("message"), &b));
+}
+
+static const struct topic_ring *ring_at(int db, int key) {
+    const struct entry *e = db_peek(&ks->dbs[db], keys[key]);
+    return e ? entry_object(e) : NULL;
+}
+
+static void let_pass(int64_t ms) {
+    now_ms += ms;
+    keyspace_set_now(ks, now_ms);
+    while (keyspace_expire_step(ks, 1000)) continue;
+}
+
+static uint64_t kept(const struct topic_ring *t) {
+    return topic_ring_state(t)->next - topic_ring_state(t)->first;
+}
+
+/* Messages that are too old leave by themselves, wherever the key has gone meanwhile. */
+static void messages_leave(void) {
+    begin(3);
+    ks->on_topic = on_topic;
+    ks->on_leave_ctx = ks;
+    topics_come = 0;
+    struct db *db = &ks->dbs[0];
+    struct topic_ring *t = topic_ring_new(1, 0);
+    topic_ring_limit(t, (struct topic_limits){0, 0, 8000});
+    db_put_object(db, keys[0], TYPE_TOPIC, t);
+    CU_ASSERT_EQUAL(topics_come, 1);
+    CU_ASSERT_EQUAL(db->shelf->timed_topics, 0);
+    add_messages(t, 10000, now_ms);
+    db_fields_changed(db, keys[0], db_find(db, keys[0]));
+    CU_ASSERT(db->shelf->timed_topics == 1 && db->shelf->timed_hashes == 0);
+    db_rename(db, keys[0], db, keys[1]);
+    db_copy(db, keys[1], &ks->dbs[1], keys[2]);
+    db_set_expire(db, keys[1], now_ms + 1000000);
+    CU_ASSERT_EQUAL(topics_come, 3);
+    CU_ASSERT_EQUAL(ks->dbs[1].shelf->timed_topics, 1);
+    let_pass(4000);
+    add_messages(entry_object(db_find(db, keys[1])), 5, now_ms);
+    let_pass(4000);
+    CU_ASSERT(kept(ring_at(0, 1)) == 10005 && kept(ring_at(1, 2)) == 10000);
+    let_pass(1000 + TABLE_LATE_MS + 10);
+    CU_ASSERT(kept(ring_at(0, 1)) == 5 && kept(ring_at(1, 2)) == 0);
+    CU_ASSERT(db->shelf->timed_topics == 1 && ks->dbs[1].shelf->timed_topics == 0);
+    db_swap(db, &ks->dbs[1]);
+    CU_ASSERT(db_delete(db, keys[2]));
+    let_pass(5000);
+    CU_ASSERT_EQUAL(kept(ring_at(1, 1)), 0);
+    CU_ASSERT_EQUAL(ks->dbs[1].shelf->timed_topics, 0);
+    CU_ASSERT(db_delete(&ks->dbs[1], keys[1]));
+    end();
+    CU_ASSERT_EQUAL(topic_ring_count(), 0);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"behaves_as_the_model", behaves_as_the_model},
@@ -382,6 +449,7 @@ int main(void) {
         {"a_pause_keeps_fields", a_pause_keeps_fields},
         {"one_hash_by_request", one_hash_by_request},
         {"fields_do_not_make_a_key_volatile", fields_do_not_make_a_key_volatile},
+        {"messages_leave", messages_leave},
         {NULL, NULL},
     };
     mem_thread_init();
