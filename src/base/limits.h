@@ -20,6 +20,7 @@
 #define EXPIRE_BUDGET_US 20
 #define RESP_BLOB_BYTES_MIN 100
 #define REPLY_CHUNK_BYTES 160
+#define REPLY_SMALL_CHUNK_BYTES 160
 #define REPLY_SHARE_BYTES 80
 #define REPLY_PUSH_SHARE_BYTES 60
 #define REPLY_POOL_CHUNKS_MAX 2
@@ -43,6 +44,8 @@
 #define TOPIC_BLOB_BYTES_MIN 40
 #define TOPIC_PART_BYTES 300
 #define TOPIC_AHEAD_BYTES 600
+#define OUTBOX_AHEAD_BYTES 500
+#define OUTBOX_BYTES 4000
 
 #else
 
@@ -66,9 +69,10 @@
 /* Arguments from this size on are received into a blob of their own (wire/resp). */
 #define RESP_BLOB_BYTES_MIN (32 * 1024)
 
-/* Replies: their chunks, the blobs that are not copied into them, those that go to many clients
- * likewise, chunks kept for reuse (core/reply). */
+/* Replies: their chunks, small ones between blobs, the blobs that are not copied into them, those
+ * that go to many clients likewise, chunks kept for reuse (core/reply). */
 #define REPLY_CHUNK_BYTES (16 * 1024)
+#define REPLY_SMALL_CHUNK_BYTES 512
 #define REPLY_SHARE_BYTES (16 * 1024)
 #define REPLY_PUSH_SHARE_BYTES 256
 #define REPLY_POOL_CHUNKS_MAX 128
@@ -116,6 +120,11 @@
  * (topic/retained). */
 #define TOPIC_PART_BYTES (64 * 1024)
 #define TOPIC_AHEAD_BYTES (256 * 1024)
+
+/* A subscriber that may lose messages is given so much before they are held where they can be
+ * dropped; so much is held if client-output-buffer-limit does not say (topic/outbox). */
+#define OUTBOX_AHEAD_BYTES (64 * 1024)
+#define OUTBOX_BYTES (32 * 1024 * 1024)
 
 #endif
 
@@ -192,7 +201,8 @@ static_assert(ENTRY_INLINE_BYTES_MAX < 255 && ENTRY_INLINE_BYTES_MAX >= 44, "sto
 /* An argument kept as it was received becomes a value that is kept as it is. */
 static_assert(RESP_BLOB_BYTES_MIN > ENTRY_INLINE_BYTES_MAX, "wire/resp to store/entry");
 /* A chunk has room for its own header and twice for what is written in one piece. */
-static_assert(REPLY_CHUNK_BYTES >= 160, "core/reply");
+static_assert(REPLY_SMALL_CHUNK_BYTES >= 160, "core/reply");
+static_assert(REPLY_CHUNK_BYTES >= REPLY_SMALL_CHUNK_BYTES, "core/reply");
 /* What is shared by many is copied into one chunk or not at all. */
 static_assert(REPLY_PUSH_SHARE_BYTES < REPLY_CHUNK_BYTES - 48, "core/reply");
 /* A send takes whole chunks, a turn's more than one. */

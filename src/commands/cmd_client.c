@@ -14,8 +14,10 @@
 #include "commands/cmd_connection_internal.h"
 #include "commands/families.h"
 #include "core/blocked.h"
+#include "core/config.h"
 #include "core/multi.h"
 #include "core/push.h"
+#include "topic/outbox.h"
 #include "topic/topics.h"
 #include "topic/tracking.h"
 
@@ -69,6 +71,16 @@ static uint32_t command_bytes(const struct ctx *c) {
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
+/* Redis has no such fields: they are there for those who may lose messages. */
+static void policy_fields(const struct session *s, struct lines *out) {
+    const struct outbox *o = topics_outbox(s);
+    if (!(s->state & SESSION_DROPS)) return;
+    out->n +=
+        (size_t)snprintf(out->p + out->n, out->room - out->n, " policy=%s held=%zu dropped=%llu",
+                         config_policy_name(session_policy(s)), o ? outbox_held(o) : 0,
+                         (unsigned long long)(o ? outbox_dropped(o) : 0));
+}
+
 /* Adds the line of one session, without the line end. */
 static void client_line(struct ctx *c, struct session *s, struct lines *out) {
     size_t need = out->n + LINE_BYTES_MAX + text_bytes(s->name) + text_bytes(s->lib_name) +
@@ -81,6 +93,7 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
     /* Redis tells its fixed reply buffer from a list behind it: the first chunk from the rest. */
     int chunks = reply_chunks(&s->reply), listed = chunks > 1 ? chunks : 0;
     size_t pending = reply_pending(&s->reply), held = reply_memory(&s->reply) + push_memory(s);
+    size_t waiting = topics_outbox(s) ? outbox_memory(topics_outbox(s)) : 0;
     size_t buffer = chunks ? REPLY_CHUNK_BYTES : 0;
     size_t argv_bytes = s == c->s ? arguments_bytes(c) : 0;
     size_t total = session_memory(s) + argv_bytes;
@@ -97,7 +110,7 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
         topics_of(s, TOPIC_CHANNEL), topics_of(s, TOPIC_PATTERN), topics_of(s, TOPIC_SHARD),
         s->multi ? (int)s->multi->count : -1, s->query_bytes + (s == c->s ? command_bytes(c) : 0),
         s->query_free, argv_bytes, multi_memory(s), buffer, buffer, listed ? 0 : pending, listed,
-        listed ? held : 0, total, pending ? "rw" : "r",
+        (listed ? held : 0) + waiting, total, pending ? "rw" : "r",
         s->last_row ? row_full_name(c->core->rows, s->last_row, name) : "NULL", CONNECTION_USER,
         (long long)client_redirect(s), s->reply.proto, shown(s->lib_name), shown(s->lib_ver));
     ASSERT(n > 0 && (size_t)n < out->room - out->n);
@@ -105,6 +118,7 @@ static void client_line(struct ctx *c, struct session *s, struct lines *out) {
     size_t followed = topics_of(s, TOPIC_RETAINED); /* Redis has no such field: it is not usual */
     if (followed)
         out->n += (size_t)snprintf(out->p + out->n, out->room - out->n, " tsub=%zu", followed);
+    policy_fields(s, out);
     out->p[out->n++] = '\n'; /* over the terminating zero */
 }
 
@@ -408,6 +422,21 @@ static void client_durability(struct ctx *c) {
     }
 }
 
+/* Without a policy: tells which one holds. */
+static void client_subscriber_policy(struct ctx *c) {
+    int policy = c->argc == 3 ? config_policy_of(c->argv[2]) : -1;
+    if (c->argc > 3) {
+        ctx_subcommand_error(c);
+    } else if (c->argc == 2) {
+        reply_bulk_cstr(c->r, config_policy_name(session_policy(c->s)));
+    } else if (policy < 0) {
+        reply_err(c->r, ERR_SYNTAX);
+    } else {
+        session_set_policy(c->s, policy);
+        reply_ok(c->r);
+    }
+}
+
 /* OFF and SKIP have no reply themselves. */
 static void client_reply(struct ctx *c) {
     uint32_t *gates = &c->s->gates;
@@ -480,6 +509,8 @@ static void client_help(struct ctx *c) {
         "    * LIB-VER: its version.",
         "SETNAME <name>",
         "    Name this connection.",
+        "SUBSCRIBER-POLICY [CLOSE|DROP-OLDEST|DROP-NEWEST|CONFLATE]",
+        "    Tell, or choose, what becomes of messages that this connection does not take.",
         "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
         "         [OPTIN] [OPTOUT] [NOLOOP]",
         "    Tell this connection when keys change that it has read, for caches on its side.",
@@ -640,6 +671,17 @@ static const struct row_arg setinfo_args[] = {
 };
 static const struct row_arg setname_args[] = {
     {.name = "connection-name", .type = ARG_STRING},
+    {0},
+};
+static const struct row_arg policies[] = {
+    {.name = "close", .type = ARG_PURE_TOKEN, .token = "CLOSE"},
+    {.name = "drop-oldest", .type = ARG_PURE_TOKEN, .token = "DROP-OLDEST"},
+    {.name = "drop-newest", .type = ARG_PURE_TOKEN, .token = "DROP-NEWEST"},
+    {.name = "conflate", .type = ARG_PURE_TOKEN, .token = "CONFLATE"},
+    {0},
+};
+static const struct row_arg policy_args[] = {
+    {.name = "policy", .type = ARG_ONEOF, .flags = ARG_OPTIONAL, .sub = policies},
     {0},
 };
 static const struct row_arg unblock_types[] = {
@@ -889,6 +931,18 @@ static const struct row client_subs[] = {
         .group = GROUP_CONNECTION,
         .args = setname_args,
         .tips = everywhere_tips,
+    },
+    {
+        .name = "subscriber-policy",
+        .run = client_subscriber_policy,
+        .arity = -2,
+        .flags = OWN,
+        .acl = ACL_CONNECTION | ACL_PUBSUB,
+        .since = "7.2.4",
+        .summary = "Tells or chooses what becomes of messages that the connection does not take.",
+        .complexity = "O(1), and O(N) in the number of messages held for the connection.",
+        .group = GROUP_CONNECTION,
+        .args = policy_args,
     },
     {
         .name = "tracking",

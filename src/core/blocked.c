@@ -249,6 +249,7 @@ bool blocked_end(struct session *s, bool with_error) {
     struct waiter *w = s->waiter;
     if (!w || s->state & SESSION_CLOSE_NOW) return false;
     if (with_error) stats_error(s->core, "UNBLOCKED");
+    push_before_reply(s);
     struct reply_place before = reply_here(&s->reply);
     if (w->at_end) w->at_end(s);
     if (with_error || !w->at_end || w->silent) reply_rewind(&s->reply, before);
@@ -266,6 +267,7 @@ bool blocked_end(struct session *s, bool with_error) {
 
 static void run_again(struct core *core, struct waiter *w) {
     struct session *s = w->s;
+    push_before_reply(s);
     struct reply_place before = reply_here(&s->reply);
     bool silent = w->silent;
     struct session *outer = core->retaking;

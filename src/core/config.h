@@ -44,6 +44,17 @@ enum config_client_class {
     CONFIG_CLIENT_PUBSUB,
     CONFIG_CLIENT_CLASSES,
 };
+/* What becomes of messages for a subscriber that does not take them: topic/outbox.h. */
+enum config_subscriber_policy {
+    CONFIG_POLICY_CLOSE,
+    CONFIG_POLICY_DROP_OLDEST,
+    CONFIG_POLICY_DROP_NEWEST,
+    CONFIG_POLICY_CONFLATE,
+};
+/* Their names; -1 if there is none of that name. */
+const char *config_policy_name(int policy);
+int config_policy_of(struct slice name);
+
 /* A client goes when it has hard_bytes queued, or soft_bytes for soft_s. 0: no limit. */
 struct config_output_limit {
     uint64_t hard_bytes, soft_bytes;
@@ -118,6 +129,8 @@ struct config {
     /* Limits of a client. */
     int64_t proto_max_bulk_bytes, query_buffer_limit_bytes;
     struct config_output_limit output_limit[CONFIG_CLIENT_CLASSES];
+    int subscriber_policy;  /* enum config_subscriber_policy */
+    int subscriber_stall_s; /* 0: never */
     int64_t tracking_table_max_keys;
 
     /* Looking at the server. */

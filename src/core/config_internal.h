@@ -63,6 +63,7 @@ struct config_choice {
     const char *name;
     int value;
 };
+extern const struct config_choice config_subscriber_policies[];
 
 struct config_rewriter;
 

@@ -61,6 +61,13 @@ static const struct config_choice channel_defaults[] = {
     {"resetchannels", 0},
     {0},
 };
+const struct config_choice config_subscriber_policies[] = {
+    {"close", CONFIG_POLICY_CLOSE},
+    {"drop-oldest", CONFIG_POLICY_DROP_OLDEST},
+    {"drop-newest", CONFIG_POLICY_DROP_NEWEST},
+    {"conflate", CONFIG_POLICY_CONFLATE},
+    {0},
+};
 static const struct config_choice fsyncs[] = {
     {"everysec", CONFIG_FSYNC_EVERYSEC},
     {"always", CONFIG_FSYNC_ALWAYS},
@@ -214,6 +221,9 @@ const struct config_row config_directives[] = {
     {"client-output-buffer-limit", NULL, CONFIG_SPECIAL, 0,
      "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60", .flags = CONFIG_WORDS,
      .special = &config_special_output_limit},
+    {"subscriber-policy", NULL, CONFIG_CHOICE, AT(subscriber_policy), "close",
+     .choices = config_subscriber_policies},
+    {"subscriber-stall-timeout", NULL, CONFIG_INT, AT(subscriber_stall_s), "0", .max = INT_MAX},
     {"tracking-table-max-keys", NULL, CONFIG_I64, AT(tracking_table_max_keys), "1000000",
      .max = INT64_MAX},
 

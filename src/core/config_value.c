@@ -134,10 +134,20 @@ void config_format_memory(struct config_text *out, uint64_t bytes) {
 
 /* Words out of a list. */
 
-static const struct config_choice *choice_find(const struct config_row *row, struct slice s) {
-    const struct config_choice *c = row->choices;
+static const struct config_choice *choice_find(const struct config_choice *c, struct slice s) {
     while (c->name && !slice_is(s, c->name)) c++;
     return c->name ? c : NULL;
+}
+
+const char *config_policy_name(int policy) {
+    const struct config_choice *c = config_subscriber_policies;
+    while (c->value != policy) c++;
+    return c->name;
+}
+
+int config_policy_of(struct slice name) {
+    const struct config_choice *c = choice_find(config_subscriber_policies, name);
+    return c ? c->value : -1;
 }
 
 static bool choice_refuse(const struct config_row *row, char *why) {
@@ -155,7 +165,7 @@ static bool choices_set(struct config *conf, const struct config_row *row, const
     int v = 0;
     if (!n) return choice_refuse(row, why);
     for (size_t i = 0; i < n; i++) {
-        const struct config_choice *c = choice_find(row, word[i]);
+        const struct config_choice *c = choice_find(row->choices, word[i]);
         if (!c) return choice_refuse(row, why);
         v |= c->value;
     }

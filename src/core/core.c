@@ -94,6 +94,14 @@ static bool follow_password(void *ctx, char why[CONFIG_WHY_BYTES]) {
     return true;
 }
 
+static bool follow_subscriber_policy(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    const struct core *core = ctx;
+    (void)why;
+    for (struct list_link *l = list_first(&core->sessions); l; l = list_next(&core->sessions, l))
+        session_follow_policy(LIST_MEMBER(l, struct session, in_all));
+    return true;
+}
+
 static void watch_config(struct core *core) {
     static const char *const names[] = {
         "maxmemory",
@@ -110,6 +118,7 @@ static void watch_config(struct core *core) {
         config_on_change(core->config, names[i], follow_config, core);
     }
     config_on_change(core->config, "requirepass", follow_password, core);
+    config_on_change(core->config, "subscriber-policy", follow_subscriber_policy, core);
     char why[CONFIG_WHY_BYTES];
     follow_config(core, why);
 }

@@ -23,7 +23,6 @@
 struct blocked;
 struct config;
 struct row;
-struct request;
 struct keyspace;
 struct row_table;
 struct scripts;
@@ -43,7 +42,8 @@ struct core_stats {
     uint64_t errors; /* error replies */
     uint64_t unexpected_errors;
     uint64_t reads, writes; /* system calls of the doors */
-    uint64_t query_limit_kills, output_limit_kills;
+    uint64_t query_limit_kills, output_limit_kills, stall_kills;
+    uint64_t dropped_messages; /* for subscribers that do not take them */
     uint64_t evicted_clients, auth_failures;
     uint64_t evict_stalls_us; /* time spent over maxmemory */
     uint64_t expire_us;       /* time spent on keys whose time had come */
@@ -169,7 +169,7 @@ struct core {
     struct work_tasks *tasks; /* its own and the higher ranks' */
     struct core_tasks own_tasks;
     struct work_services *services; /* main's; NULL in tests */
-    struct work_service *memory;    /* touches it ahead: core_keep_memory; NULL in tests */
+    struct work_service *memory;    /* touches it ahead: core_keep_memory; likewise */
     struct feed feed;
     struct effects effects;
     struct core_log log;

@@ -420,6 +420,7 @@ static bool exec_otherwise(struct core *core, struct session *s, struct request 
 static __attribute__((noinline)) bool exec_slowly(struct core *core, struct session *s,
                                                   struct request *req) {
     const uint32_t silent = GATE_REPLY_OFF | GATE_REPLY_SKIPPING;
+    push_before_reply(s);
     if (s->gates & GATE_REPLY_SKIP) s->gates ^= GATE_REPLY_SKIP | GATE_REPLY_SKIPPING;
     struct reply_place before = reply_here(&s->reply);
     struct session *outer = core->retaking;

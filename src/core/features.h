@@ -35,6 +35,11 @@ struct topic_hooks {
     size_t (*memory)(const struct session *s); /* bytes that they take */
     /* All that a session with SESSION_REPLAYS had to be sent was. */
     void (*drained)(struct session *s);
+    /* Of a session with SESSION_HOLDS: the same; and all that is held goes to its output now. */
+    void (*refill)(struct session *s);
+    void (*send_held)(struct session *s);
+    /* Bytes in the output of a session with SESSION_DROPS that do not close it. */
+    size_t (*spared)(const struct session *s);
     /* Whether the name is that of a retained topic. Not asked while there is none. */
     bool (*is_retained)(struct core *core, const char *name, size_t n, uint64_t hash);
 };

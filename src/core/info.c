@@ -375,9 +375,12 @@ static void put_keys_stats(const struct core *core, FILE *out) {
             "pubsub_channels:%zu\r\n"
             "pubsub_patterns:%zu\r\n"
             "pubsubshard_channels:%zu\r\n"
-            "topic_subscriptions:%zu\r\n",
+            "topic_subscriptions:%zu\r\n"
+            "subscriber_dropped_messages:%" PRIu64 "\r\n"
+            "subscriber_stall_disconnections:%" PRIu64 "\r\n",
             core->topic_counts.channels, core->topic_counts.patterns,
-            core->topic_counts.shard_channels, core->topic_counts.retained);
+            core->topic_counts.shard_channels, core->topic_counts.retained,
+            core->stats.dropped_messages, core->stats.stall_kills);
     fputs("latest_fork_usec:0\r\n"
           "total_forks:0\r\n"
           "migrate_cached_sockets:0\r\n"

@@ -332,6 +332,7 @@ void offload_serve(struct core *core) {
     for (struct list_link *l; (l = list_pop_front(&o->ready));) {
         struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
         struct session *s = job->s;
+        push_before_reply(s);
         struct reply_place before = reply_here(&s->reply);
         s->state &= ~(uint32_t)SESSION_BLOCKED;
         if (job->silent) s->gates |= GATE_REPLY_SKIPPING; /* for one that waits then */
@@ -368,6 +369,7 @@ static void commit(struct offload_job *job) {
     struct reply nowhere;
     reply_init(&nowhere);
     struct ctx c = ctx_of(job, s ? &s->reply : &nowhere);
+    if (s) push_before_reply(s);
     struct reply_place before = reply_here(c.r);
     core->running = &job->req;
     core->replying = s;
@@ -399,6 +401,7 @@ static bool changes_nothing(const struct offload_job *job) {
 /* A part of a reply goes to its session. */
 static void hand_over(struct offload_job *job) {
     struct session *s = job->s;
+    push_before_reply(s);
     struct reply_place before = reply_here(&s->reply);
     begin_stream(job);
     reply_take(&s->reply, &job->reply);
@@ -568,6 +571,7 @@ void offload_expire(struct core *core) {
         struct offload_job *job = LIST_MEMBER(l, struct offload_job, in_list);
         next = list_next(waiting, l);
         if (!place_is_late(core, &job->ticket, job->s)) continue;
+        push_before_reply(job->s);
         if (!job->silent) reply_error(&job->s->reply, PLACE_TIMEOUT_TEXT);
         stats_error(core, "LANETIMEOUT");
         job_end(job);

@@ -10,7 +10,7 @@
 /* From so many bytes on it is asked after each push whether that is too much. */
 #define CHECKED_BYTES (64 * 1024)
 
-static bool is_replying(const struct session *s) {
+bool push_waits(const struct session *s) {
     const struct core *core = s->core;
     return s->state & REPLY_GOES_ON || core->retaking == s ||
            (core->running && core->replying == s);
@@ -27,7 +27,7 @@ static __attribute__((noinline)) struct reply *aside_of(struct session *s) {
 }
 
 struct reply *push_begin(struct session *s) {
-    return unlikely(is_replying(s)) ? aside_of(s) : &s->reply;
+    return unlikely(push_waits(s)) ? aside_of(s) : &s->reply;
 }
 
 void push_end(struct session *s) {
@@ -42,7 +42,7 @@ void push_write(struct session *s, struct slice head, struct blob *tail) {
 }
 
 void push_release_some(struct session *s) {
-    if (is_replying(s)) return;
+    if (push_waits(s)) return;
     struct reply *aside = s->aside;
     s->aside = NULL;
     aside->noted = 0;

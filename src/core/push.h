@@ -35,6 +35,15 @@ static inline void push_release(struct session *s) {
     if (unlikely(s->aside != NULL)) push_release_some(s);
 }
 
+/* Whether pushes gather now. */
+bool push_waits(const struct session *s);
+
+/* A reply of the session may begin: messages that are held for it (topic/outbox.h) go before it,
+ * unless it has begun before. */
+static inline void push_before_reply(struct session *s) {
+    if (unlikely(s->state & SESSION_HOLDS) && !push_waits(s)) s->core->topic_hooks.send_held(s);
+}
+
 /* For a command whose own reply is a push, as SUBSCRIBE's: where to write it, so that
  * CLIENT REPLY does not take it back. */
 struct reply *push_as_reply(struct session *s);

@@ -29,6 +29,7 @@ struct reply_chunk {
 };
 
 #define CHUNK_CAP (REPLY_CHUNK_BYTES - sizeof(struct reply_chunk))
+#define SMALL_CAP (REPLY_SMALL_CHUNK_BYTES - sizeof(struct reply_chunk))
 
 static _Thread_local struct reply_chunk *pool;
 static _Thread_local int pool_count;
@@ -124,15 +125,25 @@ static void unchain(struct reply *r, struct reply_chunk *c) {
     chunk_free(c);
 }
 
-/* Opens room for at least n bytes, n at most what a chunk takes. */
-static __attribute__((noinline)) void open_chunk(struct reply *r) {
-    chain(r, chunk_new(CHUNK_CAP));
+static void open_chunk_of(struct reply *r, size_t cap) {
+    chain(r, chunk_new(cap));
     r->at = r->last->data;
-    r->end = r->at + CHUNK_CAP;
+    r->end = r->at + cap;
+}
+
+/* Opens room for at least n bytes, n at most what a chunk takes. */
+static __attribute__((noinline)) void open_chunk(struct reply *r) { open_chunk_of(r, CHUNK_CAP); }
+
+/* The same for a few bytes. What stands between the many blobs that a reader has not taken, or
+ * comes each time that he has taken some, is mostly small, and is not to cost a whole chunk. */
+static __attribute__((noinline)) void open_some(struct reply *r) {
+    const struct reply_chunk *last = r->last;
+    bool between = r->chunks > 1 && !r->at && (last->blob || last->used < last->cap / 2);
+    open_chunk_of(r, between ? SMALL_CAP : CHUNK_CAP);
 }
 
 static inline char *room(struct reply *r, size_t n) {
-    if (unlikely((size_t)(r->end - r->at) < n)) open_chunk(r);
+    if (unlikely((size_t)(r->end - r->at) < n)) open_some(r);
     return r->at;
 }
 

@@ -103,6 +103,7 @@ void session_init(struct session *s, struct core *core) {
     list_link_init(&s->in_class);
     list_link_init(&s->in_held);
     list_init(&s->watching);
+    session_set_policy(s, -1);
     join_ids(s, first_session(core));
     list_push_back(&core->sessions, &s->in_all);
     core->session_count++;
@@ -173,6 +174,21 @@ void session_kill(struct session *s, struct session *by) {
     s->drop(s);
 }
 
+int session_policy(const struct session *s) {
+    return s->own_policy < 0 ? s->core->config->subscriber_policy : s->own_policy;
+}
+
+void session_follow_policy(struct session *s) {
+    bool drops = session_policy(s) != CONFIG_POLICY_CLOSE;
+    s->state = drops ? s->state | SESSION_DROPS : s->state & ~(uint32_t)SESSION_DROPS;
+    if (!drops && s->state & SESSION_HOLDS) s->core->topic_hooks.send_held(s);
+}
+
+void session_set_policy(struct session *s, int policy) {
+    s->own_policy = (int8_t)policy;
+    session_follow_policy(s);
+}
+
 void session_set_text(char **field, struct slice text) {
     mem_free(*field);
     *field = text.n ? mem_dup(text.p, text.n) : NULL;
@@ -196,6 +212,7 @@ void session_reset(struct session *s) {
     s->state &= ~(uint32_t)SESSION_NO_EVICT;
     session_set_durable(s, false);
     s->lane_timeout_ms = 0;
+    session_set_policy(s, -1);
     s->db = &s->core->ks->dbs[0];
     session_set_proto(s, 2);
     session_set_text(&s->name, slice_of(NULL, 0));
@@ -231,6 +248,10 @@ bool session_over_output(struct session *s) {
     const struct config_output_limit *limit =
         &core->config->output_limit[hears ? CONFIG_CLIENT_PUBSUB : CONFIG_CLIENT_NORMAL];
     size_t used = reply_memory(&s->reply) + push_memory(s);
+    if (s->state & SESSION_DROPS) {
+        size_t spared = core->topic_hooks.spared(s);
+        used -= spared < used ? spared : used;
+    }
     bool over = limit->hard_bytes && used >= limit->hard_bytes;
     if (limit->soft_bytes && used >= limit->soft_bytes) {
         if (!s->soft_limit_since_ms) s->soft_limit_since_ms = core->now_ms;

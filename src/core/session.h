@@ -30,6 +30,7 @@ enum session_gate {
     GATE_MULTI = 1 << 6,      /* queues its commands: core/multi.h */
     GATE_PARKED = 1 << 7,     /* has a ticket for its command: core/offload.h */
     GATE_MONITOR = 1 << 5,    /* is fed by MONITOR: RESET and QUIT only */
+    GATE_HOLDS = 1 << 10,     /* SESSION_HOLDS: messages to go before its next reply */
     GATE_SUBSCRIBED = 1 << 8, /* has subscriptions and speaks RESP2: ROW_SUBSCRIBED_MAY only */
     GATE_TRACKS = 1 << 9,     /* what it reads is remembered: tracking_hooks */
 };
@@ -49,6 +50,8 @@ enum session_state {
     SESSION_DURABLE = 1 << 11,   /* its replies wait until what they tell of is on disk */
     SESSION_SUBSCRIBED = 1 << 12, /* to a topic of whatever kind; set by topic/ */
     SESSION_REPLAYS = 1 << 13,    /* a retained topic has more for it: topic/retained.h */
+    SESSION_DROPS = 1 << 15,      /* its policy is another one than close: topic/outbox.h */
+    SESSION_HOLDS = 1 << 16,      /* messages wait until it has been sent others; set by topic/ */
     SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
 };
 
@@ -75,6 +78,7 @@ struct session {
     struct reply *aside;       /* core/push.c: pushes that wait for the end of a reply, or NULL */
     struct subscriber *topics; /* topic/: what it is subscribed to, or NULL */
     struct tracker *tracker;   /* topic/: how it tracks keys, or has done so, or NULL */
+    int8_t own_policy;         /* enum config_subscriber_policy; -1: the directive's */
     struct fieldsets fieldsets;
     char *name, *lib_name, *lib_ver;                            /* NULL if unset */
     char addr[NET_ADDR_TEXT_BYTES], laddr[NET_ADDR_TEXT_BYTES]; /* as CLIENT LIST shows them */
@@ -117,6 +121,13 @@ void session_kill(struct session *s, struct session *by);
 
 /* CLIENT DURABILITY. */
 void session_set_durable(struct session *s, bool on);
+
+/* CLIENT SUBSCRIBER-POLICY: one of enum config_subscriber_policy, or -1 to follow the directive. */
+void session_set_policy(struct session *s, int policy);
+/* The one that holds. */
+int session_policy(const struct session *s);
+/* The directive has changed. */
+void session_follow_policy(struct session *s);
 
 /* Sets name, lib_name or lib_ver to a copy of the text; an empty one unsets it. */
 void session_set_text(char **field, struct slice text);

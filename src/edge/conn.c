@@ -213,7 +213,12 @@ static inline void want_write(struct conn *c, bool on) {
 /* All that is queued was sent. */
 static void sent_all(struct conn *c) {
     c->s.soft_limit_since_ms = 0;
-    if (likely(!(c->s.state & (SESSION_CLOSE_AFTER | SESSION_REPLAYS)))) return;
+    if (likely(!(c->s.state & (SESSION_CLOSE_AFTER | SESSION_REPLAYS | SESSION_HOLDS)))) return;
+    if (c->s.state & SESSION_HOLDS) {
+        c->s.core->topic_hooks.refill(&c->s);
+        want_write(c, reply_pending(&c->s.reply) != 0);
+        if (c->write_wanted || c->s.state & SESSION_HOLDS) return;
+    }
     if (c->s.state & SESSION_CLOSE_AFTER) {
         if (!(c->s.state & SESSION_STREAMS)) conn_close(c);
     } else {

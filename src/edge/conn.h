@@ -22,6 +22,9 @@ struct conn {
     bool reader_ready;          /* the reader's command is complete, and was held */
     bool dead;                  /* closed; freed at the end of the turn */
     bool write_wanted;
+    /* cron.c: so much was sent when it was seen to wait for the peer first, and when that was. */
+    uint64_t stalled_at;
+    int64_t stalled_since_ms;
     /* Replies that wait for the disk (core->log): those up to free_end, counted as bytes_out, may
      * go; those up to held_end when the log is synced up to held_to. */
     struct list_link in_withheld; /* edge->withheld */

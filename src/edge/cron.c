@@ -77,6 +77,25 @@ static void check_idle(struct conn *c) {
     if (core->now_ms - c->s.active_ms > (int64_t)timeout_s * 1000) conn_close(c);
 }
 
+/* A subscriber whose socket takes nothing of what waits for it. */
+static void check_stalled(struct conn *c) {
+    const struct core *core = c->s.core;
+    int stall_s = core->config->subscriber_stall_s;
+    if (c->dead || !c->write_wanted || c->s.bytes_out != c->stalled_at) {
+        c->stalled_at = c->write_wanted ? c->s.bytes_out : UINT64_MAX;
+        c->stalled_since_ms = core->now_ms;
+        return;
+    }
+    if (!stall_s || !(c->s.state & SESSION_SUBSCRIBED)) return;
+    if (core->now_ms - c->stalled_since_ms < (int64_t)stall_s * 1000) return;
+    log_warning(
+        "client %s is closed: a subscriber, it has taken nothing for %d seconds, and %zu bytes "
+        "wait (subscriber-stall-timeout)",
+        c->s.addr, stall_s, reply_pending(&c->s.reply));
+    c->s.core->stats.stall_kills++;
+    conn_close(c);
+}
+
 void edge_cron(struct edge *edge) {
     size_t n = edge->core->session_count / CRON_PARTS;
     if (n < CRON_CONNS_MIN) n = CRON_CONNS_MIN;
@@ -86,6 +105,7 @@ void edge_cron(struct edge *edge) {
         list_push_back(&edge->conns, l);
         struct conn *c = LIST_MEMBER(l, struct conn, in_all);
         check_idle(c);
+        check_stalled(c);
         conn_check_output(c);
     }
     check_clients_memory(edge);

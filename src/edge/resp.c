@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "core/exec.h"
+#include "core/push.h"
 #include "core/slowlog.h"
 #include "edge/edge_internal.h"
 #include "store/db.h"
@@ -125,6 +126,7 @@ static void run_slow(struct conn *c, uint64_t since, uint64_t share) {
         c->at += used;
         if (state == RESP_COMMAND && (!run_reader(c) || clock_ticks() - since > share)) break;
         if (state == RESP_FAILED) {
+            push_before_reply(&c->s);
             reply_errorf(&c->s.reply, "ERR Protocol error: %s", c->reader->error);
             c->s.state |= SESSION_CLOSE_AFTER;
         }

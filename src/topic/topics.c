@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "core/push.h"
+#include "topic/outbox.h"
 #include "topic/patterns.h"
 #include "topic/topics_internal.h"
 #include "wire/resp.h"
@@ -19,7 +20,10 @@ struct subscription {
     } key;
     size_t at;             /* in the topic's listeners */
     struct list_link in_s; /* subscriber.subscriptions, in the order in which they were made */
-    struct replay *replay; /* of a retained topic, else NULL */
+    union {
+        struct replay *replay;    /* of a retained topic */
+        struct outbox_line *line; /* of others; NULL: the session has not needed one */
+    };
 };
 
 struct listener {
@@ -43,6 +47,7 @@ struct subscriber {
     struct list subscriptions[TOPIC_KINDS];
     size_t count[TOPIC_KINDS];
     struct replayer *replayer; /* or NULL */
+    struct outbox *outbox;     /* likewise */
 };
 
 struct topics {
@@ -166,6 +171,7 @@ static void end_subscription(struct topics *t, struct subscription *sub) {
     struct topic *topic = sub->key.topic;
     struct session *s = sub->key.s;
     struct table_place place;
+    if (s->state & SESSION_HOLDS) outbox_send_all(s->topics->outbox);
     find_subscription(t, topic, s, &place);
     table_remove(&t->subscriptions, hash_key(&sub->key), place);
     struct listener last = topic->listeners[--topic->count];
@@ -173,14 +179,19 @@ static void end_subscription(struct topics *t, struct subscription *sub) {
     last.sub->at = sub->at;
     list_unlink(&sub->in_s);
     s->topics->count[topic->kind]--;
-    if (topic->kind == TOPIC_RETAINED) t->core->topic_counts.retained--;
-    retained_end(sub->replay);
+    if (topic->kind == TOPIC_RETAINED) {
+        t->core->topic_counts.retained--;
+        retained_end(sub->replay);
+    } else if (sub->line) {
+        outbox_line_free(sub->line);
+    }
     mem_free(sub);
     if (!topic->count) topic_drop(t, topic);
     for (int kind = 0; kind < TOPIC_KINDS; kind++) {
         if (s->topics->count[kind]) return;
     }
     retained_end_all(s->topics->replayer);
+    if (s->topics->outbox) outbox_free(s->topics->outbox);
     mem_free(s->topics);
     s->topics = NULL;
     set_subscribed(s, false);
@@ -210,7 +221,9 @@ size_t topics_of(const struct session *s, enum topic_kind kind) {
     return s->topics ? s->topics->count[kind] : 0;
 }
 
+/* What is held is not sent any more. */
 static void leave(struct session *s) {
+    if (s->topics->outbox) outbox_clear(s->topics->outbox);
     for (enum topic_kind kind = 0; kind < TOPIC_KINDS; kind++) {
         for (struct subscription *sub; (sub = first_of(s, kind));)
             end_subscription(s->core->topics, sub);
@@ -219,9 +232,11 @@ static void leave(struct session *s) {
 
 /* The names themselves are shared by all subscribers. */
 static size_t memory(const struct session *s) {
-    size_t n = 0;
+    size_t n = 0, n_held = 0;
     for (enum topic_kind kind = 0; kind < TOPIC_KINDS; kind++) n += topics_of(s, kind);
-    return sizeof *s->topics + n * (sizeof(struct subscription) + sizeof(struct listener)) +
+    if (s->topics->outbox) n_held = outbox_memory(s->topics->outbox);
+    return sizeof *s->topics + n_held +
+           n * (sizeof(struct subscription) + sizeof(struct listener)) +
            topics_of(s, TOPIC_RETAINED) * sizeof(struct replay);
 }
 
@@ -248,11 +263,29 @@ static bool encode(struct message *m) {
     return true;
 }
 
+/* To one who may lose messages. */
+static __attribute__((noinline)) void deliver_droppable(struct subscription *sub,
+                                                        struct blob *tail) {
+    static const char *const forms[] = {
+        [TOPIC_CHANNEL] = "message", [TOPIC_PATTERN] = "pmessage", [TOPIC_SHARD] = "smessage"};
+    struct topic *topic = sub->key.topic;
+    struct subscriber *own = sub->key.s->topics;
+    if (!own->outbox) own->outbox = outbox_new(sub->key.s);
+    if (!sub->line)
+        sub->line = outbox_line_new(own->outbox, forms[topic->kind], topic->name, topic->head,
+                                    topic->head_bytes);
+    outbox_put(sub->line, tail);
+}
+
 static void deliver(struct topic *topic, struct blob *tail) {
     const struct listener *l = topic->listeners;
     char *head = topic->head;
     for (size_t i = 0; i < topic->count; i++) {
         if (i + AHEAD < topic->count) __builtin_prefetch(&l[i + AHEAD].s->reply);
+        if (unlikely(l[i].s->state & SESSION_DROPS)) {
+            deliver_droppable(l[i].sub, tail);
+            continue;
+        }
         head[0] = l[i].s->reply.proto == 3 ? '>' : '*';
         push_write(l[i].s, slice_of(head, topic->head_bytes), tail);
     }
@@ -338,6 +371,20 @@ uint64_t topics_scan_retained(const struct core *core, uint64_t cursor,
     return table_scan(&core->topics->by_name[TOPIC_RETAINED], cursor, visit_topic, &each);
 }
 
+/* ---- what is held for a session ------------------------------------------------------ */
+
+static void refill(struct session *s) { outbox_refill(s->topics->outbox); }
+
+static void send_held(struct session *s) { outbox_send_all(s->topics->outbox); }
+
+static size_t spared(const struct session *s) {
+    return s->topics && s->topics->outbox ? outbox_spared(s->topics->outbox) : 0;
+}
+
+const struct outbox *topics_outbox(const struct session *s) {
+    return s->topics ? s->topics->outbox : NULL;
+}
+
 /* ---- up and down -------------------------------------------------------------------- */
 
 void topics_new(struct core *core) {
@@ -349,6 +396,9 @@ void topics_new(struct core *core) {
     core->topics = t;
     core->topic_hooks.leave = leave;
     core->topic_hooks.memory = memory;
+    core->topic_hooks.refill = refill;
+    core->topic_hooks.send_held = send_held;
+    core->topic_hooks.spared = spared;
 }
 
 void topics_free(struct core *core) {

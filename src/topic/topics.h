@@ -50,6 +50,9 @@ int64_t topics_publish(struct core *core, enum topic_kind kind, struct slice cha
 /* Subscribers of a channel or shard channel. */
 size_t topics_subscribers(const struct core *core, enum topic_kind kind, struct slice name);
 
+/* What is held for s, or was; NULL: nothing. */
+const struct outbox *topics_outbox(const struct session *s);
+
 /* Names of all channels or shard channels, in no order. */
 void topics_each(const struct core *core, enum topic_kind kind,
                  void (*visit)(void *ctx, struct slice name), void *ctx);
