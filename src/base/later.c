@@ -2,6 +2,8 @@
  * nobody may have touched for long, stay untouched. */
 #include "base/later.h"
 
+#include <stdatomic.h>
+
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -10,7 +12,7 @@
 
 struct later {
     struct later *next;
-    size_t n;
+    size_t n, bytes; /* blocks, and what they hold */
     void *block[PAGE_BLOCKS];
 };
 
@@ -26,15 +28,19 @@ void later_enable(const uint64_t *mark) {
     here.mark = mark;
 }
 
-static void set_aside(void *p) {
+static _Atomic size_t pending; /* bytes, of all threads */
+
+static void set_aside(void *p, size_t bytes) {
     struct later *page = here.first;
     if (!page || page->n == PAGE_BLOCKS) {
         page = mem_alloc(sizeof *page);
         page->next = here.first;
-        page->n = 0;
+        page->n = page->bytes = 0;
         here.first = page;
     }
     page->block[page->n++] = p;
+    page->bytes += bytes;
+    atomic_fetch_add_explicit(&pending, bytes, memory_order_relaxed);
 }
 
 void later_free(void *p, size_t bytes) {
@@ -50,9 +56,11 @@ void later_free(void *p, size_t bytes) {
     if (bytes < GARBAGE_BLOB_BYTES_MIN && here.bytes <= LATER_HERE_BYTES) {
         mem_free(p);
     } else {
-        set_aside(p);
+        set_aside(p, bytes);
     }
 }
+
+size_t later_pending_bytes(void) { return atomic_load_explicit(&pending, memory_order_relaxed); }
 
 bool later_waits(void) { return here.first != NULL; }
 
@@ -68,6 +76,7 @@ size_t later_free_all(struct later *l) {
         next = l->next;
         n += l->n;
         for (size_t i = 0; i < l->n; i++) mem_free(l->block[i]);
+        atomic_fetch_sub_explicit(&pending, l->bytes, memory_order_relaxed);
         mem_free(l);
     }
     return n;

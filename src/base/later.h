@@ -22,6 +22,9 @@ void later_enable(const uint64_t *mark);
 /* Gives up a block of the allocator of about so many bytes. Cost: some ns, if it is set aside. */
 void later_free(void *p, size_t bytes);
 
+/* What was given up and is not freed yet, of all threads: as good as free. */
+size_t later_pending_bytes(void);
+
 /* What was set aside so far; NULL: nothing. */
 bool later_waits(void);
 struct later *later_take(void);

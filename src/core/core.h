@@ -23,7 +23,6 @@
 struct blocked;
 struct config;
 struct row;
-struct request;
 struct keyspace;
 struct row_table;
 struct scripts;
@@ -169,7 +168,7 @@ struct core {
     struct work_tasks *tasks; /* its own and the higher ranks' */
     struct core_tasks own_tasks;
     struct work_services *services; /* main's; NULL in tests */
-    struct work_service *memory;    /* touches it ahead: core_keep_memory; NULL in tests */
+    struct work_service *memory;    /* touches it ahead: core_keep_memory; likewise */
     struct feed feed;
     struct effects effects;
     struct core_log log;

@@ -77,8 +77,8 @@ struct session {
     struct reply reply;
     struct reply *aside;       /* core/push.c: pushes that wait for the end of a reply, or NULL */
     struct subscriber *topics; /* topic/: what it is subscribed to, or NULL */
-    int8_t own_policy;         /* enum config_subscriber_policy; -1: the directive's */
     struct tracker *tracker;   /* topic/: how it tracks keys, or has done so, or NULL */
+    int8_t own_policy;         /* enum config_subscriber_policy; -1: the directive's */
     struct fieldsets fieldsets;
     char *name, *lib_name, *lib_ver;                            /* NULL if unset */
     char addr[NET_ADDR_TEXT_BYTES], laddr[NET_ADDR_TEXT_BYTES]; /* as CLIENT LIST shows them */

@@ -1,5 +1,6 @@
 /* keyspace.c - see db.h: the databases as wholes, their clock, and expiry by itself. */
 #include "base/clock.h"
+#include "base/later.h"
 #include "base/mem.h"
 #include "store/db_internal.h"
 #include "store/evict.h"
@@ -58,7 +59,7 @@ bool keyspace_fits(const struct keyspace *ks, size_t max_bytes) {
     size_t used = keyspace_memory(ks);
     if (used <= max_bytes) return true;
     /* How much of a database lies outside of its slab is not known before it is freed. */
-    return ks->leaving_shelves || used - max_bytes <= ks->leaving_bytes;
+    return ks->leaving_shelves || used - max_bytes <= ks->leaving_bytes + later_pending_bytes();
 }
 
 #define FLUSH_FEW 64

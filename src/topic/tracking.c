@@ -160,7 +160,7 @@ static void forget_all(struct tracking *t) {
 
 void tracking_flushed(struct core *core) {
     struct tracking *t = core->tracking;
-    if (!t->tracker_count || core->replaying) return;
+    if (!t || !t->tracker_count || core->replaying) return;
     for (struct list_link *l = list_first(&t->trackers); l; l = list_next(&t->trackers, l)) {
         struct session *to = tracking_recipient(LIST_MEMBER(l, struct tracker, in_all)->s);
         if (to) tracking_send(t, to, NULL);

@@ -39,7 +39,9 @@ static void many_of_one_command_wait(void) {
     later_enable(&mark);
     give_up(BLOCKS, BYTES);
     CU_ASSERT(later_waits());
+    CU_ASSERT_EQUAL(later_pending_bytes(), (BLOCKS - LATER_HERE_BYTES / BYTES) * BYTES);
     CU_ASSERT_EQUAL(set_aside(), BLOCKS - LATER_HERE_BYTES / BYTES);
+    CU_ASSERT_EQUAL(later_pending_bytes(), 0);
     give_up(10, BYTES); /* the same command still */
     CU_ASSERT_EQUAL(set_aside(), 10);
     mark++;
