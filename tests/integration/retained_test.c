@@ -121,6 +121,12 @@ static void unfollow(struct follower *f) {
     free(f->buf);
 }
 
+/* One that has said QUIT is there until it has been sent what waited for it. */
+static void take_all(const struct follower *f) {
+    char buf[65536];
+    while (read(f->fd, buf, sizeof buf) > 0) continue;
+}
+
 static bool is_kind(const redisReply *r, const char *kind) {
     return r->type == REDIS_REPLY_ARRAY && r->elements >= 3 &&
            strcmp(r->element[0]->str, kind) == 0;
@@ -708,6 +714,7 @@ static void the_key_goes_and_comes(void) {
 
 static void who_leaves_is_gone(void) {
     start();
+    enum { QUITS = 1 };
     static const char *const ways[] = {"RESET\r\n", "QUIT\r\n", "TOPIC.UNSUBSCRIBE\r\n", NULL};
     expect_ok(c, "TOPIC.CONFIG t RETAIN COUNT 0 BYTES 0");
     expect_ok(c, "TOPIC.CONFIG u RETAIN");
@@ -723,6 +730,7 @@ static void who_leaves_is_gone(void) {
             } else {
                 unfollow(&f);
             }
+            if (i == QUITS) take_all(&f);
             CU_ASSERT(topic_becomes("t", "subscribers", 0));
             CU_ASSERT_EQUAL(info_of("u", "subscribers"), 0);
             if (ways[i]) unfollow(&f);
