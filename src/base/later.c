@@ -76,7 +76,7 @@ size_t later_free_all(struct later *l) {
         next = l->next;
         n += l->n;
         for (size_t i = 0; i < l->n; i++) mem_free(l->block[i]);
-        atomic_fetch_sub_explicit(&pending, l->bytes, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&pending, l->bytes, memory_order_release);
         mem_free(l);
     }
     return n;

@@ -56,10 +56,12 @@ size_t keyspace_memory(const struct keyspace *ks) {
 }
 
 bool keyspace_fits(const struct keyspace *ks, size_t max_bytes) {
+    /* First: what a worker frees meanwhile must not be missing from both. */
+    size_t leaving = later_pending_bytes() + ks->leaving_bytes;
     size_t used = keyspace_memory(ks);
     if (used <= max_bytes) return true;
     /* How much of a database lies outside of its slab is not known before it is freed. */
-    return ks->leaving_shelves || used - max_bytes <= ks->leaving_bytes + later_pending_bytes();
+    return ks->leaving_shelves || used - max_bytes <= leaving;
 }
 
 #define FLUSH_FEW 64

@@ -285,9 +285,12 @@ static void check_aof_cuts_to_a_time(void) {
     const char *stamp = strstr(bytes, "#TS:");
     CU_ASSERT_PTR_NOT_NULL_FATAL(stamp);
     long first = strtol(stamp + 4, NULL, 10);
+    int lines = 1;
+    for (const char *at = bytes; (at = strchr(at, '\n')) != NULL; at++) lines++;
     CU_ASSERT_EQUAL(check_aof(s, "", "", &said), 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(said, "Start to check BASE AOF (RDB format)."));
-    CU_ASSERT_PTR_NOT_NULL(strstr(said, "ok_up_to_line=24, diff=0"));
+    snprintf(option, sizeof option, "ok_up_to_line=%d, diff=0", lines);
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, option));
     free(said);
     snprintf(option, sizeof option, "--truncate-to-timestamp %ld", first + 1000);
     CU_ASSERT_EQUAL(check_aof(s, option, "", &said), 0);
