@@ -25,7 +25,8 @@ static long long unix_ms(void) {
     return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static long long info_number(const char *section, const char *name) {
+/* Of what INFO says, the number behind a text. */
+static long long number_behind(const char *section, const char *name) {
     redisReply *r = cmd(c, "INFO %s", section);
     const char *at = strstr(r->str, name);
     long long v = at ? strtoll(at + strlen(name), NULL, 10) : -1;
@@ -33,7 +34,7 @@ static long long info_number(const char *section, const char *name) {
     return v;
 }
 
-static long long changes(void) { return info_number("persistence", "since_last_save:"); }
+static long long changes(void) { return number_behind("persistence", "since_last_save:"); }
 
 /* ---- replies and errors --------------------------------------------------------------- */
 
@@ -126,15 +127,15 @@ static void fields_keep_or_lose_their_time(void) {
     expect_text(c, "[-1, 4102444800000]", "HPEXPIRETIME h2 FIELDS 2 a b");
     expect_ok(c, "SELECT 1");
     expect_text(c, "[-1, 4102444800000]", "HPEXPIRETIME h3 FIELDS 2 a b");
-    CU_ASSERT_EQUAL(info_number("keyspace", "db0:keys=1,expires=0,avg_ttl=0,subexpiry="), 1);
-    CU_ASSERT_EQUAL(info_number("keyspace", "db1:keys=1,expires=0,avg_ttl=0,subexpiry="), 1);
+    CU_ASSERT_EQUAL(number_behind("keyspace", "db0:keys=1,expires=0,avg_ttl=0,subexpiry="), 1);
+    CU_ASSERT_EQUAL(number_behind("keyspace", "db1:keys=1,expires=0,avg_ttl=0,subexpiry="), 1);
     expect_int(c, 2, "HDEL h3 b c");
-    CU_ASSERT_EQUAL(info_number("keyspace", "db1:keys=1,expires=0,avg_ttl=0,subexpiry="), 0);
+    CU_ASSERT_EQUAL(number_behind("keyspace", "db1:keys=1,expires=0,avg_ttl=0,subexpiry="), 0);
     expect_ok(c, "SELECT 0");
     expect_int(c, 1, "EXPIRE h2 1000");
     expect_text(c, "[-1, 4102444800000]", "HPEXPIRETIME h2 FIELDS 2 a b");
     expect_ok(c, "SET h2 x");
-    CU_ASSERT_EQUAL(info_number("keyspace", "db0:keys=1,expires=0,avg_ttl=0,subexpiry="), 0);
+    CU_ASSERT_EQUAL(number_behind("keyspace", "db0:keys=1,expires=0,avg_ttl=0,subexpiry="), 0);
 }
 
 static void changes_are_told(void) {
@@ -306,7 +307,7 @@ static void dumps(void) {
     CU_ASSERT_EQUAL(rdb_type_of("h"), 25);
     restore_equals("h");
     expect_text(c, "[4102444800000, -1]", "HPEXPIRETIME again FIELDS 2 a b");
-    CU_ASSERT_EQUAL(info_number("keyspace", "subexpiry="), 2);
+    CU_ASSERT_EQUAL(number_behind("keyspace", "subexpiry="), 2);
     expect_text(c, "[1]", "HPERSIST h FIELDS 1 a");
     CU_ASSERT_EQUAL(rdb_type_of("h"), 16);
     restore_equals("h");
@@ -884,9 +885,9 @@ static void compare(void) {
         for (int i = 0; i < FIELDS; i++) has |= model[k][i].kept && model[k][i].time_ms >= 0;
         timed += has;
     }
-    CU_ASSERT_EQUAL(info_number("stats", "expired_subkeys:"), expired);
-    if (info_number("keyspace", "db0:keys=") > 0)
-        CU_ASSERT_EQUAL(info_number("keyspace", "subexpiry="), timed);
+    CU_ASSERT_EQUAL(number_behind("stats", "expired_subkeys:"), expired);
+    if (number_behind("keyspace", "db0:keys=") > 0)
+        CU_ASSERT_EQUAL(number_behind("keyspace", "subexpiry="), timed);
     expect_ok(c, "DEBUG SET-ACTIVE-EXPIRE 0");
 }
 
@@ -904,7 +905,7 @@ static void read_model_anew(void) {
             freeReplyObject(t);
         }
     }
-    expired = info_number("stats", "expired_subkeys:");
+    expired = number_behind("stats", "expired_subkeys:");
     expect_ok(c, "DEBUG SET-ACTIVE-EXPIRE 0");
 }
 
@@ -949,7 +950,8 @@ static void many_fields_leave(void) {
         expect_int(c, HASHES + 1, "DBSIZE");
     }
     while (unix_ms() < when + 100) server_sleep_ms(20);
-    for (int i = 0; i < 1000 && info_number("keyspace", "subexpiry=") > 0; i++) server_sleep_ms(10);
+    for (int i = 0; i < 1000 && number_behind("keyspace", "subexpiry=") > 0; i++)
+        server_sleep_ms(10);
     expect_text(c, "[\"stays\", \"1\"]", "HGETALL big");
     expect_int(c, 1, "DBSIZE");
 }

@@ -24,18 +24,6 @@ static void fresh(void) {
     expect_ok(c, "SELECT 0");
 }
 
-/* The number behind "name:" in a section of INFO. */
-static long long info_number(const char *section, const char *name) {
-    redisReply *r = cmd(c, "INFO %s", section);
-    char want[100];
-    snprintf(want, sizeof want, "\n%s:", name);
-    const char *at = r->str ? strstr(r->str, want) : NULL;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
-    long long v = atoll(at + strlen(want));
-    freeReplyObject(r);
-    return v;
-}
-
 /* Sends n commands made by `make` in pipelines; how many replies were errors. */
 static int pipeline(int n, void (*make)(int i)) {
     int errors = 0;
@@ -80,7 +68,7 @@ static void make_expiring(int i) {
 /* Nobody touches the keys: they have to go by themselves, soon after their time. */
 static void expired_keys_are_collected(void) {
     fresh();
-    long long before = info_number("stats", "expired_keys");
+    long long before = info_number(c, "stats", "expired_keys");
     long long start = server_now_ms();
     CU_ASSERT_EQUAL(pipeline(20000, make_expiring), 0);
     while (server_now_ms() < start + 1200) server_sleep_ms(20);
@@ -91,7 +79,7 @@ static void expired_keys_are_collected(void) {
         if (left) server_sleep_ms(10);
     }
     CU_ASSERT_EQUAL(left, 0);
-    CU_ASSERT_EQUAL(info_number("stats", "expired_keys") - before, 20000);
+    CU_ASSERT_EQUAL(info_number(c, "stats", "expired_keys") - before, 20000);
 }
 
 static void make_short_and_long(int i) {
@@ -260,11 +248,11 @@ static void make_volatile(int i) {
 /* Memory in use, once what is being evicted (some every 100 ms) and given back in the background
  * is gone: nothing waits to be freed, and the figure has stood still for 300 ms. */
 static long long settled_memory(void) {
-    long long used = info_number("memory", "used_memory");
+    long long used = info_number(c, "memory", "used_memory");
     for (int still = 0, tries = 0; still < 6 && tries < 200; tries++) {
         server_sleep_ms(50);
-        long long now = info_number("memory", "used_memory");
-        bool waits = info_number("memory", "lazyfree_pending_objects") != 0;
+        long long now = info_number(c, "memory", "used_memory");
+        bool waits = info_number(c, "memory", "lazyfree_pending_objects") != 0;
         still = waits || llabs(now - used) >= (64 << 10) ? 0 : still + 1;
         used = now;
     }
@@ -325,13 +313,13 @@ static void a_small_flush_leaves_nothing(void) {
 
 static void allkeys(const char *policy) {
     fresh();
-    long long before = info_number("stats", "evicted_keys");
+    long long before = info_number(c, "stats", "evicted_keys");
     long long limit = limit_memory(policy);
     CU_ASSERT_EQUAL(pipeline(15000, make_plain), 0);
     check_used(limit);
     long long left = reply_int(cmd(c, "DBSIZE"));
     CU_ASSERT(left > 2000 && left < 8000);
-    CU_ASSERT_EQUAL(info_number("stats", "evicted_keys") - before, 15000 - left);
+    CU_ASSERT_EQUAL(info_number(c, "stats", "evicted_keys") - before, 15000 - left);
 }
 
 static void allkeys_policies_make_room(void) {
@@ -438,10 +426,10 @@ static void lowering_the_limit_evicts(void) {
     fresh();
     expect_ok(c, "CONFIG SET maxmemory-policy allkeys-random");
     CU_ASSERT_EQUAL(pipeline(20000, make_plain), 0);
-    long long used = info_number("memory", "used_memory");
+    long long used = info_number(c, "memory", "used_memory");
     expect_ok(c, "CONFIG SET maxmemory %d", (int)(used - (10 << 20)));
     long long end = server_now_ms() + 5000;
-    while (info_number("memory", "used_memory") > used - (10 << 20) && server_now_ms() < end)
+    while (info_number(c, "memory", "used_memory") > used - (10 << 20) && server_now_ms() < end)
         server_sleep_ms(20);
     check_used(used - (10 << 20));
     fresh();
@@ -469,19 +457,19 @@ static void object_tells_use(void) {
 
 static void flushing_is_quick_and_gives_back(void) {
     fresh();
-    long long before = info_number("memory", "used_memory");
+    long long before = info_number(c, "memory", "used_memory");
     expect_ok(c, "DEBUG POPULATE 300000 key 100");
     expect_int(c, 300000, "DBSIZE");
-    CU_ASSERT(info_number("memory", "used_memory") > before + (30 << 20));
+    CU_ASSERT(info_number(c, "memory", "used_memory") > before + (30 << 20));
     long long start = server_now_ms();
     expect_ok(c, "FLUSHALL ASYNC");
     expect_status(c, "PONG", "PING");
     CU_ASSERT(server_now_ms() - start < 200);
     expect_int(c, 0, "DBSIZE");
     long long end = server_now_ms() + 5000;
-    while (info_number("memory", "used_memory") > before + (4 << 20) && server_now_ms() < end)
+    while (info_number(c, "memory", "used_memory") > before + (4 << 20) && server_now_ms() < end)
         server_sleep_ms(20);
-    CU_ASSERT(info_number("memory", "used_memory") <= before + (4 << 20));
+    CU_ASSERT(info_number(c, "memory", "used_memory") <= before + (4 << 20));
 }
 
 static void databases_swap(void) {

@@ -15,29 +15,10 @@
 static struct server *server;
 static redisContext *c;
 
-static long long info_number(const char *section, const char *field) {
-    redisReply *r = cmd(c, "INFO %s", section);
-    char name[64];
-    snprintf(name, sizeof name, "\n%s:", field);
-    const char *at = strstr(r->str, name);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
-    long long n = atoll(at + strlen(name));
-    freeReplyObject(r);
-    return n;
-}
-
-static bool info_becomes(const char *section, const char *field, long long want) {
-    for (int i = 0; i < 1000; i++) {
-        if (info_number(section, field) == want) return true;
-        server_sleep_ms(10);
-    }
-    return false;
-}
-
 /* What came to be free may be freed by a worker. Tells how much there is. */
 static bool memory_is_below(long long most, long long *now) {
     for (int i = 0; i < 500; i++) {
-        *now = info_number("memory", "used_memory");
+        *now = info_number(c, "memory", "used_memory");
         if (*now < most) return true;
         server_sleep_ms(10);
     }
@@ -164,13 +145,14 @@ static void can_be_asked_and_set(void) {
 
 static void drops_the_oldest(void) {
     for (int proto = 2; proto <= 3; proto++) {
-        long long before = info_number("stats", "subscriber_dropped_messages");
+        long long before = info_number(c, "stats", "subscriber_dropped_messages");
         struct ear e = listen_to_all(proto, "drop-oldest");
         publish(0, MANY);
         hear_to_the_end(&e, MANY);
         CU_ASSERT(missed(&e) > 0);
         CU_ASSERT_EQUAL(e.newest, MANY - 1);
-        CU_ASSERT_EQUAL(info_number("stats", "subscriber_dropped_messages") - before, missed(&e));
+        CU_ASSERT_EQUAL(info_number(c, "stats", "subscriber_dropped_messages") - before,
+                        missed(&e));
         publish(MANY, 9); /* and it is as any other again */
         long long so_far = missed(&e);
         hear_to_the_end(&e, MANY + 9);
@@ -276,7 +258,7 @@ static void replies_are_kept_in_order(void) {
 static void a_blocked_clients_reply_follows(void) {
     struct ear e = listen_to_all(3, "drop-oldest");
     pushes_say(&e.c, "BLPOP list 0");
-    CU_ASSERT(info_becomes("clients", "blocked_clients", 1));
+    CU_ASSERT(info_number_becomes(c, "clients", "blocked_clients", 1));
     publish(0, MANY);
     expect_int(c, 1, "RPUSH list x");
     publish(MANY, 3);
@@ -292,7 +274,7 @@ static void a_blocked_clients_reply_follows(void) {
 /* What a script publishes to its own client follows its reply, within the limit. */
 static void a_script_publishes_to_itself(void) {
     struct ear e = listen_to_all(3, "drop-oldest");
-    long long before = info_number("memory", "used_memory_peak");
+    long long before = info_number(c, "memory", "used_memory_peak");
     pushes_say(&e.c, "EVAL \"local t = string.rep('x', 296) for i = 0, 59999 do "
                      "redis.call('publish', ({'a','b','c'})[i %% 3 + 1], "
                      "(i .. ' ' .. t .. '     '):sub(1, 300)) end return 'done'\" 0");
@@ -302,7 +284,7 @@ static void a_script_publishes_to_itself(void) {
     hear_to_the_end(&e, 60000);
     CU_ASSERT_EQUAL(e.newest, 59999);
     CU_ASSERT(missed(&e) > 0);
-    CU_ASSERT(info_number("memory", "used_memory_peak") < before + 16 * 1024 * 1024);
+    CU_ASSERT(info_number(c, "memory", "used_memory_peak") < before + 16 * 1024 * 1024);
     pushes_close(&e.c);
 }
 
@@ -350,7 +332,7 @@ static void policies_change_while_messages_are_held(void) {
     publish(MANY + 3, MANY);
     expect_ok(c, "CONFIG SET subscriber-policy close");
     publish(2 * MANY + 3, 3 * 8000); /* more than sockets ever take */
-    CU_ASSERT(info_becomes("clients", "pubsub_clients", 0));
+    CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 0));
     pushes_close(&e.c);
 }
 
@@ -361,7 +343,7 @@ static void reset_sends_what_is_held(void) {
     struct push p = hear_until_other(&e);
     CU_ASSERT(push_is(&p, 0, "RESET"));
     CU_ASSERT_EQUAL(e.newest, MANY - 1);
-    CU_ASSERT_EQUAL(info_number("clients", "pubsub_clients"), 0);
+    CU_ASSERT_EQUAL(info_number(c, "clients", "pubsub_clients"), 0);
     pushes_say(&e.c, "CLIENT SUBSCRIBER-POLICY");
     CU_ASSERT(pushes_wait(&e.c, &p) && push_is(&p, 0, "close"));
     pushes_close(&e.c);
@@ -370,7 +352,7 @@ static void reset_sends_what_is_held(void) {
 /* By whatever way they go, what was held for them is gone. */
 static void nothing_is_left_of_who_leaves(void) {
     for (int way = 0; way < 3; way++) {
-        long long before = info_number("memory", "used_memory"), now;
+        long long before = info_number(c, "memory", "used_memory"), now;
         struct ear e = listen_to_all(3, "drop-oldest");
         publish(0, MANY);
         if (way == 0) expect_int(c, 1, "CLIENT KILL TYPE pubsub");
@@ -382,7 +364,7 @@ static void nothing_is_left_of_who_leaves(void) {
             CU_ASSERT_EQUAL(e.newest, MANY - 1);
             CU_ASSERT(!pushes_wait(&e.c, &p) && e.c.over);
         }
-        CU_ASSERT(info_becomes("clients", "pubsub_clients", 0));
+        CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 0));
         CU_ASSERT(memory_is_below(before + 64 * 1024, &now));
         if (way != 1) pushes_close(&e.c);
     }
@@ -396,7 +378,7 @@ static void replies_close_it_at_the_limit(void) {
     publish(0, MANY);
     expect_ok(c, "SET k %b", text, sizeof text);
     for (int i = 0; i < 3000; i++) pushes_say(&e.c, "GET k");
-    CU_ASSERT(info_becomes("clients", "pubsub_clients", 0));
+    CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 0));
     expect_int(c, 1, "DEL k");
     pushes_close(&e.c);
 }
@@ -462,10 +444,10 @@ static void nobody_else_notices(void) {
         /* Generous, as the machine has other work; what it excludes is waiting for the reader. */
         CU_ASSERT(beside < 10 * alone + 20000);
         if (beside >= 10 * alone + 20000) printf("p99 %lld us, %lld us alone\n", beside, alone);
-        CU_ASSERT(info_number("clients", "pubsub_clients") == 2);
+        CU_ASSERT(info_number(c, "clients", "pubsub_clients") == 2);
         pushes_close(&stalled.c);
         pushes_close(&reader.c);
-        CU_ASSERT(info_becomes("clients", "pubsub_clients", 0));
+        CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 0));
     }
 }
 
@@ -493,7 +475,7 @@ static void a_crowd_costs_one_message(void) {
         CU_ASSERT_FATAL(pushes_wait(&crowd[i], &p));
         crowd[i].buf = realloc(crowd[i].buf, crowd[i].room = 16);
     }
-    long long before = info_number("memory", "used_memory");
+    long long before = info_number(c, "memory", "used_memory");
     expect_int(c, CROWD, "PUBLISH large %b", text, (size_t)LARGE);
     long long now;
     CU_ASSERT(memory_is_below(before + LARGE + LARGE / 2 + CROWD * 400LL, &now));
@@ -503,7 +485,7 @@ static void a_crowd_costs_one_message(void) {
     CU_ASSERT(mem && atoll(mem + 8) > LARGE);
     freeReplyObject(list);
     for (int i = 0; i < CROWD; i++) pushes_close(&crowd[i]);
-    CU_ASSERT(info_becomes("clients", "pubsub_clients", 0));
+    CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 0));
     expect_ok(c, "CONFIG SET subscriber-policy close");
     free(text);
 }
@@ -524,11 +506,11 @@ static void who_takes_nothing_is_closed(void) {
     expect_ok(c, "SET k %b", text, sizeof text);
     for (int i = 0; i < 2000; i++) pushes_say(&bystander, "GET k");
     server_sleep_ms(1500); /* off: nothing happens */
-    CU_ASSERT_EQUAL(info_number("clients", "pubsub_clients"), 2);
+    CU_ASSERT_EQUAL(info_number(c, "clients", "pubsub_clients"), 2);
     expect_ok(c, "CONFIG SET subscriber-stall-timeout 1");
-    CU_ASSERT(info_becomes("clients", "pubsub_clients", 1));
+    CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 1));
     CU_ASSERT(server_log_has(server, "(subscriber-stall-timeout)", 1000));
-    CU_ASSERT_EQUAL(info_number("stats", "subscriber_stall_disconnections"), 1);
+    CU_ASSERT_EQUAL(info_number(c, "stats", "subscriber_stall_disconnections"), 1);
     publish(0, 3);
     hear_to_the_end(&idle, 3);
     for (int i = 0; i < 2000; i++) CU_ASSERT_FATAL(pushes_wait(&bystander, &p));

@@ -5,9 +5,11 @@
 #define INTEGRATION_REPLIES_H
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support/client.h"
+#include "support/server.h"
 #include "support/suite.h"
 
 /* The number of an integer reply. */
@@ -38,6 +40,28 @@ static inline bool client_is_dead(redisContext *of) {
     redisReply *r = redisCommand(of, "PING");
     if (r) freeReplyObject(r);
     return r == NULL;
+}
+
+/* A number of INFO's section. */
+static inline long long info_number(redisContext *c, const char *section, const char *field) {
+    redisReply *r = cmd(c, "INFO %s", section);
+    char name[64];
+    snprintf(name, sizeof name, "\n%s:", field);
+    const char *at = strstr(r->str, name);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    long long n = atoll(at + strlen(name));
+    freeReplyObject(r);
+    return n;
+}
+
+/* Waits, ten seconds at most, for one that another connection or a worker changes. */
+static inline bool info_number_becomes(redisContext *c, const char *section, const char *field,
+                                       long long want) {
+    for (int i = 0; i < 1000; i++) {
+        if (info_number(c, section, field) == want) return true;
+        server_sleep_ms(10);
+    }
+    return false;
 }
 
 #endif

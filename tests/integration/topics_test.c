@@ -32,26 +32,6 @@ static int open_resp3(const struct server *s) {
     return fd;
 }
 
-static long long info_number(const char *section, const char *field) {
-    redisReply *r = cmd(c, "INFO %s", section);
-    char name[64];
-    snprintf(name, sizeof name, "\n%s:", field);
-    const char *at = strstr(r->str, name);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
-    long long n = atoll(at + strlen(name));
-    freeReplyObject(r);
-    return n;
-}
-
-/* Waits for a figure of INFO that another connection's end changes. */
-static bool info_becomes(const char *section, const char *field, long long want) {
-    for (int i = 0; i < 500; i++) {
-        if (info_number(section, field) == want) return true;
-        server_sleep_ms(10);
-    }
-    return false;
-}
-
 /* ---- bytes --------------------------------------------------------------------------- */
 
 static void speaks_resp2(void) {
@@ -180,14 +160,14 @@ static void client_reply_does_not_silence_messages(void) {
 static void a_blocked_client_hears(void) {
     int s = open_resp3(server);
     expect_raw(s, "SUBSCRIBE a\r\nBLPOP list 0\r\n", ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
-    CU_ASSERT(info_becomes("clients", "blocked_clients", 1));
+    CU_ASSERT(info_number_becomes(c, "clients", "blocked_clients", 1));
     expect_int(c, 1, "PUBLISH a 1");
     expect_raw(s, "", HEARD("1"));
     expect_int(c, 1, "RPUSH list x");
     expect_raw(s, "", "*2\r\n$4\r\nlist\r\n$1\r\nx\r\n");
     /* CLIENT REPLY takes the reply back, not what it heard meanwhile. */
     expect_raw(s, "CLIENT REPLY SKIP\r\nBLPOP list 0\r\nPING\r\n", "");
-    CU_ASSERT(info_becomes("clients", "blocked_clients", 1));
+    CU_ASSERT(info_number_becomes(c, "clients", "blocked_clients", 1));
     expect_text(c, "1", "EVAL %s 0",
                 "redis.call('rpush','list','y') return redis.call('publish','a','2')");
     expect_raw(s, "", HEARD("2") "+PONG\r\n");
@@ -258,10 +238,10 @@ static void pubsub_tells(void) {
                "HELP.",
                "PUBSUB CHANNELS a b");
     expect_err(c, "ERR unknown subcommand 'nonsense'. Try PUBSUB HELP.", "PUBSUB nonsense");
-    CU_ASSERT_EQUAL(info_number("stats", "pubsub_channels"), 2);
-    CU_ASSERT_EQUAL(info_number("stats", "pubsub_patterns"), 1);
-    CU_ASSERT_EQUAL(info_number("stats", "pubsubshard_channels"), 1);
-    CU_ASSERT_EQUAL(info_number("clients", "pubsub_clients"), 2);
+    CU_ASSERT_EQUAL(info_number(c, "stats", "pubsub_channels"), 2);
+    CU_ASSERT_EQUAL(info_number(c, "stats", "pubsub_patterns"), 1);
+    CU_ASSERT_EQUAL(info_number(c, "stats", "pubsubshard_channels"), 1);
+    CU_ASSERT_EQUAL(info_number(c, "clients", "pubsub_clients"), 2);
     CU_ASSERT(reply_has(cmd(c, "CLIENT LIST TYPE pubsub"), " flags=P db=0 sub=2 psub=0 ssub=0 "));
     CU_ASSERT(reply_has(cmd(c, "CLIENT LIST TYPE pubsub"), " flags=P db=0 sub=1 psub=1 ssub=1 "));
     redisReply *normal = cmd(c, "CLIENT LIST TYPE normal");
@@ -270,7 +250,7 @@ static void pubsub_tells(void) {
     expect_int(c, 2, "CLIENT KILL TYPE pubsub");
     expect_raw_closed(s);
     expect_raw_closed(t);
-    CU_ASSERT(info_becomes("clients", "pubsub_clients", 0));
+    CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 0));
     close(s);
     close(t);
 }
@@ -285,15 +265,15 @@ static void who_leaves_hears_nothing(void) {
             s, "SUBSCRIBE a b\r\nPSUBSCRIBE *\r\nSSUBSCRIBE a\r\n",
             "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
             "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:3\r\n*3\r\n$10\r\nssubscribe\r\n$1\r\na\r\n:1\r\n");
-        CU_ASSERT_EQUAL(info_number("clients", "pubsub_clients"), 1);
+        CU_ASSERT_EQUAL(info_number(c, "clients", "pubsub_clients"), 1);
         if (i < 3) CU_ASSERT_EQUAL(write(s, ways[i], strlen(ways[i])), (ssize_t)strlen(ways[i]));
         if (i == 3) close(s);
-        CU_ASSERT(info_becomes("clients", "pubsub_clients", 0));
+        CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 0));
         expect_int(c, 0, "PUBLISH a x");
         expect_int(c, 0, "SPUBLISH a x");
-        CU_ASSERT_EQUAL(info_number("stats", "pubsub_channels"), 0);
-        CU_ASSERT_EQUAL(info_number("stats", "pubsub_patterns"), 0);
-        CU_ASSERT_EQUAL(info_number("stats", "pubsubshard_channels"), 0);
+        CU_ASSERT_EQUAL(info_number(c, "stats", "pubsub_channels"), 0);
+        CU_ASSERT_EQUAL(info_number(c, "stats", "pubsub_patterns"), 0);
+        CU_ASSERT_EQUAL(info_number(c, "stats", "pubsubshard_channels"), 0);
         if (i < 3) close(s);
     }
 }
@@ -314,10 +294,10 @@ static void the_stalled_share_a_message(void) {
         expect_raw(fds[i], i % 3 ? "SUBSCRIBE big\r\n" : "PSUBSCRIBE b*\r\n",
                    i % 2 ? ">3\r\n" : "*3\r\n");
     }
-    long long before = info_number("memory", "used_memory");
+    long long before = info_number(c, "memory", "used_memory");
     for (int i = 0; i < 8; i++)
         expect_int(c, STALLED, "PUBLISH big %b", text, (size_t)MESSAGE_BYTES);
-    long long grown = info_number("memory", "used_memory") - before;
+    long long grown = info_number(c, "memory", "used_memory") - before;
     CU_ASSERT(grown < 8 * MESSAGE_BYTES + STALLED * 8 * 256 + 4 * MESSAGE_BYTES);
     if (grown >= 12 * MESSAGE_BYTES) printf("grown by %lld\n", grown);
     /* One that reads after all gets every byte. */
@@ -335,12 +315,12 @@ static void the_stalled_share_a_message(void) {
     free(all);
     free(text);
     for (int i = 0; i < STALLED; i++) close(fds[i]);
-    CU_ASSERT(info_becomes("clients", "pubsub_clients", 0));
+    CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 0));
 }
 
 /* It goes at its limit, within a script, too; who publishes, and who reads, notice nothing. */
 static void a_stalled_subscriber_is_closed(void) {
-    long long kills = info_number("stats", "client_output_buffer_limit_disconnections");
+    long long kills = info_number(c, "stats", "client_output_buffer_limit_disconnections");
     char *text = malloc(100000);
     memset(text, 'm', 100000);
     expect_ok(c, "CONFIG SET client-output-buffer-limit %s", "pubsub 1mb 0 0");
@@ -351,24 +331,25 @@ static void a_stalled_subscriber_is_closed(void) {
     for (; count < 1000 && reply_int(cmd(c, "PUBLISH big %b", text, (size_t)100000)); count++)
         continue;
     CU_ASSERT(count < 1000);
-    CU_ASSERT(info_becomes("clients", "pubsub_clients", 1));
-    CU_ASSERT_EQUAL(info_number("stats", "client_output_buffer_limit_disconnections"), kills + 1);
+    CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 1));
+    CU_ASSERT_EQUAL(info_number(c, "stats", "client_output_buffer_limit_disconnections"),
+                    kills + 1);
     expect_int(c, 1, "PUBLISH a 1");
     expect_raw(other, "", HEARD("1"));
     close(s);
     s = client_open_raw(server);
     expect_raw(s, "SUBSCRIBE big\r\n", "*3\r\n$9\r\nsubscribe\r\n$3\r\nbig\r\n:1\r\n");
-    long long before = info_number("memory", "used_memory");
+    long long before = info_number(c, "memory", "used_memory");
     freeReplyObject(cmd(c, "EVAL %s 0 %b",
                         "for i = 1, 2000 do redis.call('publish', 'big', ARGV[1] .. i) end", text,
                         (size_t)100000));
-    CU_ASSERT(info_number("memory", "used_memory") < before + 64 * 1024 * 1024);
-    CU_ASSERT(info_becomes("clients", "pubsub_clients", 1));
+    CU_ASSERT(info_number(c, "memory", "used_memory") < before + 64 * 1024 * 1024);
+    CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 1));
     expect_ok(c, "CONFIG SET client-output-buffer-limit %s", "pubsub 32mb 8mb 60");
     free(text);
     close(s);
     close(other);
-    CU_ASSERT(info_becomes("clients", "pubsub_clients", 0));
+    CU_ASSERT(info_number_becomes(c, "clients", "pubsub_clients", 0));
 }
 
 /* ---- beside redis-server ------------------------------------------------------------- */
