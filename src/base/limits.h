@@ -193,6 +193,10 @@
 #define TRACKING_FORGOTTEN_MAX 1000
 #endif
 
+/* Keys that a command which goes on has changed and BCAST is told of in one message, at its end;
+ * beyond that, turn by turn (topic/tracking_broadcast). */
+#define TRACKING_HELD_MAX 1000
+
 /* Arguments of one batch of commands that are cut out of a buffer (wire/resp). */
 #define RESP_CUT_ARGS_MAX 256
 

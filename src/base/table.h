@@ -14,16 +14,17 @@
  * T3  `ttl` marks the items that have a time, `stays` those of them that have no end themselves
  *     (something inside has); `minexp` is a lower bound of the times. The segment's node
  *     is due at or before the earliest of them. Marks may lag behind an item that lost its time.
- * T4  While a walk is under way each item of its begin is given to it once: by table_walk_step, or
- *     claimed before it is changed or taken out. `passed` marks what a segment that the walk has
- * not come to yet does not give any more, or never had. T5  No segment has more than
- * TABLE_DEPTH_MAX leading bits, so that a bucket's first hash position fits into the 48 bits of a
- * scan cursor. Cost: a find is one directory walk (two loads, cached) and, mostly, one line of
- * buckets. A split handles about 450 items: some 15 us. Removals merge segments and leaves again;
- * the top array alone stays at its largest (8 bytes per 512 segments). A table that is given no
- * wheel makes its own (10 KiB) when it has more than one segment and an item with a time. Threads:
- * the owner's. After: extendible hashing (Fagin et al. 1979); Dash (VLDB 2020) for segments with
- * neighbours; F14 for the overflow count.
+ * T4  While a walk is under way each item of its begin is given to it once: by table_walk_step,
+ *     or claimed before it is changed or taken out. `passed` marks what a segment that the walk
+ *     has not come to yet does not give any more, or never had.
+ * T5  No segment has more than TABLE_DEPTH_MAX leading bits, so that a bucket's first hash
+ *     position fits into the 48 bits of a scan cursor.
+ * Cost: a find is one directory walk (two loads, cached) and, mostly, one line of buckets. A split
+ * handles about 450 items: some 15 us. Removals merge segments and leaves again; the top array
+ * alone stays at its largest (8 bytes per 512 segments). A table that is given no wheel makes its
+ * own (10 KiB) when it has more than one segment and an item with a time.
+ * Threads: the owner's.
+ * After: extendible hashing (Fagin et al. 1979); Dash (VLDB 2020) for segments; F14 for `ovf`.
  */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H

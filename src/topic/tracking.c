@@ -232,10 +232,10 @@ static void keep_limit(struct tracking *t) {
 
 static bool at_turn_end(struct core *core) {
     struct tracking *t = core->tracking;
-    tracking_broadcast(t);
+    bool over = is_over(t), told = tracking_broadcast(t);
     keep_limit(t);
-    core->tracking_due = is_over(t);
-    return true; /* messages are to be sent */
+    core->tracking_due = is_over(t) || t->held.count;
+    return over || told; /* messages are to be sent */
 }
 
 static bool follow_limit(void *ctx, char why[CONFIG_WHY_BYTES]) {
@@ -325,7 +325,7 @@ void tracking_new(struct core *core) {
     struct tracking *t = mem_calloc(sizeof *t);
     t->core = core;
     list_init(&t->trackers);
-    list_init(&t->dirty);
+    tracking_broadcast_init(t);
     tracked_init(&t->tracked, lives, t);
     t->observer = (struct feed_observer){.on_write = on_write, .on_left = on_left, .ctx = t};
     t->nothing[0] = blob_of("$-1\r\n");
@@ -348,6 +348,7 @@ void tracking_free(struct core *core) {
     core->tracking = NULL;
     tracked_fini(&t->tracked);
     prefixes_fini(&t->prefixes);
+    tracking_broadcast_fini(t);
     blob_unref(t->nothing[0]);
     blob_unref(t->nothing[1]);
     mem_free(t);

@@ -4,9 +4,9 @@
  * By default what a session reads is remembered (topic/tracked.h), and the first change of a key
  * tells all who have read it, once. With BCAST nothing is remembered: a session names prefixes
  * (topic/prefixes.h), and is told at the end of a turn of all keys that begin so and have changed
- * in it. Messages go to the session itself, in RESP3, or to the one that REDIRECT names; that gets
- * them as messages of the channel __redis__:invalidate if it speaks RESP2 and is subscribed to
- * anything.
+ * in it; what a command changes that takes several turns is told at its end. Messages go to the
+ * session itself, in RESP3, or to the one that REDIRECT names; that gets them as messages of the
+ * channel __redis__:invalidate if it speaks RESP2 and is subscribed to anything.
  *
  * C1  A key that a session has read is remembered before anybody else can change it: exec says
  *     so (tracking_hooks.has_run) between the end of the handler and whatever comes next. A read

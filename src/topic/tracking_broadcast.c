@@ -4,13 +4,19 @@
  * the turn each prefix has one message, which its sessions share; a session with NOLOOP that has
  * changed some of the keys itself, last of all, gets one of its own.
  *
+ * A command that goes on over several turns (core/ongoing.h) is one change to the others, done at
+ * its end: what it changes is held until then, as long as that is few keys.
+ *
  * B1  A prefix exists while it has members. It is dirty exactly if something is noted with it.
  * B2  The prefixes of a session do not overlap, but for the empty one, which may come later.
+ * B3  A key is held while the command that goes on has changed it last, and goes on.
  */
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/mem.h"
+#include "core/ongoing.h"
 #include "topic/tracking_internal.h"
 #include "wire/resp.h"
 
@@ -208,29 +214,79 @@ struct change {
     uint64_t by;
 };
 
-static void note(void *ctx, void *item) {
-    const struct change *ch = ctx;
-    struct prefix *p = item;
+static void put(struct table *changes, const struct change *ch) {
     struct table_place place;
-    if (!list_linked(&p->in_dirty)) {
-        table_init(&p->changed, &changed_ops, NULL);
-        list_push_back(&ch->t->dirty, &p->in_dirty);
-    }
     struct slice name = key_slice(ch->key);
-    struct changed *c = table_find(&p->changed, &changed_ops, name, ch->key.hash, &place);
+    struct changed *c = table_find(changes, &changed_ops, name, ch->key.hash, &place);
     if (!c) {
         c = mem_alloc(sizeof *c + name.n);
         c->n = name.n;
         if (name.n) memcpy(c->name, name.p, name.n);
-        table_insert(&p->changed, ch->key.hash, c);
+        table_insert(changes, ch->key.hash, c);
     }
     c->by = ch->by;
     ch->t->core->tracking_due = true;
 }
 
+static void note(void *ctx, void *item) {
+    const struct change *ch = ctx;
+    struct prefix *p = item;
+    if (!list_linked(&p->in_dirty)) {
+        table_init(&p->changed, &changed_ops, NULL);
+        list_push_back(&ch->t->dirty, &p->in_dirty);
+    }
+    put(&p->changed, ch);
+}
+
+static void gather(struct change *ch) {
+    prefixes_match(&ch->t->prefixes, key_slice(ch->key), note, ch);
+}
+
+static void gather_held(void *ctx, void *item) {
+    struct changed *c = item;
+    gather(&(struct change){ctx, key_of(changed_name(c)), c->by});
+    mem_free(c);
+}
+
+static void release(struct tracking *t) {
+    struct table held = t->held;
+    table_init(&t->held, &changed_ops, NULL);
+    table_each(&held, gather_held, t);
+    table_fini(&held);
+}
+
+/* Somebody else has changed it since. */
+static void release_one(struct tracking *t, struct key k) {
+    struct table_place place;
+    struct changed *c = table_find(&t->held, &changed_ops, key_slice(k), k.hash, &place);
+    if (!c) return;
+    table_remove(&t->held, k.hash, place);
+    mem_free(c);
+}
+
 void tracking_gather(struct tracking *t, struct key k, uint64_t by) {
     struct change ch = {t, k, by};
-    prefixes_match(&t->prefixes, key_slice(k), note, &ch);
+    bool holds = t->core->ongoing.inside;
+    if (t->held.count && !holds) {
+        if (!ongoing_has_stopped(t->core))
+            release(t);
+        else
+            release_one(t, k);
+    }
+    if (holds && t->held.count < TRACKING_HELD_MAX)
+        put(&t->held, &ch);
+    else
+        gather(&ch);
+}
+
+void tracking_broadcast_init(struct tracking *t) {
+    list_init(&t->dirty);
+    table_init(&t->held, &changed_ops, NULL);
+}
+
+void tracking_broadcast_fini(struct tracking *t) {
+    table_each(&t->held, free_item, NULL);
+    table_fini(&t->held);
 }
 
 /* ---- the end of the turn ------------------------------------------------------------- */
@@ -327,9 +383,10 @@ static int by_prefix(const void *a, const void *b) {
     return slice_cmp(text_of(*(struct prefix *const *)a), text_of(*(struct prefix *const *)b));
 }
 
-void tracking_broadcast(struct tracking *t) {
+bool tracking_broadcast(struct tracking *t) {
     size_t n = 0;
-    if (list_empty(&t->dirty)) return;
+    if (t->held.count && !ongoing_has_stopped(t->core)) release(t);
+    if (list_empty(&t->dirty)) return false;
     for (struct list_link *l = list_first(&t->dirty); l; l = list_next(&t->dirty, l)) n++;
     struct prefix **dirty = mem_alloc(n * sizeof *dirty);
     n = 0;
@@ -338,4 +395,5 @@ void tracking_broadcast(struct tracking *t) {
     qsort(dirty, n, sizeof *dirty, by_prefix);
     for (size_t i = 0; i < n; i++) broadcast(t, dirty[i]);
     mem_free(dirty);
+    return true;
 }

@@ -28,6 +28,7 @@ struct tracking {
     struct tracked tracked;
     struct prefixes prefixes;
     struct list dirty; /* prefixes with changes */
+    struct table held; /* struct changed, of the command that goes on: tracking_broadcast.c */
     struct feed_observer observer;
     struct blob *nothing[2]; /* null in RESP2 and RESP3: everything */
 };
@@ -44,7 +45,9 @@ void tracking_leave(struct tracking *t, struct tracker *tr);
 
 /* A key has changed; `by` is the id of the session whose command it was, 0: of none. */
 void tracking_gather(struct tracking *t, struct key k, uint64_t by);
-/* Tells what has been gathered. */
-void tracking_broadcast(struct tracking *t);
+/* Tells what has been gathered and is not held; false: nothing. */
+bool tracking_broadcast(struct tracking *t);
+void tracking_broadcast_init(struct tracking *t);
+void tracking_broadcast_fini(struct tracking *t);
 
 #endif

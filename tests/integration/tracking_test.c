@@ -283,6 +283,16 @@ static void broadcast(void) {
           "A CLIENT TRACKING ON BCAST PREFIX z REDIRECT %B", "W MSET z 1 b 2 zz 3", "W FLUSHALL");
 }
 
+/* To the others a script that takes many turns is one change, at its end. */
+static void long_scripts_are_one_change(void) {
+    STEPS(
+        "A HELLO 3", "A CLIENT TRACKING ON BCAST NOLOOP", "C HELLO 3;CLIENT TRACKING ON", "C GET a",
+        "B HELLO 3;CLIENT TRACKING ON BCAST PREFIX b PREFIX a",
+        "W EVAL \"local s=0 for i,k in ipairs(KEYS) do redis.call('set',k,i) for j=1,1e6 do s=s+j "
+        "end end redis.call('del',KEYS[1])\" 3 a b c",
+        "A MULTI;SET a 1;EVAL \"local s=0 for i=1,3e6 do s=s+i end\" 0;SET b 2;EXEC");
+}
+
 static void errors(void) {
     STEPS("A CLIENT TRACKING", "A CLIENT TRACKING ON REDIRECT", "A CLIENT TRACKING x",
           "A CLIENT TRACKING ON x", "A CLIENT TRACKING ON REDIRECT x",
@@ -927,6 +937,7 @@ int main(void) {
         {"noloop", noloop},
         {"redirected", redirected},
         {"broadcast", broadcast},
+        {"long_scripts_are_one_change", long_scripts_are_one_change},
         {"errors", errors},
         {"caching", caching},
         {"keys_that_leave", keys_that_leave},
