@@ -120,6 +120,7 @@ static void crash_events(int fd) {
 static bool follow_crash_log(void *ctx, char why[CONFIG_WHY_BYTES]) {
     (void)why;
     const struct server *sv = ctx;
+    panic_set_exit(sv->config->exit_on_panic);
     if (sv->config->crash_log) {
         crash_init("Clearlane " CLEARLANE_VERSION);
     } else {
@@ -320,6 +321,7 @@ static void follow_config(struct server *sv) {
         {"proc-title-template", follow_title},
         {"jemalloc-bg-thread", follow_allocator},
         {"crash-log-enabled", follow_crash_log},
+        {"use-exit-on-panic", follow_crash_log},
     };
     for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
         config_on_change(sv->config, hooks[i].name, hooks[i].follow, sv);

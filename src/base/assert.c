@@ -18,7 +18,7 @@
 
 static void (*installed_reporter)(void);
 static char text[PANIC_TEXT_BYTES_MAX];
-static atomic_bool panicking;
+static atomic_bool panicking, exits;
 
 void panic(const char *file, int line, const char *fmt, ...) {
     if (!atomic_exchange(&panicking, true)) {
@@ -34,9 +34,12 @@ void panic(const char *file, int line, const char *fmt, ...) {
         text[length] = 0;
         if (installed_reporter) installed_reporter();
     }
+    if (exits) _exit(1);
     abort();
 }
 
 const char *panic_text(void) { return atomic_load(&panicking) ? text : NULL; }
+
+void panic_set_exit(bool on) { atomic_store(&exits, on); }
 
 void panic_set_reporter(void (*report)(void)) { installed_reporter = report; }

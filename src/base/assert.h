@@ -8,6 +8,8 @@
 #ifndef BASE_ASSERT_H
 #define BASE_ASSERT_H
 
+#include <stdbool.h>
+
 /* Never returns. printf-style; the text says what was found, where, and what to do. */
 __attribute__((noreturn, cold, format(printf, 3, 4))) void panic(const char *file, int line,
                                                                  const char *fmt, ...);
@@ -15,6 +17,9 @@ __attribute__((noreturn, cold, format(printf, 3, 4))) void panic(const char *fil
 /* What panic() was told, once it has been called, as one line without its end; otherwise
  * NULL. For the reporter. */
 const char *panic_text(void);
+
+/* From now on panic() ends with exit status 1, without a core. */
+void panic_set_exit(bool on);
 
 /* `report` is called once, inside panic(), before abort(). It must not allocate. */
 void panic_set_reporter(void (*report)(void));

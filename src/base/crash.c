@@ -90,7 +90,7 @@ static void write_opening(int fd) {
 }
 
 static void write_rest(int fd) {
-    crash_write(fd, "stack:\n");
+    crash_write(fd, "STACK TRACE:\n");
     crash_write_stack(fd);
     for (size_t i = 0; i < section_count; i++) sections[i](fd);
     crash_write(fd, "=== END OF CRASH REPORT ===\n");

@@ -50,7 +50,7 @@ static void config_change(struct ctx *c) {
 
 static void config_write(struct ctx *c) {
     char why[CONFIG_WHY_BYTES];
-    if (config_rewrite(c->core->config, why)) {
+    if (config_rewrite(c->core->config, false, why)) {
         log_notice("CONFIG REWRITE executed with success.");
         reply_ok(c->r);
     } else {

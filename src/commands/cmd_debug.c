@@ -5,6 +5,7 @@
  * To add a subcommand: a handler, a row in subcommands[], its lines in HELP.
  * Specification: Redis 7.2.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -24,6 +25,8 @@
 #include "persist/persist.h"
 #include "script/scripts.h"
 #include "topic/tracking.h"
+#include "wire/rdb_read.h"
+#include "work/task.h"
 
 #define POPULATE_NAME_BYTES 32 /* of ":" and a number */
 
@@ -237,11 +240,41 @@ static void debug_sleep(struct ctx *c) {
     reply_ok(c->r);
 }
 
+/* Without the directive, and as wherever an argument is not a number, 0. */
+static int64_t number(struct ctx *c) {
+    int64_t n = 0;
+    num_parse_i64(c->argv[2], &n);
+    return n;
+}
+
 static void debug_set_active_expire(struct ctx *c) {
-    int64_t on = 0;
-    num_parse_i64(c->argv[2], &on);
-    c->core->active_expire = on != 0;
+    c->core->active_expire = number(c) != 0;
     reply_ok(c->r);
+}
+
+static void debug_skip_checksums(struct ctx *c) {
+    rdb_set_checksums(number(c) == 0);
+    reply_ok(c->r);
+}
+
+static void debug_pause_cron(struct ctx *c) {
+    work_tasks_pause(c->core->tasks, number(c) != 0);
+    reply_ok(c->r);
+}
+
+static void debug_aof_flush_sleep(struct ctx *c) {
+    int64_t us = number(c);
+    aof_set_flush_delay(c->core->aof, us < 0 ? 0 : us > INT_MAX ? INT_MAX : (int)us);
+    reply_ok(c->r);
+}
+
+static void debug_rewrite_all(struct ctx *c) {
+    char why[CONFIG_WHY_BYTES];
+    if (config_rewrite(c->core->config, true, why)) {
+        reply_ok(c->r);
+    } else {
+        reply_errorf(c->r, "ERR %s", why);
+    }
 }
 
 static void debug_htstats(struct ctx *c) {
@@ -344,8 +377,12 @@ static void debug_reload(struct ctx *c) {
 
 static void debug_help(struct ctx *c) {
     static const char *const lines[] = {
+        "AOF-FLUSH-SLEEP <microseconds>",
+        "    Wait so long before each write to the append log.",
         "ASSERT",
         "    Crash by a failed assertion.",
+        "CONFIG-REWRITE-FORCE-ALL",
+        "    Like CONFIG REWRITE, with the directives that are at their defaults.",
         "DICT-RESIZING <0|1>",
         "    Accepted; tables here always grow and shrink a piece at a time.",
         "DIGEST",
@@ -364,6 +401,8 @@ static void debug_help(struct ctx *c) {
         "    Show how the value of <key> is kept.",
         "PANIC",
         "    Crash by a panic.",
+        "PAUSE-CRON <0|1>",
+        "    With 1, no periodic task runs.",
         "POPULATE <count> [<prefix>] [<size>]",
         "    Create <count> string keys <prefix>:<num> (default prefix: key), with values",
         "    of <size> bytes. Keys that exist stay as they are.",
@@ -381,6 +420,8 @@ static void debug_help(struct ctx *c) {
         "    With 0, keys past their time leave only when they are looked up.",
         "SET-DISABLE-DENY-SCRIPTS <0|1>",
         "    With 1, scripts may call the commands that scripts may not call.",
+        "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+        "    With 1, the checksums of RDB files and of DUMP's payloads are not looked at.",
         "SLEEP <seconds>",
         "    Stop the server for <seconds>. Decimals allowed.",
         NULL,
@@ -395,7 +436,9 @@ static const struct {
     int argc_min, argc_max; /* with DEBUG and the name; 0: any number */
     void (*run)(struct ctx *c);
 } subcommands[] = {
+    {"aof-flush-sleep", 3, 3, debug_aof_flush_sleep},
     {"assert", 2, 2, debug_assert},
+    {"config-rewrite-force-all", 2, 2, debug_rewrite_all},
     {"dict-resizing", 3, 3, debug_dict_resizing},
     {"digest", 2, 2, debug_digest},
     {"digest-value", 2, 0, debug_digest_value},
@@ -406,6 +449,7 @@ static const struct {
     {"log", 3, 3, debug_log},
     {"object", 3, 4, debug_object},
     {"panic", 2, 2, debug_panic},
+    {"pause-cron", 3, 3, debug_pause_cron},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
     {"quicklist-packed-threshold", 3, 3, debug_packed_threshold},
@@ -413,6 +457,7 @@ static const struct {
     {"segfault", 2, 2, debug_segfault},
     {"set-active-expire", 3, 3, debug_set_active_expire},
     {"set-disable-deny-scripts", 3, 3, debug_disable_deny_scripts},
+    {"set-skip-checksum-validation", 3, 3, debug_skip_checksums},
     {"sleep", 3, 3, debug_sleep},
 };
 

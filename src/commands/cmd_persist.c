@@ -1,10 +1,12 @@
 /* cmd_persist.c - SAVE, BGSAVE, LASTSAVE: the RDB file by command.
  *
- * SAVE answers when the file is there, as in Redis; others are served meanwhile, and what they
- * write is not in it. Threads: the loop. Specification: Redis 7.2.
+ * SAVE answers when the file is there, as in Redis, and so does FLUSHALL with save points; others
+ * are served meanwhile, and what they write is not in it. Threads: the loop. Specification:
+ * Redis 7.2.
  */
 #include "base/err.h"
 #include "base/mem.h"
+#include "commands/cmd_server_internal.h"
 #include "commands/families.h"
 #include "core/exec.h"
 #include "persist/persist.h"
@@ -12,12 +14,12 @@
 
 /* ---- SAVE ---------------------------------------------------------------------------- */
 
-/* A client that waits for its SAVE. */
+/* A client that waits for its file. */
 struct saver {
     struct core *core;
     uint64_t session_id;
     struct request req;
-    bool silent;
+    bool silent, or_not;
 };
 
 static void saved(void *ctx, bool ok) {
@@ -27,7 +29,7 @@ static void saved(void *ctx, bool ok) {
         s->state &= ~(uint32_t)SESSION_BLOCKED;
         s->reply.noted = 0;
         struct reply_place before = reply_here(&s->reply);
-        if (ok) {
+        if (ok || w->or_not) {
             reply_ok(&s->reply);
         } else {
             reply_error(&s->reply, "ERR");
@@ -40,25 +42,28 @@ static void saved(void *ctx, bool ok) {
     mem_free(w);
 }
 
-static void save(struct ctx *c) {
-    if (save_is_running(c->core)) {
-        reply_err(c->r, ERR_SAVING);
-        return;
-    }
+int server_reply_when_saved(struct ctx *c, bool or_not) {
+    if (save_is_running(c->core)) return ERR_SAVING;
     struct saver *w = mem_calloc(sizeof *w);
     w->core = c->core;
     w->session_id = c->s->id;
+    w->or_not = or_not;
     w->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
     request_copy(&w->req, c->req, c->argv);
     int err = persist_begin_foreground(c->core, saved, w);
     if (err) {
         request_free(&w->req);
         mem_free(w);
-        reply_err(c->r, err);
-        return;
+        return err;
     }
     c->s->state |= SESSION_BLOCKED;
     c->core->after_due = true;
+    return 0;
+}
+
+static void save(struct ctx *c) {
+    int err = server_reply_when_saved(c, false);
+    if (err) reply_err(c->r, err);
 }
 
 /* ---- BGSAVE -------------------------------------------------------------------------- */

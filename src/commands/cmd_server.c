@@ -55,7 +55,10 @@ static void server_flushall(struct ctx *c) {
     effect_always(c);
     tracking_flushed(c->core);
     for (int i = 0; i < c->core->ks->db_count; i++) flush(c, &c->core->ks->dbs[i], "flushall");
-    persist_flushed(c->core, !exec_may_wait(c));
+    if (persist_flushed(c->core)) {
+        if (exec_may_wait(c) && !server_reply_when_saved(c, true)) return;
+        persist_schedule(c->core);
+    }
     reply_ok(c->r);
 }
 

@@ -32,6 +32,10 @@ void server_debug(struct ctx *c);
 void server_lolwut(struct ctx *c);
 void server_monitor(struct ctx *c);
 
+/* Begins SAVE's file: the command is replied to when it is there, `or_not`: well even if it fails.
+ * 0, or an error of err.h. */
+int server_reply_when_saved(struct ctx *c, bool or_not);
+
 extern const struct row commandlog_subs[];
 extern const struct row latency_subs[];
 extern const struct row memory_subs[];

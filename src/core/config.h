@@ -87,7 +87,8 @@ struct config {
     unsigned maxclients;
 
     /* The process. */
-    bool daemonize, crash_log, crash_memcheck, always_show_logo, set_proc_title, disable_thp;
+    bool daemonize, crash_log, crash_memcheck, exit_on_panic, always_show_logo, set_proc_title,
+        disable_thp;
     bool jemalloc_bg_thread;
     int supervised; /* enum config_supervised */
     int databases, io_threads;
@@ -265,8 +266,9 @@ char *config_value(const struct config *conf, size_t row);
 char *config_title(const struct config *conf, const char *name);
 
 /* CONFIG REWRITE: brings the file to the values now held, comments and order kept; it is
- * replaced whole or not at all. Blocks for the disk. False: `why`. */
-bool config_rewrite(const struct config *conf, char why[CONFIG_WHY_BYTES]);
+ * replaced whole or not at all. `all`: what is at its default gets lines, too. Blocks for the
+ * disk. False: `why`. */
+bool config_rewrite(const struct config *conf, bool all, char why[CONFIG_WHY_BYTES]);
 
 /* The rows in order, for documentation and its test: the name, NULL behind the last. */
 const char *config_row_name(size_t row);

@@ -28,6 +28,7 @@ struct config_rewriter {
     struct file_line *line;
     size_t n, cap;
     bool is_signed;
+    bool all; /* directives at their defaults, too */
 };
 
 static void line_append(struct config_rewriter *rw, char *text, const struct config_row *row) {
@@ -103,7 +104,7 @@ void config_rewrite_line(struct config_rewriter *rw, const char *name, struct co
         rw->line[i] = (struct file_line){config_text_take(&t), NULL};
         return;
     }
-    if (!force) {
+    if (!force && !rw->all) {
         config_text_fini(&t);
         return;
     }
@@ -149,11 +150,11 @@ static void row_rewrite(const struct config *conf, const struct config *initial,
     }
 }
 
-bool config_rewrite(const struct config *conf, char why[CONFIG_WHY_BYTES]) {
+bool config_rewrite(const struct config *conf, bool all, char why[CONFIG_WHY_BYTES]) {
     if (!*conf->config_file) {
         return config_refuse(why, "The server is running without a config file");
     }
-    struct config_rewriter rw = {0};
+    struct config_rewriter rw = {.all = all};
     struct config_text out = {0};
     bool done = file_lines(&rw, conf->config_file, why);
     if (done) {

@@ -145,6 +145,7 @@ const struct config_row config_directives[] = {
     {"shutdown-on-sigterm", NULL, CONFIG_CHOICES, AT(shutdown_on_sigterm), "default",
      .flags = CONFIG_WORDS, .choices = shutdowns, .check = config_check_shutdown},
     {"crash-log-enabled", NULL, CONFIG_BOOL, AT(crash_log), "yes"},
+    {"use-exit-on-panic", NULL, CONFIG_BOOL, AT(exit_on_panic), "no", .flags = CONFIG_HIDDEN},
     {"crash-memcheck-enabled", NULL, CONFIG_BOOL, AT(crash_memcheck), "yes"},
     {"disable-thp", NULL, CONFIG_BOOL, AT(disable_thp), "yes", .flags = CONFIG_IMMUTABLE},
     {"jemalloc-bg-thread", NULL, CONFIG_BOOL, AT(jemalloc_bg_thread), "yes"},

@@ -153,6 +153,7 @@ void aof_open_writer(struct aof *a, struct outfile *file) {
     struct core *core = a->core;
     effects_flush(core);
     a->writer = log_writer_new(file, core->effects.offset, woken, a);
+    log_writer_set_delay(a->writer, a->delay_us);
     a->stamp_s = 0;
     core->log.synced = core->effects.offset;
     effects_listen(core, (struct effects_listener){take, a});
@@ -405,6 +406,11 @@ bool aof_start(struct aof *a) {
     core->log.on = true;
     aof_open_writer(a, file);
     return true;
+}
+
+void aof_set_flush_delay(struct aof *a, int us) {
+    a->delay_us = us;
+    if (a->writer) log_writer_set_delay(a->writer, us);
 }
 
 void aof_finish(struct aof *a) {

@@ -58,7 +58,11 @@ enum aof_rewrite_reply {
 /* BGREWRITEAOF. `not_now`: a transaction or a script is under way, so that the cut must wait. */
 enum aof_rewrite_reply aof_rewrite(struct aof *a, bool not_now);
 
-/* DEBUG LOADAOF: writes everything, empties the databases, and reads the log. */
+/* DEBUG AOF-FLUSH-SLEEP: see log_writer_set_delay. */
+void aof_set_flush_delay(struct aof *a, int us);
+
+/* DEBUG LOADAOF: writes everything, empties the databases, and reads the log: with appendonly off
+ * what the last rewrite has made. False if there is none, or it cannot be read. */
 bool aof_reload(struct aof *a);
 
 #endif

@@ -47,8 +47,10 @@ struct aof {
     struct manifest manifest;
     struct log_writer *writer; /* NULL: off */
     struct rewrite rewrite;
+    bool again;           /* it is read while the server runs: DEBUG LOADAOF */
     uint64_t older_bytes; /* of the base and the incr files before the present one */
     int64_t stamp_s;      /* the last #TS */
+    int delay_us;         /* DEBUG AOF-FLUSH-SLEEP */
     int reported_error;   /* core->log.error as it was told to the log file */
 };
 

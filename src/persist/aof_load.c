@@ -108,7 +108,7 @@ static bool cut_off(const char *path, const struct replay *r, bool allowed) {
 
 /* *only: there is nothing but that. */
 static bool load_preamble(struct aof *a, const char *path, uint64_t *offset, bool *only) {
-    struct load_result result = {.replace = a->core->log.on}; /* DEBUG LOADAOF */
+    struct load_result result = {.replace = a->again};
     *only = false;
     if (!begins_with_rdb(a, path)) return true;
     if (load_rdb(a->core, path, key_slot_get(&a->key), &result) != LOAD_OK) {
@@ -181,10 +181,13 @@ static bool load_all(struct aof *a) {
     return ok;
 }
 
+static bool is_empty(const struct aof *a) {
+    return !a->manifest.base.name && !a->manifest.incr_count;
+}
+
 bool aof_load(struct aof *a) {
     if (!find(a)) return false;
-    const struct manifest *m = &a->manifest;
-    if (!m->base.name && !m->incr_count) return true;
+    if (is_empty(a)) return true;
     bool ok = load_all(a);
     if (ok) aof_remove_history(a);
     return ok;
@@ -192,8 +195,11 @@ bool aof_load(struct aof *a) {
 
 bool aof_reload(struct aof *a) {
     struct core *core = a->core;
-    if (!core->log.on) return false;
+    if (!core->log.on && is_empty(a)) return false;
     aof_finish(a);
     for (int i = 0; i < core->ks->db_count; i++) db_flush(&core->ks->dbs[i]);
-    return load_all(a);
+    a->again = true;
+    bool ok = load_all(a);
+    a->again = false;
+    return ok;
 }

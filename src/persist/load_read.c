@@ -235,7 +235,7 @@ void *load_read(void *arg) {
     int db = 0;
     mem_thread_init();
     rdb_reader_init_refill(&r, refill, &l->in);
-    r.checksum = l->config.rdbchecksum;
+    r.checksum = r.checksum && l->config.rdbchecksum;
     if (!rdb_get_header(&r)) {
         l->result.version = r.version;
         while (read_record(l, &r, &db)) continue;

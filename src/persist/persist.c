@@ -129,13 +129,12 @@ bool persist_save_now(struct core *core) {
 
 void persist_schedule(struct core *core) { core->persist->scheduled = true; }
 
-void persist_flushed(struct core *core, bool within) {
-    struct persist *p = core->persist;
-    if (!p) return;
+bool persist_flushed(struct core *core) {
+    const struct persist *p = core->persist;
+    if (!p) return false;
     if (core->persistence.saving && !p->foreground)
         save_give_up(core, "FLUSHALL removed what it was of");
-    if (!core->config->save_count) return;
-    if (within || persist_begin(core, NULL, NULL)) persist_schedule(core);
+    return core->config->save_count;
 }
 
 /* ---- ten times a second -------------------------------------------------------------- */

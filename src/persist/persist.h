@@ -37,9 +37,9 @@ bool persist_save_now(struct core *core);
 /* Saves as soon as that can be. */
 void persist_schedule(struct core *core);
 
-/* All data has been flushed: with save points the file follows at once, or, when more commands of
- * one that runs others are to come, soon. */
-void persist_flushed(struct core *core, bool within);
+/* All data has been flushed: a background save of it is given up. True: with save points the file
+ * is to follow. */
+bool persist_flushed(struct core *core);
 
 /* Loads dbfilename, if there is one. False: it cannot be loaded; the reason is in *why, which is of
  * LOAD_WHY_BYTES bytes. */

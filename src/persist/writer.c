@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/nap.h"
 #include "wire/aof.h"
 
 #define PART_BYTES_MIN (16 * 1024)
@@ -42,6 +43,7 @@ struct log_writer {
     uint64_t lost_to;  /* with a sync_error: bytes up to here may be lost */
     uint64_t hurry_to; /* to be synced up to here at once */
     bool stop, idle;
+    _Atomic int delay_us;
     size_t expected; /* bytes that the next group may have */
 };
 
@@ -192,6 +194,7 @@ static void turn(struct log_writer *w) {
     take(w);
     struct outfile *open = w->last->file;
     pthread_mutex_unlock(&w->lock);
+    if (w->delay_us) nap_delay(w->delay_us, 0, NULL);
     write_taken(w, &write_error, &sync_error, &lost_to, &written);
     pthread_mutex_lock(&w->lock);
     w->state.written = written;
@@ -276,6 +279,8 @@ void log_writer_set_sync(struct log_writer *w, enum log_sync sync) {
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
 }
+
+void log_writer_set_delay(struct log_writer *w, int us) { w->delay_us = us; }
 
 static void add(struct part *p, const char *bytes, size_t n) {
     if (p->n + n > p->size) {

@@ -38,6 +38,9 @@ void log_writer_free(struct log_writer *w);
 
 void log_writer_set_sync(struct log_writer *w, enum log_sync sync);
 
+/* For tests: so many us go by before each group is written. */
+void log_writer_set_delay(struct log_writer *w, int us);
+
 /* Bytes up to the offset `end` of the stream. */
 void log_writer_append(struct log_writer *w, const char *p, size_t n, uint64_t end);
 

@@ -6,6 +6,7 @@
 
 struct work_tasks {
     struct list list;
+    bool paused;
 };
 
 struct work_tasks *work_tasks_new(void) {
@@ -26,6 +27,8 @@ void work_task_add(struct work_tasks *tasks, struct work_task *task) {
     task->runs = task->us_last = task->us_max = 0;
 }
 
+void work_tasks_pause(struct work_tasks *tasks, bool paused) { tasks->paused = paused; }
+
 void work_task_drop(struct work_task *task) { list_unlink(&task->in_tasks); }
 
 void work_task_note(struct work_task *task, uint64_t ticks) {
@@ -41,7 +44,9 @@ int64_t work_tasks_run(struct work_tasks *tasks, int64_t now_ms) {
     for (struct list_link *l = list_first(&tasks->list); l; l = next) {
         struct work_task *task = LIST_MEMBER(l, struct work_task, in_tasks);
         next = list_next(&tasks->list, l);
-        if (task->due_ms <= now_ms) {
+        if (task->due_ms <= now_ms && tasks->paused) {
+            task->due_ms = (now_ms / task->period_ms + 1) * task->period_ms;
+        } else if (task->due_ms <= now_ms) {
             task->due_ms = (now_ms / task->period_ms + 1) * task->period_ms;
             task->run(task->ctx);
             uint64_t end = clock_ticks();

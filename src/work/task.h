@@ -10,6 +10,7 @@
 #ifndef WORK_TASK_H
 #define WORK_TASK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -43,6 +44,9 @@ void work_task_drop(struct work_task *task);
 /* Runs what is due in the order added; returns when the next will be, INT64_MAX for never.
  * Milliseconds of a clock that does not run backwards. A task may drop itself, no other. */
 int64_t work_tasks_run(struct work_tasks *tasks, int64_t now_ms);
+
+/* Paused, none is due. */
+void work_tasks_pause(struct work_tasks *tasks, bool paused);
 
 /* A run that took so many clock_ticks. */
 void work_task_note(struct work_task *task, uint64_t ticks);

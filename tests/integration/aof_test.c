@@ -371,6 +371,30 @@ static void a_rewrite_takes_the_place_of_what_was(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* What is acknowledged has waited for a writer however slow. */
+static void replies_wait_for_a_slow_writer(void) {
+    struct server *s = server_start(always);
+    redisContext *c = client_open(s);
+    expect_ok(c, "DEBUG AOF-FLUSH-SLEEP 100000");
+    long long began_ms = server_now_ms();
+    expect_int(c, 1, "INCR n");
+    CU_ASSERT(server_now_ms() - began_ms >= 100);
+    expect_ok(c, "DEBUG AOF-FLUSH-SLEEP 0");
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
+static void nothing_to_reload(void) {
+    static const char *const plain[] = {"--enable-debug-command", "yes", NULL};
+    struct server *s = server_start(plain);
+    redisContext *c = client_open(s);
+    expect_ok(c, "SET k v");
+    expect_err(c, "ERR Error trying to load the AOF files, check server logs.", "DEBUG LOADAOF");
+    expect_text(c, "\"v\"", "GET k");
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 /* BGREWRITEAOF writes a base although no log is kept, and has no older files to put away. */
 static void a_rewrite_without_a_log(void) {
     static const char *const plain[] = {"--enable-debug-command", "yes", NULL};
@@ -383,6 +407,8 @@ static void a_rewrite_without_a_log(void) {
         CU_ASSERT_TRUE(info_becomes(c, "aof_rewrite_in_progress:0"));
         CU_ASSERT_TRUE(info_has(c, "aof_last_bgrewrite_status:ok"));
     }
+    expect_ok(c, "DEBUG LOADAOF");
+    expect_digest(c, strdup(want));
     stop_hard(s, c);
     c = again(s, always);
     expect_digest(c, want);
@@ -579,6 +605,8 @@ int main(void) {
         {"check_aof_cuts_to_a_time", check_aof_cuts_to_a_time},
         {"it_is_switched_on_and_off", it_is_switched_on_and_off},
         {"a_rewrite_takes_the_place_of_what_was", a_rewrite_takes_the_place_of_what_was},
+        {"replies_wait_for_a_slow_writer", replies_wait_for_a_slow_writer},
+        {"nothing_to_reload", nothing_to_reload},
         {"a_rewrite_without_a_log", a_rewrite_without_a_log},
         {"a_rewrite_meets_what_workers_do", a_rewrite_meets_what_workers_do},
         {"growth_is_reason_for_a_rewrite", growth_is_reason_for_a_rewrite},

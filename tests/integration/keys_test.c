@@ -486,6 +486,33 @@ static void databases_swap(void) {
     redisFree(other);
 }
 
+/* DEBUG SET-SKIP-CHECKSUM-VALIDATION: the bytes themselves are checked all the same. */
+static void checksums_can_be_passed_over(void) {
+    static const char text[] = "\0\1v\12\0xxxxxxxx", torn[] = "\0\2v\12\0xxxxxxxx";
+    static const char refused[] = "ERR DUMP payload version or checksum are wrong";
+    fresh();
+    expect_err(c, refused, "RESTORE k 0 %b", text, sizeof text - 1);
+    expect_ok(c, "DEBUG SET-SKIP-CHECKSUM-VALIDATION 1");
+    expect_ok(c, "RESTORE k 0 %b", text, sizeof text - 1);
+    expect_str(c, "v", "GET k");
+    expect_err(c, "ERR Bad data format", "RESTORE j 0 %b", torn, sizeof torn - 1);
+    expect_ok(c, "DEBUG SET-SKIP-CHECKSUM-VALIDATION 0");
+    expect_err(c, refused, "RESTORE j 0 %b", text, sizeof text - 1);
+}
+
+/* DEBUG PAUSE-CRON: what is looked at now and then is not. */
+static void periodic_tasks_can_be_paused(void) {
+    redisContext *idle = client_open(server);
+    expect_ok(c, "DEBUG PAUSE-CRON 1");
+    expect_ok(c, "CONFIG SET timeout 1");
+    server_sleep_ms(2300);
+    expect_status(idle, "PONG", "PING");
+    expect_ok(c, "DEBUG PAUSE-CRON 0");
+    server_sleep_ms(1000);
+    expect_ok(c, "CONFIG SET timeout 0");
+    redisFree(idle);
+}
+
 int main(void) {
     static const char *const args[] = {"--enable-debug-command", "yes", "--save", "", NULL};
     static const struct suite_test tests[] = {
@@ -511,6 +538,8 @@ int main(void) {
         {"object_tells_use", object_tells_use},
         {"flushing_is_quick_and_gives_back", flushing_is_quick_and_gives_back},
         {"databases_swap", databases_swap},
+        {"checksums_can_be_passed_over", checksums_can_be_passed_over},
+        {"periodic_tasks_can_be_paused", periodic_tasks_can_be_paused},
         {NULL, NULL},
     };
     memset(value, 'x', sizeof value);

@@ -559,8 +559,8 @@ static void bgsave_can_be_put_off(void) {
     close_server();
 }
 
-/* The file of before is there whatever happens in the middle. */
-/* What is saved is of no use any more; with save points another one follows. */
+/* What is saved is of no use any more; with save points another one is there before the reply, or,
+ * within a transaction, soon. */
 static void flushall_ends_a_bgsave(void) {
     open_server(plain);
     for (int i = 0; i < 50; i++) expect_ok(c, "SET k%d v", i);
@@ -576,11 +576,17 @@ static void flushall_ends_a_bgsave(void) {
     expect_ok(c, "SET after 1");
     expect_ok(c, "CONFIG SET rdb-key-save-delay 0 save %s", "3600 1");
     expect_ok(c, "FLUSHALL");
-    for (int i = 0; i < 200 && info("rdb_saves:") == 0; i++) server_sleep_ms(10);
     CU_ASSERT_EQUAL(info("rdb_saves:"), 1);
+    expect_status(c, "Background append only file rewriting started", "BGREWRITEAOF");
+    expect_ok(c, "MULTI");
+    expect_status(c, "QUEUED", "FLUSHALL");
+    expect_text(c, "[OK]", "EXEC");
+    for (int i = 0; i < 200 && info("rdb_saves:") == 1; i++) server_sleep_ms(10);
+    CU_ASSERT_EQUAL(info("rdb_saves:"), 2);
     close_server();
 }
 
+/* The file of before is there whatever happens in the middle. */
 static void a_kill_leaves_the_old_file(void) {
     open_server(plain);
     expect_ok(c, "DEBUG POPULATE 1000 old");

@@ -114,7 +114,7 @@ static void check(void (*die)(void), int signal_number, const char *reason) {
     const char *const parts[] = {"CRASH REPORT",
                                  "version line 1.2.3\n",
                                  reason,
-                                 "stack:\n",
+                                 "STACK TRACE:\n",
                                  "section one -12 0xbeef\n",
                                  "section two\n",
                                  "END",
