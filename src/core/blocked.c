@@ -14,7 +14,6 @@
 #include "core/places.h"
 #include "core/push.h"
 #include "core/snapshot.h"
-#include "core/stats.h"
 
 #define CHAINS_MIN 64 /* power of two */
 
@@ -248,16 +247,18 @@ void blocked_leave(struct session *s) {
 bool blocked_end(struct session *s, bool with_error) {
     struct waiter *w = s->waiter;
     if (!w || s->state & SESSION_CLOSE_NOW) return false;
-    if (with_error) stats_error(s->core, "UNBLOCKED");
     push_before_reply(s);
+    s->reply.noted = 0;
     struct reply_place before = reply_here(&s->reply);
     if (w->at_end) w->at_end(s);
-    if (with_error || !w->at_end || w->silent) reply_rewind(&s->reply, before);
-    if (!w->silent && with_error) {
+    if (with_error) {
+        reply_rewind(&s->reply, before);
         reply_error(&s->reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    } else if (!w->silent && !w->at_end) {
+    } else if (!w->at_end) {
         reply_null_array(&s->reply);
     }
+    exec_account(s->core, s, &w->req, 0);
+    if (w->silent) reply_rewind(&s->reply, before);
     blocked_leave(s);
     s->kick(s);
     return true;

@@ -61,12 +61,16 @@ static void part_free(struct part *p) {
 
 /* ---- the thread --------------------------------------------------------------------- */
 
-/* The group, and the end of the file if it is its last one. */
+/* The group, and the end of the file if it is its last one. A stamp that the group would begin with
+ * stands before it, where other readers look for one. */
 static int write_part(struct part *p) {
     char line[AOF_GROUP_LINE_BYTES_MAX];
-    struct slice group = slice_of(p->bytes, p->n);
-    struct slice parts[] = {slice_of(line, aof_put_group(line, group)), group};
-    int err = p->n ? outfile_write(p->file, parts, 2) : 0;
+    const char *at = p->bytes, *end = at + p->n;
+    if (p->n && *at == '#') aof_take_comment(&at, end);
+    struct slice stamp = slice_of(p->bytes, (size_t)(at - p->bytes));
+    struct slice group = slice_of(at, (size_t)(end - at));
+    struct slice parts[] = {stamp, slice_of(line, aof_put_group(line, group)), group};
+    int err = p->n ? outfile_write(p->file, parts, group.n ? 3 : 1) : 0;
     if (err) return err;
     p->n = 0;
     return p->last ? outfile_end(p->file) : 0;

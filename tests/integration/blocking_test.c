@@ -277,6 +277,7 @@ static void waiting_ends(void) {
     close(a);
     redisContext *w = client_open(server);
     long long id = reply_int(cmd(w, "CLIENT ID"));
+    expect_ok(c, "CONFIG RESETSTAT");
     redisAppendCommand(w, "BLPOP k 0");
     redisAppendCommand(w, "BLPOP k 0");
     redisReply *r = NULL;
@@ -292,6 +293,13 @@ static void waiting_ends(void) {
     CU_ASSERT_FATAL(redisGetReply(w, (void **)&r) == REDIS_OK);
     CU_ASSERT(reply_has(r, "UNBLOCKED client unblocked via CLIENT UNBLOCK"));
     expect_int(c, 0, "CLIENT UNBLOCK %lld", id);
+    redisAppendCommand(w, "BLPOP k 0.01");
+    CU_ASSERT_FATAL(redisGetReply(w, (void **)&r) == REDIS_OK && r->type == REDIS_REPLY_NIL);
+    freeReplyObject(r);
+    redisReply *stats = cmd(c, "INFO commandstats");
+    const char *blpop = strstr(stats->str, "cmdstat_blpop:calls=3,");
+    CU_ASSERT(blpop && strstr(blpop, "rejected_calls=0,failed_calls=1\r\n"));
+    freeReplyObject(stats);
     redisFree(w);
 }
 
