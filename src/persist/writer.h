@@ -5,7 +5,8 @@
  * is no timer. With a sync for each group the thread waits a fraction of a sync for those who were
  * answered by the last one to write again: else clients fall into two parties, each of which waits
  * for the other's sync. A group stands behind a line "#CRC:<bytes>:<crc32c>", which other readers
- * of such files skip as a comment; a comment that it would begin with (#TS) stands before that line.
+ * of such files skip as a comment; a comment that it would begin with (#TS) stands before that
+ * line.
  *
  * R1  Bytes reach the files in the order in which they were appended, each group whole or not at
  *     all; those appended after log_writer_switch go to the next file, and the one before is on
