@@ -117,10 +117,15 @@ static void crash_events(int fd) {
     if (crash_core) feed_write_recent(&crash_core->feed, fd);
 }
 
+static bool follow_panic(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    (void)why;
+    panic_set_exit(((const struct server *)ctx)->config->exit_on_panic);
+    return true;
+}
+
 static bool follow_crash_log(void *ctx, char why[CONFIG_WHY_BYTES]) {
     (void)why;
     const struct server *sv = ctx;
-    panic_set_exit(sv->config->exit_on_panic);
     if (sv->config->crash_log) {
         crash_init("Clearlane " CLEARLANE_VERSION);
     } else {
@@ -170,6 +175,14 @@ static bool follow_port(void *ctx, char why[CONFIG_WHY_BYTES]) {
 
 static bool follow_bind(void *ctx, char why[CONFIG_WHY_BYTES]) {
     return move_listeners(ctx, "Failed to bind to specified addresses.", why);
+}
+
+static bool follow_oom_score(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    struct server *sv = ctx;
+    if (process_oom_score(&sv->process)) return true;
+    snprintf(why, CONFIG_WHY_BYTES,
+             "Failed to apply new oom_score_adj configuration, check server logs.");
+    return false;
 }
 
 static bool follow_title(void *ctx, char why[CONFIG_WHY_BYTES]) {
@@ -320,8 +333,10 @@ static void follow_config(struct server *sv) {
         {"maxclients", follow_maxclients},
         {"proc-title-template", follow_title},
         {"jemalloc-bg-thread", follow_allocator},
+        {"oom-score-adj", follow_oom_score},
+        {"oom-score-adj-values", follow_oom_score},
         {"crash-log-enabled", follow_crash_log},
-        {"use-exit-on-panic", follow_crash_log},
+        {"use-exit-on-panic", follow_panic},
     };
     for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
         config_on_change(sv->config, hooks[i].name, hooks[i].follow, sv);
@@ -357,6 +372,7 @@ static void start_crash_log(struct server *sv) {
     char why[CONFIG_WHY_BYTES];
     crash_add_section(crash_command);
     crash_add_section(crash_events);
+    follow_panic(sv, why);
     if (sv->config->crash_log) follow_crash_log(sv, why);
 }
 
@@ -625,6 +641,7 @@ int main(int argc, char **argv) {
     if (!start(&sv)) exit(1);
     sv.core->executable = executable;
     if (!load(&sv)) exit(1);
+    process_oom_score(&sv.process);
     log_notice("Server initialized");
     log_notice("Ready to accept connections");
     process_ready(&sv.process); /* who started it may look into the log now */

@@ -34,6 +34,10 @@ static void config_change(struct ctx *c) {
     }
     struct config *conf = c->core->config;
     size_t pairs = ((size_t)c->argc - 2) / 2;
+    if (c->core->loading.on && config_set_is_early(c->argv + 2, pairs)) {
+        reply_error(c->r, "LOADING Redis is loading the dataset in memory");
+        return;
+    }
     bool allow = session_permitted(c->s, conf->enable_protected_configs);
     switch (config_set(conf, c->argv + 2, pairs, allow, &error)) {
     case CONFIG_SET_OK: reply_ok(c->r); break;

@@ -158,8 +158,9 @@ static size_t serialized_bytes(const struct entry *e, const struct config *conf)
 }
 
 static void debug_object(struct ctx *c) {
-    const struct entry *e = db_peek(c->db, ctx_key(c, 2));
+    const struct entry *e = db_past(c->db, ctx_key(c, 2));
     char text[256];
+    if (!e) e = db_peek(c->db, ctx_key(c, 2));
     if (!e) {
         reply_err(c->r, ERR_NO_KEY);
         return;

@@ -56,7 +56,7 @@ static void memory_doctor(struct ctx *c) {
     struct memory_report m;
     char *text = NULL;
     size_t bytes;
-    memory_report(c->core, &m);
+    memory_report(c->core, keyspace_memory(c->core->ks), &m);
     FILE *out = open_memstream(&text, &bytes);
     ASSERT(out);
     if (m.used < SMALL_BYTES) {
@@ -104,7 +104,7 @@ static size_t put_databases(struct reply *r, const struct keyspace *ks) {
 static void memory_stats(struct ctx *c) {
     struct memory_report m;
     struct reply *r = c->r;
-    memory_report(c->core, &m);
+    memory_report(c->core, keyspace_memory(c->core->ks), &m);
     struct reply_mark mark = reply_begin(r);
     put(r, "peak.allocated", m.peak);
     put(r, "total.allocated", m.used);

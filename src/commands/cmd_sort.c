@@ -81,7 +81,7 @@ struct sort {
     struct ctx *c;         /* not while it is computed, unless other keys are read */
     const struct entry *e; /* NULL: no key */
     bool down, alpha, unordered;
-    bool by_pattern;
+    bool by_pattern, for_script;
     struct sort_pattern by;
     int64_t offset, limit; /* limit < 0: none */
     int store_at;          /* the argument that is the destination, 0: none */
@@ -248,8 +248,8 @@ static void set_range(struct sort *s, uint64_t length) {
 static void collect(struct sort *s, const struct entry *e) {
     enum entry_type type = entry_type(e);
     set_range(s, collectors[type].length(e));
-    /* What is stored must not hang on a set's own order. */
-    if (s->unordered && s->store_at && !collectors[type].in_order) {
+    /* What is stored, or given to a script, must not hang on a set's own order. */
+    if (s->unordered && (s->store_at || s->for_script) && !collectors[type].in_order) {
         s->unordered = s->by_pattern = false;
         s->alpha = true;
     }
@@ -625,6 +625,7 @@ static void sort_run(struct sort *s) {
 static void sort_any(struct ctx *c, bool may_store) {
     struct sort *s = mem_calloc(sizeof *s);
     s->c = c;
+    s->for_script = c->s != c->core->replying;
     s->limit = -1;
     s->list_limit = list_limit_of(c->core->config->list_listpack_size);
     if (sort_parse(s, may_store)) {

@@ -231,6 +231,14 @@ static enum config_set_result changes_apply(struct config *conf, struct change *
     return CONFIG_SET_FAILED;
 }
 
+bool config_set_is_early(const struct slice *pairs, size_t pair_count) {
+    for (size_t i = 0; i < pair_count; i++) {
+        const struct config_row *row = config_row_find(pairs[2 * i]);
+        if (row && row->flags & CONFIG_NOT_LOADING) return true;
+    }
+    return false;
+}
+
 enum config_set_result config_set(struct config *conf, const struct slice *pairs, size_t pair_count,
                                   bool allow_protected, struct config_set_error *error) {
     struct change *change = mem_calloc((pair_count + 1) * sizeof *change);

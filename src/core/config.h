@@ -22,6 +22,7 @@
 
 /* Who may do what is dangerous. */
 enum config_permission { CONFIG_PERMIT_NO, CONFIG_PERMIT_YES, CONFIG_PERMIT_LOCAL };
+enum config_oom { CONFIG_OOM_NO, CONFIG_OOM_RELATIVE, CONFIG_OOM_ABSOLUTE };
 enum config_supervised {
     CONFIG_SUPERVISED_NO,
     CONFIG_SUPERVISED_AUTO,
@@ -95,7 +96,7 @@ struct config {
     bool io_threads_do_reads;
     char *pidfile, *proc_title_template, *locale_collate, *ignore_warnings;
     char *server_cpulist, *bio_cpulist, *aof_rewrite_cpulist, *bgsave_cpulist;
-    int oom_score_adj, oom_score_adj_values[3];
+    int oom_score_adj, oom_score_adj_values[3];  /* enum config_oom; as in the file */
     int shutdown_on_sigterm, shutdown_on_sigint; /* enum config_shutdown */
     int shutdown_timeout_s;
     int hz;
@@ -232,6 +233,9 @@ bool config_load_text(struct config *conf, struct slice text, const char *name,
  * hook and ctx may serve several directives: it runs once a CONFIG SET. */
 void config_on_change(struct config *conf, const char *name,
                       bool (*hook)(void *ctx, char why[CONFIG_WHY_BYTES]), void *ctx);
+
+/* Whether one of the pairs' directives cannot change while data is loaded. */
+bool config_set_is_early(const struct slice *pairs, size_t pair_count);
 
 enum config_set_result { CONFIG_SET_OK, CONFIG_SET_UNKNOWN, CONFIG_SET_FAILED };
 

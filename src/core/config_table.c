@@ -54,7 +54,11 @@ static const struct config_choice policies[] = {
     {0},
 };
 static const struct config_choice oom_modes[] = {
-    {"no", 0}, {"yes", 1}, {"relative", 1}, {"absolute", 2}, {0},
+    {"no", CONFIG_OOM_NO},
+    {"yes", CONFIG_OOM_RELATIVE},
+    {"relative", CONFIG_OOM_RELATIVE},
+    {"absolute", CONFIG_OOM_ABSOLUTE},
+    {0},
 };
 static const struct config_choice channel_defaults[] = {
     {"allchannels", 1},
@@ -123,7 +127,7 @@ const struct config_row config_directives[] = {
     {"supervised", NULL, CONFIG_CHOICE, AT(supervised), "no", .flags = CONFIG_IMMUTABLE,
      .choices = supervisors},
     {"pidfile", NULL, CONFIG_STRING, AT(pidfile), "", .flags = CONFIG_IMMUTABLE},
-    {"dir", NULL, CONFIG_SPECIAL, 0, NULL, .flags = CONFIG_PROTECTED,
+    {"dir", NULL, CONFIG_SPECIAL, 0, NULL, .flags = CONFIG_PROTECTED | CONFIG_NOT_LOADING,
      .special = &config_special_dir},
     {"databases", NULL, CONFIG_INT, AT(databases), "16", .min = 1, .max = INT_MAX,
      .flags = CONFIG_IMMUTABLE},
@@ -150,8 +154,7 @@ const struct config_row config_directives[] = {
     {"disable-thp", NULL, CONFIG_BOOL, AT(disable_thp), "yes", .flags = CONFIG_IMMUTABLE},
     {"jemalloc-bg-thread", NULL, CONFIG_BOOL, AT(jemalloc_bg_thread), "yes"},
     {"ignore-warnings", NULL, CONFIG_STRING, AT(ignore_warnings), ""},
-    {"oom-score-adj", NULL, CONFIG_CHOICE, AT(oom_score_adj), "no", .flags = CONFIG_LATER,
-     .choices = oom_modes},
+    {"oom-score-adj", NULL, CONFIG_CHOICE, AT(oom_score_adj), "no", .choices = oom_modes},
     {"oom-score-adj-values", NULL, CONFIG_SPECIAL, 0, "0 200 800", .flags = CONFIG_WORDS,
      .special = &config_special_oom_scores},
     {"server_cpulist", NULL, CONFIG_STRING, AT(server_cpulist), "",
@@ -294,7 +297,7 @@ const struct config_row config_directives[] = {
     {"sanitize-dump-payload", NULL, CONFIG_CHOICE, AT(sanitize_dump_payload), "no",
      .choices = sanitizings},
     {"stop-writes-on-bgsave-error", NULL, CONFIG_BOOL, AT(stop_writes_on_bgsave_error), "yes"},
-    {"appendonly", NULL, CONFIG_BOOL, AT(appendonly), "no"},
+    {"appendonly", NULL, CONFIG_BOOL, AT(appendonly), "no", .flags = CONFIG_NOT_LOADING},
     {"appendfilename", NULL, CONFIG_STRING, AT(appendfilename), "appendonly.aof",
      .flags = CONFIG_IMMUTABLE, .check = config_check_appendfilename},
     {"appenddirname", NULL, CONFIG_STRING, AT(appenddirname), "appendonlydir",

@@ -47,7 +47,7 @@ struct core_stats {
     uint64_t evict_stalls_us; /* time spent over maxmemory */
     uint64_t expire_us;       /* time spent on keys whose time had come */
     uint64_t loop_turns, loop_us, loop_us_max;
-    size_t memory_peak;
+    size_t memory_peak, memory_seen; /* seen: as INFO was asked for, before its text was made */
 };
 
 /* errorstats: replies by prefix. */

@@ -192,7 +192,7 @@ static void put_memory_ratios(const struct memory_report *m, FILE *out) {
 
 static void put_memory(struct core *core, FILE *out) {
     struct memory_report m;
-    memory_report(core, &m);
+    memory_report(core, core->stats.memory_seen, &m);
     put_bytes(out, "used_memory", m.used);
     put_bytes(out, "used_memory_rss", m.rss);
     put_bytes(out, "used_memory_peak", m.peak);
@@ -674,6 +674,7 @@ char *info_text(struct core *core, const struct slice *names, int count, size_t 
     unsigned chosen = count ? 0 : chosen_by(slice_cstr("default"));
     for (int i = 0; i < count; i++) chosen |= chosen_by(names[i]);
     char *text = NULL;
+    core->stats.memory_seen = keyspace_memory(core->ks);
     FILE *out = open_memstream(&text, bytes);
     ASSERT(out);
     for (size_t i = 0, shown = 0; i < SECTION_COUNT; i++) {

@@ -40,11 +40,11 @@ static void add_allocator(struct memory_report *m, size_t slabs_live) {
     m->total_bytes = (int64_t)(m->rss - m->used);
 }
 
-void memory_report(const struct core *core, struct memory_report *out) {
+void memory_report(const struct core *core, size_t used, struct memory_report *out) {
     const struct keyspace *ks = core->ks;
     size_t slabs_live = 0;
     *out = (struct memory_report){
-        .used = keyspace_memory(ks),
+        .used = used,
         .startup = core->startup_bytes,
         .rss = mem_rss(),
         .system = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE),

@@ -25,7 +25,8 @@ struct memory_report {
     int64_t frag_bytes, allocator_rss_bytes, rss_overhead_bytes, total_bytes;
 };
 
-void memory_report(const struct core *core, struct memory_report *out);
+/* `used`: keyspace_memory, now or before the report began to take memory itself. */
+void memory_report(const struct core *core, size_t used, struct memory_report *out);
 
 /* Bytes that a database's table takes, and its times, beyond the entries. */
 size_t memory_of_table(const struct db *db);

@@ -117,7 +117,7 @@ static void wants_add(struct wants *w, const struct request *req, enum lane_mode
         struct slice name = req->argv[index[i]];
         bool only_reads = flags[i] ? flags[i] & KEY_RO : !(req->row->flags & ROW_WRITE);
         if (req->row->flags & ROW_EDITS_ASIDE) only_reads = false;
-        if (only_reads && db_is_past(w->db, key_of(name))) only_reads = false;
+        if (only_reads && db_past(w->db, key_of(name))) only_reads = false;
         w->at[w->n++] =
             (struct lane_want){hash_bytes(name.p, name.n), name, only_reads ? reads : writes};
     }

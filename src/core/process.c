@@ -50,6 +50,47 @@ bool process_open_log(const struct config *conf) {
     return !err;
 }
 
+/* ---- who is killed when memory is short ---------------------------------------------- */
+
+#define OOM_FILE "/proc/self/oom_score_adj"
+#define OOM_SCORE_MAX 1000
+#define OOM_TEXT_BYTES 32
+
+static int oom_read(int *score) {
+    char *text;
+    ssize_t n = file_read(OOM_FILE, OOM_TEXT_BYTES, &text);
+    if (n < 0) return (int)n;
+    *score = atoi(text);
+    mem_free(text);
+    return 0;
+}
+
+static int oom_write(int score) {
+    if (score > OOM_SCORE_MAX) score = OOM_SCORE_MAX;
+    if (score < -OOM_SCORE_MAX) score = -OOM_SCORE_MAX;
+    int fd = open(OOM_FILE, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    int err = dprintf(fd, "%d", score) < 0 ? -errno : 0;
+    close(fd);
+    return err;
+}
+
+bool process_oom_score(struct process *p) {
+    const struct config *conf = p->config;
+    int err = 0, score = conf->oom_score_adj_values[0];
+    bool on = conf->oom_score_adj != CONFIG_OOM_NO;
+    if (!on && !p->oom_is_set) return true;
+    if (!p->oom_is_set) err = oom_read(&p->oom_before);
+    if (conf->oom_score_adj == CONFIG_OOM_RELATIVE) score += p->oom_before;
+    if (!err) err = oom_write(on ? score : p->oom_before);
+    if (err) {
+        log_warning("cannot set oom-score-adj %d in " OOM_FILE ": %s", score, strerror(-err));
+        return false;
+    }
+    p->oom_is_set = on;
+    return true;
+}
+
 /* ---- the background ----------------------------------------------------------------- */
 
 static void to_null(int first, int last) {

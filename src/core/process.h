@@ -20,6 +20,8 @@ struct process {
     char *name;    /* as it was started */
     char *pidfile; /* absolute; written, to be removed; NULL if none */
     int parent_fd; /* the parent in the foreground waits here; -1 if there is none */
+    bool oom_is_set;
+    int oom_before; /* the process' own score, while another one is set */
 };
 
 /* One line for the log, and for stderr unless the log goes there anyway. */
@@ -37,6 +39,10 @@ void process_ready(struct process *p);
 
 /* Renews the title after a change of what it shows. */
 void process_title(const struct process *p);
+
+/* Gives the kernel the first of oom-score-adj-values, as oom-score-adj says, or what was there
+ * before. False: it does not take it, told why. */
+bool process_oom_score(struct process *p);
 
 /* When all is closed: takes the pid file away. */
 void process_fini(struct process *p);

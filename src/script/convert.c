@@ -69,6 +69,15 @@ static const char *push_pairs(lua_State *L, const char *p, const char *name, boo
     return p;
 }
 
+/* A reply behind attributes, which scripts do not see. */
+static const char *push_behind(lua_State *L, const char *p) {
+    for (int64_t n = 2 * take_int(&p); n; n--) {
+        p = convert_push(L, p);
+        lua_pop(L, 1);
+    }
+    return convert_push(L, p);
+}
+
 static const char *push_verbatim(lua_State *L, const char *p) {
     size_t n = (size_t)take_int(&p);
     lua_createtable(L, 0, 1);
@@ -117,6 +126,7 @@ const char *convert_push(lua_State *L, const char *p) {
     case '%': return push_pairs(L, p, "map", true);
     case '~': return push_pairs(L, p, "set", false);
     case '=': return push_verbatim(L, p);
+    case '|': return push_behind(L, p);
     default: return push_line(L, p, type);
     }
 }

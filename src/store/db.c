@@ -208,10 +208,10 @@ int64_t db_due_ms(const struct entry *e) {
     return ms < 0 ? INT64_MAX : ms;
 }
 
-bool db_is_past(struct db *db, struct key k) {
+const struct entry *db_past(struct db *db, struct key k) {
     struct table_place place;
     const struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
-    return e && is_expired(db, e);
+    return e && is_expired(db, e) ? e : NULL;
 }
 
 struct entry *db_own_cheaply(struct db *db, struct key k) {

@@ -150,8 +150,8 @@ const struct entry *db_glance(struct db *db, struct key k);
  * never. */
 int64_t db_due_ms(const struct entry *e);
 
-/* Whether a key is still there although its time is over; nothing is removed. */
-bool db_is_past(struct db *db, struct key k);
+/* A key that is still there although its time is over; nothing is removed. NULL: none is. */
+const struct entry *db_past(struct db *db, struct key k);
 
 /* For a command that found the key otherwise and changes its value where it lies: as db_peek. */
 struct entry *db_own(struct db *db, struct key k);

@@ -32,7 +32,7 @@ static void arm(struct retained *r) {
 
 const struct topic_ring *retained_ring(struct core *core, struct key k) {
     struct db *db = &core->ks->dbs[0];
-    if (db_is_past(db, k)) return NULL;
+    if (db_past(db, k)) return NULL;
     const struct entry *e = db_peek(db, k);
     return e && entry_type(e) == TYPE_TOPIC ? entry_object(e) : NULL;
 }

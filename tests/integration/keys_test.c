@@ -500,6 +500,34 @@ static void checksums_can_be_passed_over(void) {
     expect_err(c, refused, "RESTORE j 0 %b", text, sizeof text - 1);
 }
 
+/* INFO's own text does not count: what it tells stays at the limit while keys come and go. */
+static void memory_is_told_without_the_telling(void) {
+    char name[64];
+    fresh();
+    long long limit = settled_memory() + 100 * 1024;
+    expect_ok(c, "CONFIG SET maxmemory-policy allkeys-random maxmemory %d", (int)limit);
+    for (int i = 0; i < 4000; i++) {
+        snprintf(name, sizeof name, "%0*d", 10 + i % 40, i);
+        expect_ok(c, "SETEX %s 10000 x", name);
+    }
+    redisReply *r = cmd(c, "INFO");
+    const char *used = strstr(r->str, "\r\nused_memory:");
+    CU_ASSERT(used && atoll(used + strlen("\r\nused_memory:")) < limit + 4096);
+    freeReplyObject(r);
+    expect_ok(c, "CONFIG SET maxmemory 0");
+}
+
+/* Only DEBUG OBJECT sees what is over and still there. */
+static void what_is_over_can_be_looked_at(void) {
+    expect_ok(c, "DEBUG SET-ACTIVE-EXPIRE 0");
+    expect_ok(c, "SET k v PX 1");
+    server_sleep_ms(5);
+    CU_ASSERT(reply_has(cmd(c, "DEBUG OBJECT k"), "Value at:"));
+    expect_int(c, 0, "EXISTS k");
+    expect_err(c, "ERR no such key", "DEBUG OBJECT k");
+    expect_ok(c, "DEBUG SET-ACTIVE-EXPIRE 1");
+}
+
 /* DEBUG PAUSE-CRON: what is looked at now and then is not. */
 static void periodic_tasks_can_be_paused(void) {
     redisContext *idle = client_open(server);
@@ -539,6 +567,8 @@ int main(void) {
         {"flushing_is_quick_and_gives_back", flushing_is_quick_and_gives_back},
         {"databases_swap", databases_swap},
         {"checksums_can_be_passed_over", checksums_can_be_passed_over},
+        {"memory_is_told_without_the_telling", memory_is_told_without_the_telling},
+        {"what_is_over_can_be_looked_at", what_is_over_can_be_looked_at},
         {"periodic_tasks_can_be_paused", periodic_tasks_can_be_paused},
         {NULL, NULL},
     };

@@ -631,6 +631,8 @@ static void others_are_told_of_loading(void) {
     CU_ASSERT_FATAL(u && !u->err);
     expect_err(u, "LOADING Redis is loading the dataset in memory", "GET key:1");
     expect_err(u, "LOADING Redis is loading the dataset in memory", "EVAL %s 0", "return 1");
+    expect_err(u, "LOADING Redis is loading the dataset in memory", "CONFIG SET dir /");
+    expect_ok(u, "CONFIG SET loglevel notice");
     redisReply *r = cmd(u, "INFO persistence");
     CU_ASSERT(strstr(r->str, "loading:1\r\n") && strstr(r->str, "loading_total_bytes:"));
     CU_ASSERT(strstr(r->str, "loading_loaded_perc:") && strstr(r->str, "loading_eta_seconds:"));

@@ -127,6 +127,23 @@ static void scripts_leave_nothing_behind(void) {
     expect_str(c, "table", "EVAL %s 0", "return type(server)");
 }
 
+/* What a set has no order for gets one, as scripts must not hang on it. */
+static void sets_are_given_in_order(void) {
+    expect_int(c, 4, "SADD {set} b aa a c");
+    expect_text(c, "[\"a\", \"aa\", \"b\", \"c\"]", "EVAL %s 1 {set}",
+                "return redis.call('sort',KEYS[1],'by','nosort')");
+    expect_text(c, "[\"b\", \"c\"]", "EVAL %s 1 {set}",
+                "return redis.call('sort_ro',KEYS[1],'by','_','limit',2,2)");
+    expect_int(c, 1, "DEL {set}");
+}
+
+static void attributes_are_passed_over(void) {
+    expect_ok(c, "DEBUG SET-DISABLE-DENY-SCRIPTS 1");
+    expect_str(c, "Some real reply following the attribute", "EVAL %s 0",
+               "redis.setresp(3) return redis.call('debug','protocol','attrib')");
+    expect_ok(c, "DEBUG SET-DISABLE-DENY-SCRIPTS 0");
+}
+
 static void error_texts_lose_line_ends(void) {
     static const char script[] = "return redis.error_reply(ARGV[1])";
     expect_err(c, "ERR X", "EVAL %s 0 %s", script, "\nX");
@@ -182,13 +199,16 @@ int main(void) {
         {"a_script_outlives_its_client", a_script_outlives_its_client},
         {"nothing_is_served_in_its_midst", nothing_is_served_in_its_midst},
         {"scripts_leave_nothing_behind", scripts_leave_nothing_behind},
+        {"sets_are_given_in_order", sets_are_given_in_order},
+        {"attributes_are_passed_over", attributes_are_passed_over},
         {"error_texts_lose_line_ends", error_texts_lose_line_ends},
         {"cache_and_figures", cache_and_figures},
         {"large_replies_and_many_arguments", large_replies_and_many_arguments},
         {"out_of_memory", out_of_memory},
         {NULL, NULL},
     };
-    server = server_start(NULL);
+    static const char *const args[] = {"--enable-debug-command", "yes", NULL};
+    server = server_start(args);
     c = client_open(server);
     int status = suite_main("scripts", tests);
     redisFree(c);

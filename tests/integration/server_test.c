@@ -408,6 +408,27 @@ static void memory_tells(void) {
     freeReplyObject(r);
 }
 
+static int oom_score(void) {
+    char path[64], text[32];
+    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)server_pid(server));
+    read_file(path, text, sizeof text);
+    return atoi(text);
+}
+
+static void the_kernel_knows_whom_to_kill(void) {
+    int before = oom_score();
+    expect_ok(c, "CONFIG SET oom-score-adj-values %s oom-score-adj yes", "10 20 30");
+    CU_ASSERT_EQUAL(oom_score(), before + 10);
+    expect_ok(c, "CONFIG SET oom-score-adj-values %s", "15 20 30");
+    CU_ASSERT_EQUAL(oom_score(), before + 15);
+    expect_ok(c, "CONFIG SET oom-score-adj absolute");
+    CU_ASSERT_EQUAL(oom_score(), 15);
+    expect_ok(c, "CONFIG SET oom-score-adj no");
+    CU_ASSERT_EQUAL(oom_score(), before);
+    expect_ok(c, "CONFIG SET oom-score-adj-values %s", "0 200 800");
+    CU_ASSERT_EQUAL(oom_score(), before);
+}
+
 static void small_commands(void) {
     redisReply *r = cmd(c, "TIME");
     CU_ASSERT(r->elements == 2 && atoll(r->element[0]->str) > 1700000000 &&
@@ -526,6 +547,7 @@ int main(void) {
         {"latency_histogram", latency_histogram},
         {"monitor_shows_commands", monitor_shows_commands},
         {"memory_tells", memory_tells},
+        {"the_kernel_knows_whom_to_kill", the_kernel_knows_whom_to_kill},
         {"small_commands", small_commands},
         {"debug_can_be_locked", debug_can_be_locked},
         {"terminates_on_signals", terminates_on_signals},
