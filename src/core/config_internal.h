@@ -55,9 +55,9 @@ enum config_flag {
     CONFIG_MEMORY = 1 << 4,  /* units */
     CONFIG_PERCENT = 1 << 5, /* N% as well, held as -N */
     CONFIG_OCTAL = 1 << 6,
-    CONFIG_LATER = 1 << 7,  /* its feature is not there: only the default is taken */
+    CONFIG_LATER = 1 << 7,       /* its feature is not there: only the default is taken */
     CONFIG_NOT_LOADING = 1 << 9, /* CONFIG SET refuses it while data is loaded */
-    CONFIG_HIDDEN = 1 << 8, /* for tests: CONFIG GET shows it when it is named */
+    CONFIG_HIDDEN = 1 << 8,      /* for tests: CONFIG GET shows it when it is named */
 };
 
 struct config_choice {

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/proctitle.h"
 
 #define DEFAULT_PIDFILE "/var/run/redis.pid"
@@ -56,35 +57,37 @@ bool process_open_log(const struct config *conf) {
 #define OOM_SCORE_MAX 1000
 #define OOM_TEXT_BYTES 32
 
-static int oom_read(int *score) {
+static int oom_read(int64_t *score) {
     char *text;
     ssize_t n = file_read(OOM_FILE, OOM_TEXT_BYTES, &text);
     if (n < 0) return (int)n;
-    *score = atoi(text);
+    bool read = n && num_parse_i64(slice_of(text, (size_t)n - 1), score); /* without its line end */
     mem_free(text);
-    return 0;
+    return read ? 0 : -EINVAL;
 }
 
-static int oom_write(int score) {
+static int oom_write(int64_t score) {
     if (score > OOM_SCORE_MAX) score = OOM_SCORE_MAX;
     if (score < -OOM_SCORE_MAX) score = -OOM_SCORE_MAX;
     int fd = open(OOM_FILE, O_WRONLY | O_CLOEXEC);
     if (fd < 0) return -errno;
-    int err = dprintf(fd, "%d", score) < 0 ? -errno : 0;
+    int err = dprintf(fd, "%lld", (long long)score) < 0 ? -errno : 0;
     close(fd);
     return err;
 }
 
 bool process_oom_score(struct process *p) {
     const struct config *conf = p->config;
-    int err = 0, score = conf->oom_score_adj_values[0];
+    int err = 0;
+    int64_t score = conf->oom_score_adj_values[0];
     bool on = conf->oom_score_adj != CONFIG_OOM_NO;
     if (!on && !p->oom_is_set) return true;
     if (!p->oom_is_set) err = oom_read(&p->oom_before);
     if (conf->oom_score_adj == CONFIG_OOM_RELATIVE) score += p->oom_before;
     if (!err) err = oom_write(on ? score : p->oom_before);
     if (err) {
-        log_warning("cannot set oom-score-adj %d in " OOM_FILE ": %s", score, strerror(-err));
+        log_warning("cannot set oom-score-adj %lld in " OOM_FILE ": %s", (long long)score,
+                    strerror(-err));
         return false;
     }
     p->oom_is_set = on;

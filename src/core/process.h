@@ -21,7 +21,7 @@ struct process {
     char *pidfile; /* absolute; written, to be removed; NULL if none */
     int parent_fd; /* the parent in the foreground waits here; -1 if there is none */
     bool oom_is_set;
-    int oom_before; /* the process' own score, while another one is set */
+    int64_t oom_before; /* the process' own score, while another one is set */
 };
 
 /* One line for the log, and for stderr unless the log goes there anyway. */
