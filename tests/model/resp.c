@@ -154,6 +154,7 @@ void resp_plain_floats(struct text *out, struct span reply) {
     struct span s = {reply.p + 1, reply.n > 3 ? reply.n - 3 : 0};
     size_t n;
     char digits[32];
+    if (!reply.n) return; /* on a raw connection nothing may come */
     if (resp_elements(reply, &v, &n)) {
         text_add(out, v[0].p, v[0].n);
         for (size_t i = 1; i <= n; i++) resp_plain_floats(out, v[i]);
