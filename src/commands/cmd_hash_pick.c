@@ -6,21 +6,15 @@
  * Threads: the loop.
  * Specification: Redis 7.2's replies and errors; NOVALUES: Redis 7.4.
  */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "base/err.h"
-#include "base/glob.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/nap.h"
 #include "base/num.h"
 #include "base/random.h"
 #include "commands/cmd_hash_internal.h"
+#include "commands/scan_options.h"
 #include "core/offload.h"
-
-#define SCAN_COUNT_DEFAULT 10
-#define CURSOR_BYTES_MAX 32
 
 /* With repetitions a reply can be any length: this many pairs are as good as all. */
 #define REPEATED_MAX (1 << 26)
@@ -30,56 +24,15 @@
 struct scan {
     struct hash_view v;
     uint64_t cursor;
-    int64_t count;
-    struct slice pattern; /* p is NULL if not given */
-    bool no_values;
+    struct scan_options options;
     struct hash_pair *found; /* the cursor goes out first, so they are kept until then */
     size_t n, room;
 };
 
-/* strtoul's rules: a sign is taken, a leading space is not; a zero byte ends the number. */
-static bool parse_cursor(struct slice text, uint64_t *cursor) {
-    char buf[CURSOR_BYTES_MAX], *end;
-    size_t n = strnlen(text.p, text.n);
-    if (n >= sizeof buf) return false;
-    memcpy(buf, text.p, n);
-    buf[n] = 0;
-    if (buf[0] == ' ' || (buf[0] >= '\t' && buf[0] <= '\r')) return false;
-    errno = 0;
-    *cursor = strtoull(buf, &end, 10);
-    return errno == 0 && *end == 0;
-}
-
-static bool parse_count(struct ctx *c, int i, struct scan *s) {
-    if (!ctx_int(c, i, &s->count)) return false;
-    if (s->count >= 1) return true;
-    reply_err(c->r, ERR_SYNTAX);
-    return false;
-}
-
-static bool parse_options(struct ctx *c, struct scan *s) {
-    for (int i = 3; i < c->argc; i++) {
-        struct slice word = c->argv[i];
-        bool more = i + 1 < c->argc;
-        if (more && slice_is(word, "count")) {
-            if (!parse_count(c, ++i, s)) return false;
-        } else if (more && slice_is(word, "match")) {
-            s->pattern = c->argv[++i];
-            if (s->pattern.n == 1 && s->pattern.p[0] == '*') s->pattern.p = NULL;
-        } else if (slice_is(word, "novalues")) {
-            s->no_values = true;
-        } else {
-            reply_err(c->r, ERR_SYNTAX);
-            return false;
-        }
-    }
-    return true;
-}
-
 static void keep_pair(void *ctx, const struct hash_pair *p) {
     char digits[LP_INT_TEXT_BYTES];
     struct scan *s = ctx;
-    if (s->pattern.p && !glob_match(s->pattern, lp_text(&p->field, digits), false)) return;
+    if (!scan_matches(&s->options, lp_text(&p->field, digits))) return;
     if (s->n == s->room) {
         s->room = s->room ? 2 * s->room : 32;
         s->found = mem_realloc(s->found, s->room * sizeof *s->found);
@@ -99,26 +52,21 @@ static void keep_member(void *ctx, const struct hash_member *m) {
 
 void hash_scan(struct ctx *c) {
     const struct entry *e;
-    char digits[NUM_INT_BYTES_MAX];
-    struct scan s = {.count = SCAN_COUNT_DEFAULT};
-    if (!parse_cursor(c->argv[2], &s.cursor)) {
-        reply_error(c->r, "ERR invalid cursor");
-        return;
-    }
+    struct scan s = {0};
+    if (!scan_cursor_parse(c, 2, &s.cursor)) return;
     if (!hash_read(c, &e, &s.v)) return;
-    if (e && !parse_options(c, &s)) return;
+    if (e && !scan_options_parse(c, 3, SCAN_TAKES_NOVALUES, &s.options)) return;
     if (s.v.large) {
-        s.cursor = hash_value_scan(s.v.large, s.cursor, (size_t)s.count, keep_member, &s);
+        s.cursor = hash_value_scan(s.v.large, s.cursor, (size_t)s.options.count, keep_member, &s);
     } else {
         hash_view_each(s.v, keep_pair, &s);
         s.cursor = 0;
     }
-    reply_array(c->r, 2);
-    reply_bulk(c->r, slice_of(digits, num_format_u64(digits, s.cursor)));
-    reply_array(c->r, s.no_values ? s.n : 2 * s.n);
+    scan_reply_cursor(c, s.cursor);
+    reply_array(c->r, s.options.no_values ? s.n : 2 * s.n);
     for (size_t i = 0; i < s.n; i++) {
         hash_reply_text(c->r, &s.found[i].field);
-        if (!s.no_values) hash_reply_text(c->r, &s.found[i].value);
+        if (!s.options.no_values) hash_reply_text(c->r, &s.found[i].value);
     }
     mem_free(s.found);
 }

@@ -35,23 +35,22 @@ bool scan_pattern_is_all(struct slice pattern) { return pattern.n == 1 && patter
 
 bool scan_options_parse(struct ctx *c, int i, unsigned allowed, struct scan_options *o) {
     *o = (struct scan_options){.count = SCAN_COUNT_DEFAULT};
-    for (; i < c->argc; i += 2) {
+    for (; i < c->argc; i++) {
         struct slice word = c->argv[i];
-        if (i + 1 == c->argc) {
-            reply_err(c->r, ERR_SYNTAX);
-            return false;
-        }
-        if (slice_is(word, "count")) {
-            if (!ctx_int(c, i + 1, &o->count)) return false;
+        bool more = i + 1 < c->argc;
+        if (more && slice_is(word, "count")) {
+            if (!ctx_int(c, ++i, &o->count)) return false;
             if (o->count < 1) {
                 reply_err(c->r, ERR_SYNTAX);
                 return false;
             }
-        } else if (slice_is(word, "match")) {
-            bool all = scan_pattern_is_all(c->argv[i + 1]);
-            o->pattern = all ? slice_of(NULL, 0) : c->argv[i + 1];
-        } else if (allowed & SCAN_TAKES_TYPE && slice_is(word, "type")) {
-            o->type = c->argv[i + 1];
+        } else if (more && slice_is(word, "match")) {
+            bool all = scan_pattern_is_all(c->argv[++i]);
+            o->pattern = all ? slice_of(NULL, 0) : c->argv[i];
+        } else if (more && allowed & SCAN_TAKES_TYPE && slice_is(word, "type")) {
+            o->type = c->argv[++i];
+        } else if (allowed & SCAN_TAKES_NOVALUES && slice_is(word, "novalues")) {
+            o->no_values = true;
         } else {
             reply_err(c->r, ERR_SYNTAX);
             return false;

@@ -9,11 +9,12 @@
 #include "core/exec.h"
 
 /* Options beyond MATCH and COUNT. */
-enum scan_allowed { SCAN_TAKES_TYPE = 1 };
+enum scan_allowed { SCAN_TAKES_TYPE = 1, SCAN_TAKES_NOVALUES = 2 };
 
 struct scan_options {
     int64_t count;
     struct slice pattern, type; /* p is NULL if not given */
+    bool no_values;
 };
 
 /* The cursor in argument i; replies the error if it is none. */

@@ -305,6 +305,7 @@ static void job_submit(struct ctx *c, struct offload_job *job, const struct offl
 
 static void begin_stream(struct offload_job *job) {
     if (!job->streams) {
+        job->s->streamed = reply_pending(&job->s->reply);
         job->core->offloads->counts.streams++;
         list_push_back(&job->core->offloads->streams, &job->in_streams);
     }
@@ -404,6 +405,7 @@ static void hand_over(struct offload_job *job) {
     push_before_reply(s);
     struct reply_place before = reply_here(&s->reply);
     begin_stream(job);
+    s->streamed += reply_pending(&job->reply);
     reply_take(&s->reply, &job->reply);
     if (job->silent) reply_rewind(&s->reply, before);
     s->kick(s);

@@ -242,6 +242,22 @@ void session_set_proto(struct session *s, int proto) {
     session_update_gates(s);
 }
 
+static void close_over(struct session *s, uint64_t used) {
+    log_warning(
+        "client %s is closed: its output buffer of %llu bytes is over client-output-buffer-limit",
+        s->addr, (unsigned long long)used);
+    s->core->stats.output_limit_kills++;
+    s->state |= SESSION_CLOSE_NOW;
+}
+
+bool session_over_reply(struct session *s) {
+    uint64_t hard = s->core->config->output_limit[CONFIG_CLIENT_NORMAL].hard_bytes;
+    uint64_t used = s->state & SESSION_STREAMS ? s->streamed : reply_pending(&s->reply);
+    if (!hard || used < hard || s->state & SESSION_SUBSCRIBED) return false;
+    close_over(s, used);
+    return true;
+}
+
 bool session_over_output(struct session *s) {
     struct core *core = s->core;
     bool hears = s->state & SESSION_SUBSCRIBED;
@@ -259,11 +275,6 @@ bool session_over_output(struct session *s) {
     } else {
         s->soft_limit_since_ms = 0;
     }
-    if (!over) return false;
-    log_warning(
-        "client %s is closed: its output buffer of %zu bytes is over client-output-buffer-limit",
-        s->addr, used);
-    core->stats.output_limit_kills++;
-    s->state |= SESSION_CLOSE_NOW;
-    return true;
+    if (over) close_over(s, used);
+    return over;
 }

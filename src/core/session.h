@@ -88,6 +88,7 @@ struct session {
     const struct row *last_row;
     uint32_t query_bytes, query_free; /* kept by the door for CLIENT LIST */
     int64_t soft_limit_since_ms;      /* output buffer over its soft limit, 0 if not */
+    uint64_t streamed;                /* bytes of the present reply's parts, with SESSION_STREAMS */
     /* The door's: s has output, or its state has changed, outside a command of its own. Frees no
      * session before the loop goes on, so that whoever walks core->sessions may call it. */
     void (*kick)(struct session *s);
@@ -145,6 +146,10 @@ void session_update_gates(struct session *s);
 /* Marks the session as gone, and says so in the log, if what is queued for it is more than
  * client-output-buffer-limit lets it; true then. The door drops it when it is kicked. */
 bool session_over_output(struct session *s);
+
+/* The same for what commands have replied, before it is sent: more than the hard limit is too much
+ * even if the peer would take it, as in Redis. Of a reply that comes in parts all of them count. */
+bool session_over_reply(struct session *s);
 
 /* Bytes that the client costs: what it has sent and has not run, its replies, its texts. */
 size_t session_memory(const struct session *s);

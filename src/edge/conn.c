@@ -293,6 +293,10 @@ static void send_queued(struct conn *c) {
 
 void conn_send(struct conn *c) {
     if (c->dead) return;
+    if (session_over_reply(&c->s)) {
+        conn_close(c);
+        return;
+    }
     send_queued(c);
     if (unlikely(c->s.job) && !c->dead) offload_drained(&c->s);
 }

@@ -390,6 +390,34 @@ static void hard_output_limit(void) {
     expect_status(c, "PONG", "PING");
 }
 
+/* The hard limit is for what is replied, whether the peer would take it or not: of one command, of
+ * several that came at once, of a transaction, which is run to its end, of what comes in parts. */
+static void replies_beyond_the_limit(void) {
+    static const char *const asks[] = {
+        "MGET big big big\r\n",
+        "GET big\r\nSET a 1\r\nGET big\r\nGET big\r\n",
+        "MULTI\r\nSET b 1\r\nMGET big big big\r\nSET d 1\r\nEXEC\r\n",
+        "HRANDFIELD h -1000000000\r\n",
+    };
+    alone();
+    make_big();
+    expect_int(c, 1, "HSET h f v");
+    expect_ok(c, "CONFIG SET client-output-buffer-limit %s", "normal 2500000 0 0");
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        char bytes[64 * 1024];
+        size_t got = 0;
+        int fd = client_open_raw(server);
+        expect_raw(fd, asks[i], "");
+        for (ssize_t n; (n = recv(fd, bytes, sizeof bytes, 0)) > 0;) got += (size_t)n;
+        CU_ASSERT(got < 4000000);
+        close(fd);
+    }
+    expect_text(c, "[\"1\", \"1\", \"1\"]", "MGET a b d");
+    CU_ASSERT(reply_has(cmd(c, "INFO stats"), "client_output_buffer_limit_disconnections:"));
+    expect_ok(c, "CONFIG SET client-output-buffer-limit %s", "normal 0 0 0");
+    expect_int(c, 4, "DEL a b d h");
+}
+
 static void soft_output_limit(void) {
     alone();
     make_big();
@@ -570,6 +598,7 @@ int main(void) {
         {"maxclients_refuses", maxclients_refuses},
         {"idle_clients_are_closed", idle_clients_are_closed},
         {"hard_output_limit", hard_output_limit},
+        {"replies_beyond_the_limit", replies_beyond_the_limit},
         {"soft_output_limit", soft_output_limit},
         {"slow_reader_stalls_nobody", slow_reader_stalls_nobody},
         {"query_buffer_limit", query_buffer_limit},

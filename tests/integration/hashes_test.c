@@ -130,6 +130,7 @@ static void scans_go_on_beside_changes(void) {
 static void scans_take_options(void) {
     make("h", 3);
     expect_text(c, "[\"0\", [\"f0\", \"f1\", \"f2\"]]", "HSCAN h 0 NOVALUES");
+    expect_text(c, "[\"0\", [\"f0\", \"f1\", \"f2\"]]", "HSCAN h %050d NOVALUES", 0);
     expect_text(c, "[\"0\", [\"f1\"]]", "HSCAN h 0 novalues MATCH *1 COUNT 5");
     expect_text(c, "[\"0\", [\"f1\", \"v1\"]]", "HSCAN h 5 COUNT 5 MATCH *1");
     expect_err(c, "ERR syntax error", "HSCAN h 0 NOVALUES 1");
