@@ -297,6 +297,10 @@ static const struct row function_subs[] = {
     {0},
 };
 
+static bool only_reads(struct core *core, const struct slice *argv, int argc) {
+    return argc > 1 && scripts_function_only_reads(core->scripts, argv[1]);
+}
+
 const struct row function_rows[] = {
     {
         .name = "fcall",
@@ -305,6 +309,7 @@ const struct row function_rows[] = {
         .flags = SCRIPT_FLAGS | ROW_MAY_REPLICATE | ROW_RUNS_OTHERS,
         .acl = ACL_SCRIPTING,
         .keys = {SCRIPT_KEYS(SCRIPT_KEYS_NOTE("a change"), KEY_RW | KEY_ACCESS | KEY_UPDATE)},
+        .only_reads = only_reads,
         .since = "7.0.0",
         .summary = "Runs a function.",
         .complexity = "Depends on the function.",

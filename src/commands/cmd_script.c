@@ -252,6 +252,14 @@ static const struct row script_subs[] = {
     {0},
 };
 
+static bool text_only_reads(struct core *core, const struct slice *argv, int argc) {
+    return argc > 1 && scripts_text_only_reads(core->scripts, argv[1]);
+}
+
+static bool sha_only_reads(struct core *core, const struct slice *argv, int argc) {
+    return argc > 1 && scripts_sha_only_reads(core->scripts, argv[1]);
+}
+
 const struct row script_rows[] = {
     {
         .name = "eval",
@@ -260,6 +268,7 @@ const struct row script_rows[] = {
         .flags = SCRIPT_FLAGS | ROW_MAY_REPLICATE | ROW_RUNS_OTHERS,
         .acl = ACL_SCRIPTING,
         .keys = {SCRIPT_KEYS(SCRIPT_KEYS_NOTE("a change"), KEY_RW | KEY_ACCESS | KEY_UPDATE)},
+        .only_reads = text_only_reads,
         .since = "2.6.0",
         .summary = "Runs a script.",
         .complexity = "Depends on the script.",
@@ -286,6 +295,7 @@ const struct row script_rows[] = {
         .flags = SCRIPT_FLAGS | ROW_MAY_REPLICATE | ROW_RUNS_OTHERS,
         .acl = ACL_SCRIPTING,
         .keys = {SCRIPT_KEYS(NULL, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
+        .only_reads = sha_only_reads,
         .since = "2.6.0",
         .summary = "Runs a cached script by its SHA1.",
         .complexity = "Depends on the script.",

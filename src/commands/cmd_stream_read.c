@@ -151,7 +151,8 @@ static bool check_sign(struct ctx *c, const struct reading *o, char sign) {
 static bool find_id(struct ctx *c, const struct reading *o, int i, struct source *from) {
     struct slice text = c->argv[i];
     struct stream_entry top;
-    char sign = text.n == 1 ? text.p[0] : 0;
+    bool is_sign = text.n && strnlen(text.p, text.n) == 1; /* as in Redis, a zero byte ends it */
+    char sign = is_sign ? text.p[0] : 0;
     if (sign != '$' && sign != '>' && sign != '+') return stream_arg_id(c, i, &from->behind);
     if (!check_sign(c, o, sign)) return false;
     from->behind = sign == '>' ? STREAM_ID_MAX : STREAM_ID_MIN;

@@ -341,13 +341,15 @@ static const char *refusal(struct core *core, struct session *s, const struct re
     return resource_refusal(core, s, row);
 }
 
-static bool must_wait(const struct core *core, const struct session *s, const struct request *req) {
+static bool must_wait(struct core *core, const struct session *s, const struct request *req) {
     const struct row *row = req->row;
     if (is_excluded(core, s, req)) return true;
     if (core->log.behind && effects(s, row) & ROW_WRITE) return true;
     if (snapshot_is_full(core) && effects(s, row) & ROW_WRITE) return true;
     if (!core->pause_until_ms || row->flags & ROW_PAUSE_EXEMPT) return false;
-    return core->pause_all || effects(s, row) & (ROW_WRITE | ROW_MAY_REPLICATE);
+    if (core->pause_all) return true;
+    return effects(s, row) & (ROW_WRITE | ROW_MAY_REPLICATE) &&
+           !(row->only_reads && row->only_reads(core, req->argv, req->argc));
 }
 
 /* Whether somebody may be in the lanes of the command's keys: readers meet only who goes on. */

@@ -12,6 +12,12 @@ void multi_begin(struct session *s) {
     s->gates |= GATE_MULTI;
 }
 
+static uint32_t flags_of(struct core *core, const struct request *req) {
+    const struct row *row = req->row;
+    bool reads = row->only_reads && row->only_reads(core, req->argv, req->argc);
+    return reads ? row->flags & ~(uint32_t)ROW_MAY_REPLICATE : row->flags;
+}
+
 void multi_queue(struct session *s, const struct request *req) {
     struct multi *m = s->multi;
     if (m->count == m->room) {
@@ -20,7 +26,7 @@ void multi_queue(struct session *s, const struct request *req) {
     }
     request_copy(&m->requests[m->count++], req, req->argv);
     for (int i = 0; i < req->argc; i++) m->bytes += req->argv[i].n + sizeof(struct slice);
-    m->flags |= req->row->flags;
+    m->flags |= flags_of(s->core, req);
 }
 
 void multi_choose_rows(struct core *core, struct multi *m) {
@@ -28,7 +34,7 @@ void multi_choose_rows(struct core *core, struct multi *m) {
     for (size_t i = 0; i < m->count; i++) {
         struct request *req = &m->requests[i];
         req->row = exec_row(core, req);
-        m->flags |= req->row->flags;
+        m->flags |= flags_of(core, req);
     }
 }
 

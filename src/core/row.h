@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 
 struct ctx;
+struct core;
 struct db;
 
 /* Flags, as COMMAND INFO names them, and gates: exec tests nothing else. */
@@ -179,6 +180,8 @@ struct row {
     /* Whether so much is to be done that it may go on over several turns (core/ongoing.h), guessed
      * in O(log n); NULL: never. */
     bool (*takes_long)(struct db *db, const struct slice *argv, int argc);
+    /* Whether these arguments make it one that only reads, although it may do more; NULL: never. */
+    bool (*only_reads)(struct core *core, const struct slice *argv, int argc);
     /* Whether these arguments name more than row_keys tells; NULL: never. */
     enum row_hides (*hides)(const struct slice *argv, int argc);
     const struct row *subs; /* ends with a NULL name */

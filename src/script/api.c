@@ -96,8 +96,9 @@ static const char *command_refusal(struct run *r, const struct row *row, int arg
     }
     if (unlikely(row->flags & ROW_NOSCRIPT) && !r->sc->core->scripts_may_all)
         return "This Redis command is not allowed from script";
+    if (unlikely(r->read_only) && row->flags & (ROW_WRITE | ROW_MAY_REPLICATE))
+        return "Write commands are not allowed from read-only scripts.";
     if (row->flags & ROW_WRITE) {
-        if (unlikely(r->read_only)) return "Write commands are not allowed from read-only scripts.";
         if (unlikely(r->out_of_memory && !r->written && row->flags & ROW_DENYOOM &&
                      !(r->flags & SCRIPT_ALLOW_OOM))) {
             return "-OOM command not allowed when used memory > 'maxmemory'.";

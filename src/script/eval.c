@@ -197,6 +197,22 @@ static struct eval_script *compile(struct ctx *c, struct slice text) {
     return k.ref == LUA_NOREF ? NULL : add(sc, text, k.ref, flags);
 }
 
+bool scripts_text_only_reads(struct scripts *sc, struct slice text) {
+    const struct eval_script *e = find_text(sc, text);
+    if (e) return e->flags & SCRIPT_NO_WRITES;
+    struct reply nowhere;
+    uint32_t flags;
+    reply_init(&nowhere);
+    bool good = parse_shebang(&nowhere, &text, &flags);
+    reply_fini(&nowhere);
+    return good && flags & SCRIPT_NO_WRITES;
+}
+
+bool scripts_sha_only_reads(struct scripts *sc, struct slice sha) {
+    const struct eval_script *e = find_sha(sc, sha);
+    return e && e->flags & SCRIPT_NO_WRITES;
+}
+
 /* ---- commands ----------------------------------------------------------------------- */
 
 static void run_script(struct ctx *c, struct eval_script *e, const struct script_call *call) {

@@ -502,6 +502,11 @@ bool scripts_has_function(struct ctx *c, struct slice name) {
     return false;
 }
 
+bool scripts_function_only_reads(struct scripts *sc, struct slice name) {
+    const struct function *f = find_function(sc, name);
+    return f && f->flags & SCRIPT_NO_WRITES;
+}
+
 void scripts_fcall(struct ctx *c, struct slice name, const struct script_call *call) {
     struct scripts *sc = c->core->scripts;
     const struct function *f = find_function(sc, name);

@@ -34,6 +34,12 @@ bool scripts_has_function(struct ctx *c, struct slice name);
 /* A function of a library, which is there. */
 void scripts_fcall(struct ctx *c, struct slice name, const struct script_call *call);
 
+/* Whether it says of itself that it writes nothing (no-writes): a text, which may be unknown; a
+ * script by its digits; a function. False if there is none. */
+bool scripts_text_only_reads(struct scripts *sc, struct slice text);
+bool scripts_sha_only_reads(struct scripts *sc, struct slice sha);
+bool scripts_function_only_reads(struct scripts *sc, struct slice name);
+
 /* SCRIPT KILL, FUNCTION KILL. */
 void scripts_kill(struct ctx *c, bool function);
 

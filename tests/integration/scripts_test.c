@@ -1,6 +1,7 @@
 /* scripts_test.c - EVAL and SCRIPT beyond what the model test compares: scripts that take long,
  * are killed, or lose their client; what the sandbox keeps from one script to the next.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -137,6 +138,54 @@ static void sets_are_given_in_order(void) {
     expect_int(c, 1, "DEL {set}");
 }
 
+/* CLIENT PAUSE WRITE holds scripts, but not those that say that they write nothing. */
+static void readers_go_on_in_a_pause(void) {
+    static const char reads[] = "#!lua flags=no-writes\nreturn redis.call('get',KEYS[1])";
+    static const char library[] =
+        "#!lua name=readers\nredis.register_function{function_name='reads',"
+        "callback=function(keys) return redis.call('get',keys[1]) end,"
+        "flags={'no-writes'}}";
+    redisContext *other = client_open(server);
+    redisReply *sha = cmd(c, "SCRIPT LOAD %s", "#!lua flags=no-writes\nreturn 7");
+    expect_ok(c, "SET {p} v");
+    expect_str(c, "readers", "FUNCTION LOAD %s", library);
+    expect_ok(c, "CLIENT PAUSE 60000 WRITE");
+    expect_str(c, "v", "EVAL %s 1 {p}", reads);
+    expect_str(c, "v", "EVAL %s 1 {p}", reads); /* known by now */
+    expect_int(c, 7, "EVALSHA %s 0", sha->str);
+    expect_str(c, "v", "FCALL reads 1 {p}");
+    expect_ok(c, "MULTI");
+    expect_status(c, "QUEUED", "EVAL %s 1 {p}", reads);
+    expect_status(c, "QUEUED", "FCALL reads 1 {p}");
+    expect_text(c, "[\"v\", \"v\"]", "EXEC");
+    redisAppendCommand(other, "EVAL %s 0", "return 1");
+    int sent = 0;
+    CU_ASSERT(redisBufferWrite(other, &sent) == REDIS_OK && sent);
+    struct pollfd heard = {.fd = other->fd, .events = POLLIN};
+    CU_ASSERT_EQUAL(poll(&heard, 1, 100), 0);
+    expect_ok(c, "CLIENT UNPAUSE");
+    redisReply *late = NULL;
+    CU_ASSERT(redisGetReply(other, (void **)&late) == REDIS_OK && late->integer == 1);
+    freeReplyObject(late);
+    freeReplyObject(sha);
+    redisFree(other);
+    expect_ok(c, "FUNCTION DELETE readers");
+    expect_int(c, 1, "DEL {p}");
+}
+
+/* What others are told of is no reading. */
+static void readers_tell_nobody(void) {
+    static const char *const scripts[] = {
+        "return redis.call('publish','ch','m')",
+        "return redis.call('spublish','ch','m')",
+        "return redis.call('pfcount','k')",
+    };
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        CU_ASSERT(reply_has(cmd(c, "EVAL_RO %s 0", scripts[i]),
+                            "ERR Write commands are not allowed from read-only scripts."));
+    }
+}
+
 static void attributes_are_passed_over(void) {
     expect_ok(c, "DEBUG SET-DISABLE-DENY-SCRIPTS 1");
     expect_str(c, "Some real reply following the attribute", "EVAL %s 0",
@@ -200,6 +249,8 @@ int main(void) {
         {"nothing_is_served_in_its_midst", nothing_is_served_in_its_midst},
         {"scripts_leave_nothing_behind", scripts_leave_nothing_behind},
         {"sets_are_given_in_order", sets_are_given_in_order},
+        {"readers_go_on_in_a_pause", readers_go_on_in_a_pause},
+        {"readers_tell_nobody", readers_tell_nobody},
         {"attributes_are_passed_over", attributes_are_passed_over},
         {"error_texts_lose_line_ends", error_texts_lose_line_ends},
         {"cache_and_figures", cache_and_figures},

@@ -315,6 +315,10 @@ static void deletion_minds_references(void) {
                "XDELEX k IDS 2 1-1");
     expect_err(c, "ERR syntax error", "XDELEX k IDS 1 1-1 1-2");
     expect_err(c, "ERR syntax error", "XDELEX k KEEPREF ACKED IDS 1 1-1");
+    expect_err(c,
+               "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> "
+               "<consumer> option.",
+               "XREAD STREAMS s %b", ">\0x", (size_t)3);
     expect_err(c, "ERR Invalid stream ID specified as stream command argument",
                "XDELEX k IDS 2 1-4 x");
     expect_int(c, 2, "XLEN k");
