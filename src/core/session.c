@@ -222,7 +222,7 @@ void session_reset(struct session *s) {
 size_t session_memory(const struct session *s) {
     const char *const texts[] = {s->name, s->lib_name, s->lib_ver};
     size_t n = sizeof *s + s->query_bytes + s->query_free + reply_memory(&s->reply);
-    n += s->fieldsets.bytes + multi_memory(s) + push_memory(s);
+    n += s->fieldsets.bytes + multi_memory(s) + push_memory(s) + s->watch_bytes;
     if (s->topics) n += s->core->topic_hooks.memory(s);
     if (s->tracker) n += s->core->tracking_hooks.memory(s);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -63,6 +63,7 @@ struct session {
     struct list_link in_held;  /* core->held, core->log.waiting */
     struct multi *multi;       /* what is queued since MULTI, or NULL */
     struct list watching;      /* core/watch.c: keys */
+    size_t watch_count, watch_bytes;
     struct park *park;         /* core/offload.c: the lanes that its next command waits for, or */
     struct offload_job *job;   /* what its command has become, or NULL */
     int64_t lane_timeout_ms;   /* CLIENT LANE-TIMEOUT; 0: none */

@@ -1,7 +1,10 @@
 /* transactions_test.c - what the model test cannot do: transactions over several connections. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "replies.h"
 #include "support/client.h"
 #include "support/suite.h"
 
@@ -98,6 +101,33 @@ static void its_own_changes_fail_it(void) {
     expect_exec(true);
 }
 
+#define WATCHED 100000
+
+/* Two sessions watch very many keys, one by one; the second list is as long as the first. */
+static void many_keys_are_watched(void) {
+    char list[64];
+    redisContext *both[] = {a, b};
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < WATCHED; i++) redisAppendCommand(both[k], "WATCH many:%d", i);
+        for (int i = 0; i < WATCHED; i++) {
+            redisReply *r = NULL;
+            CU_ASSERT_FATAL(redisGetReply(both[k], (void **)&r) == REDIS_OK);
+            freeReplyObject(r);
+        }
+    }
+    long long id = reply_int(cmd(a, "CLIENT ID"));
+    snprintf(list, sizeof list, "CLIENT LIST ID %lld", id);
+    redisReply *r = cmd(b, list);
+    const char *memory = strstr(r->str, " tot-mem=");
+    CU_ASSERT(memory && atoll(memory + strlen(" tot-mem=")) > 50 * WATCHED);
+    freeReplyObject(r);
+    expect_ok(b, "UNWATCH");
+    expect_ok(b, "SET many:%d 1", WATCHED - 1);
+    expect_exec(false);
+    expect_exec(true);
+    expect_int(b, 1, "DEL many:%d", WATCHED - 1);
+}
+
 static void databases_are_told_apart(void) {
     expect_ok(a, "WATCH w");
     expect_ok(b, "SELECT 3");
@@ -188,6 +218,7 @@ int main(void) {
         {"what_was_over_does_not", what_was_over_does_not},
         {"some_are_refused_inside", some_are_refused_inside},
         {"its_own_changes_fail_it", its_own_changes_fail_it},
+        {"many_keys_are_watched", many_keys_are_watched},
         {"databases_are_told_apart", databases_are_told_apart},
         {"reset_and_leaving_forget", reset_and_leaving_forget},
         {"blocking_commands_do_not_block", blocking_commands_do_not_block},
