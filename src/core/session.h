@@ -64,11 +64,11 @@ struct session {
     struct multi *multi;       /* what is queued since MULTI, or NULL */
     struct list watching;      /* core/watch.c: keys */
     size_t watch_count, watch_bytes;
-    struct park *park;         /* core/offload.c: the lanes that its next command waits for, or */
-    struct offload_job *job;   /* what its command has become, or NULL */
-    int64_t lane_timeout_ms;   /* CLIENT LANE-TIMEOUT; 0: none */
-    struct waiter *waiter;     /* core/blocked.c: what it waits for, or NULL */
-    struct session_ids *ids;   /* session_by_id's table */
+    struct park *park;       /* core/offload.c: the lanes that its next command waits for, or */
+    struct offload_job *job; /* what its command has become, or NULL */
+    int64_t lane_timeout_ms; /* CLIENT LANE-TIMEOUT; 0: none */
+    struct waiter *waiter;   /* core/blocked.c: what it waits for, or NULL */
+    struct session_ids *ids; /* session_by_id's table */
     struct session *next_in_chain;
     struct core *core;
     struct db *db;
