@@ -197,6 +197,10 @@
  * beyond that, turn by turn (topic/tracking_broadcast). */
 #define TRACKING_HELD_MAX 1000
 
+/* Random members that HRANDFIELD, SRANDMEMBER and ZRANDMEMBER give with repetitions: so many are as
+ * good as all that were asked for (commands/). */
+#define RANDOM_PICKS_MAX ((int64_t)1 << 26)
+
 /* Arguments of one batch of commands that are cut out of a buffer (wire/resp). */
 #define RESP_CUT_ARGS_MAX 256
 

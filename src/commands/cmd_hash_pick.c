@@ -16,9 +16,6 @@
 #include "commands/scan_options.h"
 #include "core/offload.h"
 
-/* With repetitions a reply can be any length: this many pairs are as good as all. */
-#define REPEATED_MAX (1 << 26)
-
 /* -- HSCAN --------------------------------------------------------------------------- */
 
 struct scan {
@@ -81,7 +78,7 @@ struct pick {
     struct reply *r;
     struct hash_view v;
     size_t have;  /* pairs that are shown */
-    size_t count; /* pairs to give */
+    size_t count; /* pairs to give; with repetitions, still to be given */
     bool values, repeated;
 };
 
@@ -149,19 +146,24 @@ static struct members list_members(const struct pick *p) {
 /* Whether a large hash has some that are not shown. */
 static bool hides(const struct pick *p) { return p->have < hash_view_kept(p->v); }
 
+/* Whether one more is to be picked, of those with repetitions. */
+static bool goes_on(struct pick *p) {
+    if (!p->count || reply_is_full(p->r) || nap_step(p->count)) return false;
+    p->count--;
+    return true;
+}
+
+/* As many as the reply takes for now. */
 static void pick_repeated(struct pick *p) {
-    pick_begin(p);
     if (p->v.large && !hides(p)) {
-        for (size_t i = 0; i < p->count && !nap_step(i); i++)
-            pick_member(p, hash_value_random(p->v.large));
+        while (goes_on(p)) pick_member(p, hash_value_random(p->v.large));
     } else if (p->v.large) {
         struct members all = list_members(p);
-        for (size_t i = 0; i < p->count && all.n && !nap_step(i); i++)
-            pick_member(p, all.list[random_below(all.n)]);
+        while (all.n && goes_on(p)) pick_member(p, all.list[random_below(all.n)]);
         mem_free(all.list);
     } else {
         uint32_t *places = pair_places(p);
-        for (size_t i = 0; i < p->count; i++) pick_packed(p, places[random_below(p->have)]);
+        while (goes_on(p)) pick_packed(p, places[random_below(p->have)]);
         mem_free(places);
     }
 }
@@ -231,10 +233,17 @@ static void compute_picks(void *state, struct reply *r) {
     struct pick *p = state;
     p->r = r;
     if (p->repeated) {
-        pick_repeated(p);
+        pick_begin(p);
     } else {
         pick_distinct(p);
     }
+}
+
+static bool more_picks(void *state, struct reply *r) {
+    struct pick *p = state;
+    p->r = r;
+    if (p->repeated) pick_repeated(p);
+    return p->repeated && p->count && reply_is_full(r);
 }
 
 /* The arguments with a count; false: an error was replied. */
@@ -295,12 +304,13 @@ void hash_randfield(struct ctx *c) {
     }
     p.repeated = count < 0;
     p.count = (size_t)(count < 0 ? -count : count);
-    if (count < -REPEATED_MAX) p.count = REPEATED_MAX;
+    if (count < -RANDOM_PICKS_MAX) p.count = RANDOM_PICKS_MAX;
     bool walks = (!p.repeated && p.count > p.have / 4) || hides(&p);
     offload(c, &(struct offload){
                    .units = walks ? p.have : p.count,
                    .state = &p,
                    .state_bytes = sizeof p,
                    .compute = compute_picks,
+                   .more = more_picks,
                });
 }

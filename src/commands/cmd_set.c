@@ -18,7 +18,6 @@
 #include "core/ongoing.h"
 
 /* Redis would try to send 2^63 members; nobody can receive them. */
-#define SAMPLE_REPEATED_MAX ((int64_t)1 << 28)
 
 /* ---- shared ------------------------------------------------------------------------- */
 
@@ -401,7 +400,7 @@ static void sample_member(void *ctx, struct slice member) {
 struct picking {
     struct set_view s;
     struct set_limits limits;
-    size_t count;
+    size_t count; /* with repetitions, still to be given */
     bool repeated;
 };
 
@@ -421,27 +420,32 @@ static void sample_few(struct reply *r, const struct picking *x) {
 
 static void compute_picking(void *state, struct reply *r) {
     const struct picking *x = state;
-    char digits[SET_DIGITS_MAX];
     size_t members = set_count(x->s);
     reply_array(r, x->count);
-    if (x->repeated) {
-        for (size_t i = 0; i < x->count && !nap_step(i); i++)
-            reply_bulk(r, set_random(x->s, digits));
-    } else if (x->s.form == SET_VALUE && x->count < members / 8) {
+    if (x->repeated) return;
+    if (x->s.form == SET_VALUE && x->count < members / 8) {
         sample_few(r, x);
     } else {
         set_each(x->s, sample_member, &(struct sample){r, x->count, members});
     }
 }
 
+static bool more_picks(void *state, struct reply *r) {
+    struct picking *x = state;
+    char digits[SET_DIGITS_MAX];
+    if (!x->repeated) return false;
+    for (; x->count && !nap_step(x->count); x->count--) {
+        if (reply_is_full(r)) return true;
+        reply_bulk(r, set_random(x->s, digits));
+    }
+    return false;
+}
+
 /* Below zero: so many, repetitions allowed. */
 static void sample(struct ctx *c, struct set_view s, int64_t count) {
     size_t members = set_count(s);
     struct picking x = {.s = s, .limits = set_limits_of(c), .repeated = members && count < 0};
-    if (x.repeated && -count > SAMPLE_REPEATED_MAX) {
-        reply_err(c->r, ERR_OUT_OF_RANGE);
-        return;
-    }
+    if (x.repeated && count < -RANDOM_PICKS_MAX) count = -RANDOM_PICKS_MAX;
     if (members) x.count = (size_t)(count < 0 ? -count : count);
     if (!x.repeated && x.count > members) x.count = members;
     bool walks = !x.repeated && x.count >= members / 8;
@@ -450,6 +454,7 @@ static void sample(struct ctx *c, struct set_view s, int64_t count) {
                    .state = &x,
                    .state_bytes = sizeof x,
                    .compute = compute_picking,
+                   .more = more_picks,
                });
 }
 

@@ -418,7 +418,7 @@ static bool item_at(struct zset_view v, uint64_t rank, struct zset_item *item) {
 /* Picks on their way (core/offload). */
 struct picking {
     struct zset_view v;
-    uint64_t n;
+    uint64_t n; /* with repetitions, still to be given */
     bool scores, repeated;
 };
 
@@ -440,13 +440,17 @@ static void reply_sample(struct reply *r, const struct picking *x) {
     mem_free(ranks);
 }
 
-static void reply_picks(struct reply *r, const struct picking *x) {
+static bool more_picks(void *state, struct reply *r) {
+    struct picking *x = state;
     struct zset_item item;
     uint64_t count = zset_count(x->v);
-    for (uint64_t i = 0; i < x->n && !nap_step(i); i++) {
+    if (!x->repeated) return false;
+    for (; x->n && !nap_step(x->n); x->n--) {
+        if (reply_is_full(r)) return true;
         item_at(x->v, random_below(count), &item);
         reply_member(r, &item, x->scores);
     }
+    return false;
 }
 
 static void compute_picking(void *state, struct reply *r) {
@@ -457,11 +461,7 @@ static void compute_picking(void *state, struct reply *r) {
         return;
     }
     reply_array(r, x->scores && r->proto == 2 ? 2 * x->n : x->n);
-    if (x->repeated) {
-        reply_picks(r, x);
-    } else {
-        reply_sample(r, x);
-    }
+    if (!x->repeated) reply_sample(r, x);
 }
 
 static bool pick_parse(struct ctx *c, int64_t *n, bool *scores) {
@@ -503,12 +503,14 @@ static void zset_randmember(struct ctx *c) {
         return;
     }
     x.repeated = n < 0;
+    if (n < -RANDOM_PICKS_MAX) n = -RANDOM_PICKS_MAX;
     x.n = n < 0 ? (uint64_t)-n : (uint64_t)n;
     offload(c, &(struct offload){
                    .units = !x.repeated && x.n > count ? count : x.n,
                    .state = &x,
                    .state_bytes = sizeof x,
                    .compute = compute_picking,
+                   .more = more_picks,
                });
 }
 

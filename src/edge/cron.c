@@ -65,6 +65,16 @@ static void check_clients_memory(struct edge *edge) {
     if (all > limit) evict_conns(edge, all, limit);
 }
 
+void edge_relieve(struct edge *edge) {
+    const struct core *core = edge->core;
+    const struct config *conf = core->config;
+    if (likely(!conf->maxmemory_clients) || core->now_ms == edge->relieved_ms) return;
+    if (!conf->maxmemory_bytes || keyspace_fits(core->ks, conf->maxmemory_bytes)) return;
+    edge->relieved_ms = core->now_ms;
+    check_clients_memory(edge);
+    edge_free_dead(edge);
+}
+
 /* ---- idle and slow clients ---------------------------------------------------------- */
 
 static void check_idle(struct conn *c) {

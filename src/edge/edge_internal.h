@@ -21,12 +21,17 @@ struct edge {
     int tcp_port;   /* of those in tcp */
     char *tcp_text; /* port and addresses that they were opened for */
     struct work_task clients;
+    int64_t relieved_ms; /* edge_relieve has looked last */
     struct batch *batch;
     char *buf; /* EDGE_ROUND times EDGE_READ_BYTES */
 };
 
 /* Registers what is looked at now and then. */
 void edge_add_tasks(struct edge *edge);
+
+/* With more memory in use than maxmemory lets: clients over maxmemory-clients go before keys do.
+ * Looks at all of them, once a millisecond. */
+void edge_relieve(struct edge *edge);
 
 /* Frees the connections that were closed. */
 void edge_free_dead(struct edge *edge);

@@ -264,6 +264,7 @@ static void serve_kicked(struct edge *edge) {
 }
 
 bool edge_turn(struct edge *edge) {
+    edge_relieve(edge);
     serve_kicked(edge);
     size_t rounds = 0; /* what becomes ready meanwhile is for the next turn */
     for (struct list_link *l = list_first(&edge->ready); l; l = list_next(&edge->ready, l))

@@ -390,6 +390,44 @@ static void hard_output_limit(void) {
     expect_status(c, "PONG", "PING");
 }
 
+#define DEAD_CLIENTS 30
+#define DEAD_ARGUMENTS 249
+
+/* Under maxmemory what clients hold beyond maxmemory-clients goes before any key does. */
+static void clients_go_before_keys(void) {
+    static char argument[1024], bytes[DEAD_ARGUMENTS * sizeof argument];
+    int fds[DEAD_CLIENTS];
+    size_t n = (size_t)sprintf(bytes, "*%d\r\n", DEAD_ARGUMENTS + 1);
+    memset(argument, 'x', 1000);
+    for (int i = 0; i < DEAD_ARGUMENTS; i++)
+        n += (size_t)sprintf(bytes + n, "$1000\r\n%s\r\n", argument);
+    alone();
+    expect_ok(c, "FLUSHALL");
+    for (int i = 0; i < 50; i++) expect_int(c, 100001, "SETRANGE %d 100000 x", i);
+    expect_ok(c, "CLIENT NO-EVICT ON");
+    long long used = info_number(c, "memory", "used_memory");
+    expect_ok(c, "CONFIG SET maxmemory-policy allkeys-lru maxmemory-clients 3mb maxmemory %lld",
+              used + 5000000);
+    expect_ok(c, "CONFIG RESETSTAT");
+    for (int i = 0; i < DEAD_CLIENTS; i++) {
+        fds[i] = client_open_raw(server);
+        for (size_t sent = 0; sent < n;) {
+            ssize_t now = send(fds[i], bytes + sent, n - sent, MSG_NOSIGNAL);
+            if (now <= 0) break; /* it was closed */
+            sent += (size_t)now;
+        }
+        expect_status(c, "PONG", "PING");
+    }
+    server_sleep_ms(300);
+    CU_ASSERT(info_number(c, "stats", "evicted_clients") > 0);
+    CU_ASSERT_EQUAL(info_number(c, "stats", "evicted_keys"), 0);
+    expect_int(c, 50, "DBSIZE");
+    for (int i = 0; i < DEAD_CLIENTS; i++) close(fds[i]);
+    expect_ok(c, "CONFIG SET maxmemory 0 maxmemory-clients 0 maxmemory-policy noeviction");
+    expect_ok(c, "CLIENT NO-EVICT OFF");
+    expect_ok(c, "FLUSHALL");
+}
+
 /* The hard limit is for what is replied, whether the peer would take it or not: of one command, of
  * several that came at once, of a transaction, which is run to its end, of what comes in parts. */
 static void replies_beyond_the_limit(void) {
@@ -398,10 +436,14 @@ static void replies_beyond_the_limit(void) {
         "GET big\r\nSET a 1\r\nGET big\r\nGET big\r\n",
         "MULTI\r\nSET b 1\r\nMGET big big big\r\nSET d 1\r\nEXEC\r\n",
         "HRANDFIELD h -1000000000\r\n",
+        "SRANDMEMBER s -9000000000000000000\r\n",
+        "ZRANDMEMBER z -1000000000 WITHSCORES\r\n",
     };
     alone();
     make_big();
     expect_int(c, 1, "HSET h f v");
+    expect_int(c, 1, "SADD s a");
+    expect_int(c, 1, "ZADD z 1 a");
     expect_ok(c, "CONFIG SET client-output-buffer-limit %s", "normal 2500000 0 0");
     for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
         char bytes[64 * 1024];
@@ -415,7 +457,7 @@ static void replies_beyond_the_limit(void) {
     expect_text(c, "[\"1\", \"1\", \"1\"]", "MGET a b d");
     CU_ASSERT(reply_has(cmd(c, "INFO stats"), "client_output_buffer_limit_disconnections:"));
     expect_ok(c, "CONFIG SET client-output-buffer-limit %s", "normal 0 0 0");
-    expect_int(c, 4, "DEL a b d h");
+    expect_int(c, 6, "DEL a b d h s z");
 }
 
 static void soft_output_limit(void) {
@@ -598,6 +640,7 @@ int main(void) {
         {"maxclients_refuses", maxclients_refuses},
         {"idle_clients_are_closed", idle_clients_are_closed},
         {"hard_output_limit", hard_output_limit},
+        {"clients_go_before_keys", clients_go_before_keys},
         {"replies_beyond_the_limit", replies_beyond_the_limit},
         {"soft_output_limit", soft_output_limit},
         {"slow_reader_stalls_nobody", slow_reader_stalls_nobody},

@@ -540,7 +540,7 @@ static void a_crash_is_reported(void) {
     CU_ASSERT_EQUAL(server_wait(s, 5000), 128 + SIGSEGV);
     CU_ASSERT(server_log_has(s, "=== CRASH REPORT ===", 0));
     CU_ASSERT(server_log_has(s, "(SIGSEGV) at address 0x", 0));
-    CU_ASSERT(server_log_has(s, "\nstack:\n", 0));
+    CU_ASSERT(server_log_has(s, "\nSTACK TRACE:\n", 0));
     CU_ASSERT(server_log_has(s, "running command: debug, arguments (lengths only): 8 \n", 0));
     CU_ASSERT(!server_log_has(s, "SEGFAULT", 0));
     CU_ASSERT(server_log_has(s, "=== END OF CRASH REPORT ===", 0));

@@ -187,6 +187,28 @@ static void memory_is_bounded(void) {
     }
 }
 
+/* Random members with repetitions come in parts, too: all of them, at the cost of some. */
+static void random_members(void) {
+    static const char *const asks[] = {"HRANDFIELD hash -", "SRANDMEMBER set -",
+                                       "ZRANDMEMBER zset -"};
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s20000", asks[i]);
+        redisReply *r = redisCommand(a, line);
+        CU_ASSERT_FATAL(r && r->type == REDIS_REPLY_ARRAY);
+        CU_ASSERT_EQUAL(r->elements, 20000);
+        for (size_t k = 0; k < r->elements; k++) CU_ASSERT(r->element[k]->len > TEXT_BYTES);
+        freeReplyObject(r);
+        snprintf(line, sizeof line, "%s1000000000", asks[i]);
+        size_t sum, most;
+        int fd = begin_stream(line);
+        outputs(&sum, &most);
+        CU_ASSERT(most < OUTPUT_BYTES_MAX);
+        close(fd);
+        wait_for("lanes", "\nstreamed_replies", 0);
+    }
+}
+
 static void many_do_not_read(void) {
     enum { CLIENTS = 40 };
     int fds[CLIENTS], kinds = 0;
@@ -331,6 +353,7 @@ int main(void) {
     static const struct suite_test tests[] = {
         {"values_are_written", values_are_written}, /* which the others read */
         {"memory_is_bounded", memory_is_bounded},
+        {"random_members", random_members},
         {"many_do_not_read", many_do_not_read},
         {"writers_do_not_wait", writers_do_not_wait},
         {"readers_come_behind_writers", readers_come_behind_writers},
