@@ -241,7 +241,7 @@ static void debug_sleep(struct ctx *c) {
     reply_ok(c->r);
 }
 
-/* Without the directive, and as wherever an argument is not a number, 0. */
+/* The argument; 0 if it is no number, as in Redis. */
 static int64_t number(struct ctx *c) {
     int64_t n = 0;
     num_parse_i64(c->argv[2], &n);

@@ -7,6 +7,7 @@
 
 #define CRON_CONNS_MIN 50
 #define CRON_PARTS 10
+#define RELIEVE_CONNS_MAX 1000         /* beyond, not in each turn */
 #define CLIENTS_BYTES_MIN (128 * 1024) /* below, nobody could connect to set it right */
 
 /* ---- maxmemory-clients -------------------------------------------------------------- */
@@ -68,11 +69,11 @@ static void check_clients_memory(struct edge *edge) {
 void edge_relieve(struct edge *edge) {
     const struct core *core = edge->core;
     const struct config *conf = core->config;
-    if (likely(!conf->maxmemory_clients) || core->now_ms == edge->relieved_ms) return;
-    if (!conf->maxmemory_bytes || keyspace_fits(core->ks, conf->maxmemory_bytes)) return;
+    if (likely(!conf->maxmemory_clients) || !conf->maxmemory_bytes) return;
+    if (core->session_count > RELIEVE_CONNS_MAX && core->now_ms == edge->relieved_ms) return;
+    if (keyspace_fits(core->ks, conf->maxmemory_bytes)) return;
     edge->relieved_ms = core->now_ms;
     check_clients_memory(edge);
-    edge_free_dead(edge);
 }
 
 /* ---- idle and slow clients ---------------------------------------------------------- */

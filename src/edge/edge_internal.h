@@ -29,8 +29,9 @@ struct edge {
 /* Registers what is looked at now and then. */
 void edge_add_tasks(struct edge *edge);
 
-/* With more memory in use than maxmemory lets: clients over maxmemory-clients go before keys do.
- * Looks at all of them, once a millisecond. */
+/* At a turn's end, with more memory in use than maxmemory lets: clients over maxmemory-clients are
+ * closed, before the next turn evicts keys. Looks at all of them, if they are many once a
+ * millisecond. */
 void edge_relieve(struct edge *edge);
 
 /* Frees the connections that were closed. */

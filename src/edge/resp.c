@@ -264,13 +264,13 @@ static void serve_kicked(struct edge *edge) {
 }
 
 bool edge_turn(struct edge *edge) {
-    edge_relieve(edge);
     serve_kicked(edge);
     size_t rounds = 0; /* what becomes ready meanwhile is for the next turn */
     for (struct list_link *l = list_first(&edge->ready); l; l = list_next(&edge->ready, l))
         rounds++;
     for (rounds = (rounds + EDGE_ROUND - 1) / EDGE_ROUND; rounds; rounds--) round_of(edge);
     serve_kicked(edge);
+    edge_relieve(edge);
     edge_free_dead(edge);
     return !list_empty(&edge->ready) || !list_empty(&edge->kicked);
 }
