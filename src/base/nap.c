@@ -1,7 +1,7 @@
 /* nap.c - see nap.h. */
 #include "base/nap.h"
 
-#include <sys/prctl.h>
+#include <sched.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -10,10 +10,7 @@
 _Thread_local uint64_t nap_at_ticks = UINT64_MAX;
 _Thread_local const _Atomic bool *nap_unwanted;
 
-void nap_enable(void) {
-    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* else an instant takes 50 us */
-    nap_at_ticks = clock_ticks() + clock_us_to_ticks(NAP_AFTER_US);
-}
+void nap_enable(void) { nap_at_ticks = clock_ticks() + clock_us_to_ticks(NAP_AFTER_US); }
 
 static bool is_unwanted(void) {
     return nap_unwanted && atomic_load_explicit(nap_unwanted, memory_order_relaxed);
@@ -21,8 +18,7 @@ static bool is_unwanted(void) {
 
 bool nap_take(void) {
     if (clock_ticks() < nap_at_ticks) return is_unwanted();
-    struct timespec instant = {0, 1000};
-    nanosleep(&instant, NULL);
+    sched_yield();
     nap_at_ticks = clock_ticks() + clock_us_to_ticks(NAP_AFTER_US);
     return is_unwanted();
 }

@@ -1,9 +1,10 @@
-/* nap.h - short rests of a worker, so that a loop on the same processor goes on, and its early end.
+/* nap.h - rests of a worker, so that a loop on the same processor goes on, and its early end.
  *
  * A thread of low priority that never rests still keeps a processor for a whole tick of the
- * scheduler (4 ms) whenever its turn comes, and what else runs there waits. One that sleeps for an
- * instant every NAP_AFTER_US is overtaken at that moment: the longest wait of the loop falls from
- * 4 ms to 0.3 ms, for some percent of the worker's time.
+ * scheduler (4 ms) whenever its turn comes, and what else runs there waits. One that yields every
+ * NAP_AFTER_US is overtaken at that moment, and goes on at once if nobody wants to run. (To sleep
+ * for an instant does the same, but a virtual processor that falls idle takes long to wake: a third
+ * of the worker's time.)
  * Long work therefore calls nap_point every few microseconds of its own; elsewhere than on a worker
  * it does nothing. There it is told as well that nobody waits for the result any more: then the
  * work may end at once, with a result that is not used but can be freed.
@@ -18,7 +19,7 @@
 
 #include "base/assert.h"
 
-/* From now on nap_point may sleep on this thread. */
+/* From now on nap_point may yield on this thread. */
 void nap_enable(void);
 
 /* The clock_ticks at which this thread rests next; UINT64_MAX where it never does. */
