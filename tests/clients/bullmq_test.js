@@ -538,7 +538,8 @@ test('workers come back after CLIENT KILL', async (t) => {
     const work = noting();
     s.worker(work);
     const c = s.redis();
-    const clients = async () => (await c.client('LIST', 'TYPE', 'normal')).trim().split('\n').length;
+    const clients = async () =>
+        (await c.client('LIST', 'TYPE', 'normal')).trim().split('\n').length;
     for (const round of range(0, 5)) {
         await q.add(`${round}`);
         await until(() => events.seen.length === round + 1);
