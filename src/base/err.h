@@ -32,6 +32,7 @@
     X(BIT_VALUE, "ERR bit is not an integer or out of range")                                      \
     X(OOM, "OOM command not allowed when used memory > 'maxmemory'.")                              \
     X(NOAUTH, "NOAUTH Authentication required.")                                                   \
+    X(LOADING, "LOADING Redis is loading the dataset in memory")                                   \
     X(NO_MEMORY, "ERR not enough memory for this value")                                           \
     X(SAVING, "ERR Background save already in progress")
 

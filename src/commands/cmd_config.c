@@ -35,7 +35,7 @@ static void config_change(struct ctx *c) {
     struct config *conf = c->core->config;
     size_t pairs = ((size_t)c->argc - 2) / 2;
     if (c->core->loading.on && config_set_is_early(c->argv + 2, pairs)) {
-        reply_error(c->r, "LOADING Redis is loading the dataset in memory");
+        reply_err(c->r, ERR_LOADING);
         return;
     }
     bool allow = session_permitted(c->s, conf->enable_protected_configs);

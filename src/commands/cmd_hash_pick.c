@@ -153,7 +153,8 @@ static bool goes_on(struct pick *p) {
     return true;
 }
 
-/* As many as the reply takes for now. */
+/* As many as the reply takes for now. If some of a large hash are not shown the others are listed
+ * anew for each part. */
 static void pick_repeated(struct pick *p) {
     if (p->v.large && !hides(p)) {
         while (goes_on(p)) pick_member(p, hash_value_random(p->v.large));

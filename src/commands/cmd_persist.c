@@ -9,6 +9,7 @@
 #include "commands/cmd_server_internal.h"
 #include "commands/families.h"
 #include "core/exec.h"
+#include "core/push.h"
 #include "persist/persist.h"
 #include "persist/save.h"
 
@@ -26,7 +27,7 @@ static void saved(void *ctx, bool ok) {
     struct saver *w = ctx;
     struct session *s = session_by_id(w->core, w->session_id);
     if (s) {
-        s->state &= ~(uint32_t)SESSION_BLOCKED;
+        s->state &= ~(uint32_t)(SESSION_BLOCKED | SESSION_SAVES);
         s->reply.noted = 0;
         struct reply_place before = reply_here(&s->reply);
         if (ok || w->or_not) {
@@ -36,6 +37,7 @@ static void saved(void *ctx, bool ok) {
         }
         if (w->silent) reply_rewind(&s->reply, before);
         exec_account(w->core, s, &w->req, 0);
+        push_release(s); /* what FLUSHALL has told its own session comes behind its reply */
         s->kick(s);
     }
     request_free(&w->req);
@@ -56,7 +58,7 @@ int server_reply_when_saved(struct ctx *c, bool or_not) {
         mem_free(w);
         return err;
     }
-    c->s->state |= SESSION_BLOCKED;
+    c->s->state |= SESSION_BLOCKED | SESSION_SAVES;
     c->core->after_due = true;
     return 0;
 }

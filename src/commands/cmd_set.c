@@ -17,8 +17,6 @@
 #include "core/offload.h"
 #include "core/ongoing.h"
 
-/* Redis would try to send 2^63 members; nobody can receive them. */
-
 /* ---- shared ------------------------------------------------------------------------- */
 
 struct set_view set_view_or_empty(const struct entry *e) {

@@ -333,8 +333,7 @@ static const char *refusal(struct core *core, struct session *s, const struct re
     }
     if (s->gates & GATE_SUBSCRIBED && !(row->flags & ROW_SUBSCRIBED_MAY))
         return subscribed_refusal(core, s, row);
-    if (core->loading.on && !(row->flags & ROW_LOADING))
-        return "LOADING Redis is loading the dataset in memory";
+    if (core->loading.on && !(row->flags & ROW_LOADING)) return err_text(ERR_LOADING);
     if (core->ongoing.refusing && is_excluded(core, s, req)) return core->ongoing.busy;
     if (s->multi && row->flags & ROW_NO_MULTI)
         return "ERR Command not allowed inside a transaction";

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 
 #define GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
-#define REPLY_GOES_ON (SESSION_BUSY | SESSION_STREAMS)
+#define REPLY_GOES_ON (SESSION_BUSY | SESSION_STREAMS | SESSION_SAVES)
 #define SILENT (GATE_REPLY_OFF | GATE_REPLY_SKIPPING)
 
 /* From so many bytes on it is asked after each push whether that is too much. */

@@ -47,6 +47,7 @@ enum session_state {
                                   * the session stays until then */
     SESSION_CAS_FAILED = 1 << 9, /* a key that it watches has changed: core/watch.h */
     SESSION_STREAMS = 1 << 10,   /* its reply comes in parts, some of which are there: offload.h */
+    SESSION_SAVES = 1 << 14,     /* with BLOCKED: its reply comes when the RDB file is there */
     SESSION_DURABLE = 1 << 11,   /* its replies wait until what they tell of is on disk */
     SESSION_SUBSCRIBED = 1 << 12, /* to a topic of whatever kind; set by topic/ */
     SESSION_REPLAYS = 1 << 13,    /* a retained topic has more for it: topic/retained.h */

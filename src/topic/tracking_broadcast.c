@@ -267,16 +267,16 @@ static void release_one(struct tracking *t, struct key k) {
 void tracking_gather(struct tracking *t, struct key k, uint64_t by) {
     struct change ch = {t, k, by};
     bool holds = t->core->ongoing.inside;
-    if (t->held.count && !holds) {
-        if (!ongoing_has_stopped(t->core))
-            release(t);
-        else
-            release_one(t, k);
-    }
-    if (holds && t->held.count < TRACKING_HELD_MAX)
+    if (holds && t->held.count < TRACKING_HELD_MAX) {
         put(&t->held, &ch);
-    else
-        gather(&ch);
+        return;
+    }
+    if (t->held.count && ongoing_has_stopped(t->core)) {
+        release_one(t, k);
+    } else if (t->held.count && !holds) {
+        release(t);
+    }
+    gather(&ch);
 }
 
 void tracking_broadcast_init(struct tracking *t) {

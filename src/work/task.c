@@ -44,10 +44,9 @@ int64_t work_tasks_run(struct work_tasks *tasks, int64_t now_ms) {
     for (struct list_link *l = list_first(&tasks->list); l; l = next) {
         struct work_task *task = LIST_MEMBER(l, struct work_task, in_tasks);
         next = list_next(&tasks->list, l);
-        if (task->due_ms <= now_ms && tasks->paused) {
-            task->due_ms = (now_ms / task->period_ms + 1) * task->period_ms;
-        } else if (task->due_ms <= now_ms) {
-            task->due_ms = (now_ms / task->period_ms + 1) * task->period_ms;
+        bool due = task->due_ms <= now_ms;
+        if (due) task->due_ms = (now_ms / task->period_ms + 1) * task->period_ms;
+        if (due && !tasks->paused) {
             task->run(task->ctx);
             uint64_t end = clock_ticks();
             work_task_note(task, end - mark);

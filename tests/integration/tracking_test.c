@@ -283,6 +283,13 @@ static void broadcast(void) {
           "A CLIENT TRACKING ON BCAST PREFIX z REDIRECT %B", "W MSET z 1 b 2 zz 3", "W FLUSHALL");
 }
 
+/* With save points FLUSHALL is answered when the file is there, and what it tells comes behind. */
+static void flushes_that_save(void) {
+    STEPS("W CONFIG SET save \"3600 1\"", "A HELLO 3;CLIENT TRACKING ON", "A GET k", "A FLUSHALL",
+          "A SET k 1;GET k;FLUSHALL ASYNC;GET k", "W FLUSHALL", "A MULTI;GET k;FLUSHALL;EXEC",
+          "C HELLO 3;CLIENT TRACKING ON BCAST", "A GET k;FLUSHALL", "W CONFIG SET save \"\"");
+}
+
 /* To the others a script that takes many turns is one change, at its end. */
 static void long_scripts_are_one_change(void) {
     STEPS(
@@ -937,6 +944,7 @@ int main(void) {
         {"noloop", noloop},
         {"redirected", redirected},
         {"broadcast", broadcast},
+        {"flushes_that_save", flushes_that_save},
         {"long_scripts_are_one_change", long_scripts_are_one_change},
         {"errors", errors},
         {"caching", caching},
