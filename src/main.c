@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/apart.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/file.h"
@@ -636,6 +637,7 @@ int main(int argc, char **argv) {
     if (!start_service(&sv, &sv.log)) exit(1);
     if (!process_start(&sv.process, sv.config, argc, argv)) exit(1);
     clock_init();
+    apart_loop_here();
     log_notice("Clearlane %s starts, serving the protocol of Redis %s, port %d, PID: %d",
                CLEARLANE_VERSION, REDIS_VERSION, sv.config->port, (int)getpid());
     if (!start(&sv)) exit(1);

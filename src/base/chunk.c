@@ -143,8 +143,8 @@ static void fill(void) {
         if (!chunk) chunk = cold_take();
         pthread_mutex_unlock(&lock);
         for (size_t i = 0; !touched && i < CHUNK_BYTES; i += PAGE_BYTES) {
+            nap_point(); /* before the touch, which may be of all pages and take milliseconds */
             chunk[i] = 0;
-            nap_point();
         }
         pthread_mutex_lock(&lock);
         idle_push(&ready, &ready_count, (void *)chunk);

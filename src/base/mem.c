@@ -4,12 +4,15 @@
  *     jemalloc keeps the two counters per thread; here are only pointers to them. A block
  *     freed by another thread than its maker's makes one term negative, not the sum.
  * M2  A thread's counters are read under the lock, because they vanish with the thread.
- * M3  With NO_JEMALLOC (sanitizers), one atomic figure replaces the counters.
+ * M3  Pages that come free are given back in pieces, with rests between: the allocator's own
+ *     threads, which do it, are as polite to the loop as workers are (base/nap).
+ * M4  With NO_JEMALLOC (sanitizers), one atomic figure replaces the counters.
  * Threads: any.
  */
 #include "base/mem.h"
 
 #include "base/assert.h"
+#include "base/nap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static _Atomic int64_t accounted_bytes;
@@ -88,6 +92,8 @@ void mem_purge(void) { malloc_trim(0); }
 const char *malloc_conf = "dirty_decay_ms:500,muzzy_decay_ms:0,metadata_thp:auto";
 #include <pthread.h>
 
+#define GIVE_BACK_BYTES (256 * 1024) /* at once: some 50 us */
+
 #define TEXT(x) #x
 #define TEXT_OF(x) TEXT(x)
 
@@ -116,6 +122,36 @@ static int64_t counter_balance(const struct counters *c) {
                      __atomic_load_n(c->freed, __ATOMIC_RELAXED));
 }
 
+/* Gives pages back, for all arenas (M3): jemalloc's purge_forced. */
+static bool give_back(extent_hooks_t *hooks, void *extent, size_t size, size_t offset,
+                      size_t length, unsigned arena) {
+    (void)hooks, (void)size, (void)arena;
+    if (!mine.registered && !nap_is_enabled()) nap_enable();
+    char *end = (char *)extent + offset + length;
+    for (size_t n; length; length -= n) {
+        n = length < GIVE_BACK_BYTES ? length : GIVE_BACK_BYTES;
+        nap_point();
+        if (madvise(end - length, n, MADV_DONTNEED)) return true;
+    }
+    return false;
+}
+
+/* The arena of this thread gives its pages back so. Under the lock. */
+static void hook_arena(void) {
+    static extent_hooks_t hooks;
+    extent_hooks_t *old, *new = &hooks;
+    char name[64];
+    unsigned arena;
+    size_t n = sizeof arena;
+    if (mallctl("thread.arena", &arena, &n, NULL, 0)) return;
+    snprintf(name, sizeof name, "arena.%u.extent_hooks", arena);
+    n = sizeof old;
+    if (mallctl(name, (void *)&old, &n, NULL, 0) || old == new) return;
+    if (!hooks.alloc) hooks = *old;
+    hooks.purge_forced = give_back;
+    mallctl(name, NULL, NULL, (void *)&new, sizeof new);
+}
+
 void mem_thread_init(void) {
     if (mine.registered) return;
     size_t n = sizeof mine.allocated;
@@ -123,6 +159,7 @@ void mem_thread_init(void) {
     if (rc == 0) rc = mallctl("thread.deallocatedp", (void *)&mine.freed, &n, NULL, 0);
     if (rc) panic(__FILE__, __LINE__, "jemalloc without per-thread statistics (%d)", rc);
     pthread_mutex_lock(&lock);
+    hook_arena();
     mine.registered = true;
     mine.prev = NULL;
     mine.next = first;

@@ -5,6 +5,7 @@
  * NAP_AFTER_US is overtaken at that moment, and goes on at once if nobody wants to run. (To sleep
  * for an instant does the same, but a virtual processor that falls idle takes long to wake: a third
  * of the worker's time.)
+ * Where even that is not enough, the two are kept apart (base/apart).
  * Long work therefore calls nap_point every few microseconds of its own; elsewhere than on a worker
  * it does nothing. There it is told as well that nobody waits for the result any more: then the
  * work may end at once, with a result that is not used but can be freed.
@@ -28,11 +29,13 @@ extern _Thread_local uint64_t nap_at_ticks;
 /* True while it is set: nobody wants what this thread works on. NULL: somebody always does. */
 extern _Thread_local const _Atomic bool *nap_unwanted;
 
+static inline bool nap_is_enabled(void) { return nap_at_ticks != UINT64_MAX; }
+
 bool nap_take(void);
 
 /* Rests if it is time to. True: the work may end. */
 static inline bool nap_point(void) {
-    if (likely(nap_at_ticks == UINT64_MAX)) return false;
+    if (likely(!nap_is_enabled())) return false;
     return nap_take();
 }
 
