@@ -171,7 +171,7 @@ $(INTEGRATION) $(CRASH): $(B)/%: $(B)/obj/tests/%.o $(SUPPORT)
 	$(LINK_TEST) -lhiredis -lcunit -lpthread -lm
 
 # A library for the server under test: no sanitizer in it, and none of ours.
-$(B)/crash/shim.so: tests/crash/shim.c
+$(B)/crash/shim.so: tests/crash/shim.c | build/.deps-test
 	mkdir -p $(@D) && printf '  LINK  %s\n' $@
 	$(CC) -std=gnu17 -g -O1 $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
 $(CRASH): $(B)/crash/shim.so

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/apart.h"
+#include "base/affinity.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/file.h"
@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "commands/families.h"
+#include "core/collate.h"
 #include "core/config.h"
 #include "core/core.h"
 #include "core/exec.h"
@@ -186,6 +187,13 @@ static bool follow_oom_score(void *ctx, char why[CONFIG_WHY_BYTES]) {
     return false;
 }
 
+static bool follow_locale(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    (void)why;
+    const struct server *sv = ctx;
+    collate_set(sv->config->locale_collate);
+    return true;
+}
+
 static bool follow_title(void *ctx, char why[CONFIG_WHY_BYTES]) {
     (void)why;
     const struct server *sv = ctx;
@@ -321,6 +329,22 @@ static bool rename_commands(struct core *core) {
     return true;
 }
 
+/* ---- processors --------------------------------------------------------------------- */
+
+static void warn_of_cpus(const char *directive, const char *list) {
+    log_warning("config: %s %s: none of these processors is there; all are used", directive, list);
+}
+
+static void place_others(const struct config *conf) {
+    if (!affinity_others(conf->bio_cpulist)) warn_of_cpus("bio_cpulist", conf->bio_cpulist);
+}
+
+/* When the other threads are there. */
+static void place_loop(const struct config *conf) {
+    if (conf->server_cpulist[0] && !affinity_bind(conf->server_cpulist))
+        warn_of_cpus("server_cpulist", conf->server_cpulist);
+}
+
 /* ---- up and down -------------------------------------------------------------------- */
 
 static void follow_config(struct server *sv) {
@@ -334,6 +358,7 @@ static void follow_config(struct server *sv) {
         {"maxclients", follow_maxclients},
         {"proc-title-template", follow_title},
         {"jemalloc-bg-thread", follow_allocator},
+        {"locale-collate", follow_locale},
         {"oom-score-adj", follow_oom_score},
         {"oom-score-adj-values", follow_oom_score},
         {"crash-log-enabled", follow_crash_log},
@@ -637,10 +662,13 @@ int main(int argc, char **argv) {
     if (!start_service(&sv, &sv.log)) exit(1);
     if (!process_start(&sv.process, sv.config, argc, argv)) exit(1);
     clock_init();
-    apart_loop_here();
+    collate_set(sv.config->locale_collate);
+    affinity_loop_here();
+    place_others(sv.config);
     log_notice("Clearlane %s starts, serving the protocol of Redis %s, port %d, PID: %d",
                CLEARLANE_VERSION, REDIS_VERSION, sv.config->port, (int)getpid());
     if (!start(&sv)) exit(1);
+    place_loop(sv.config);
     sv.core->executable = executable;
     if (!load(&sv)) exit(1);
     process_oom_score(&sv.process);

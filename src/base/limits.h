@@ -177,10 +177,10 @@
 #define NAP_AFTER_US 100
 
 /* It looks so often whether it is to leave the loop's processor: it does when the loop has used so
- * much of the time since, and may come back when that has become so little (base/apart). */
-#define APART_LOOK_MS 4
-#define APART_BUSY_PERCENT 70
-#define APART_CALM_PERCENT 50
+ * much of the time since, and may come back when that has become so little (base/affinity). */
+#define AFFINITY_LOOK_MS 4
+#define LOOP_BUSY_PERCENT 70
+#define LOOP_CALM_PERCENT 50
 
 /* A pattern that somebody is subscribed to is tested for so many steps, some milliseconds, and does
  * not match then (topic/patterns). */

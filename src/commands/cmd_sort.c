@@ -2,7 +2,7 @@
  * keys hold under names made of them.
  *
  * S1  Elements and looked-up values are borrowed from their keys; a destination is written last,
- *     and may be any of those keys. Texts that are compared are copies, as strcoll needs them.
+ *     and may be any of those keys. Texts that are compared are copies, as strcoll_l needs them.
  * S2  Elements of equal weight come in the order of their bytes; with ALPHA, where they are as good
  *     as each other, in the order in which the key has them.
  * S3  Only the elements that LIMIT leaves are put in order (base/part_sort.h). All are weighed,
@@ -30,6 +30,7 @@
 #include "commands/cmd_list_internal.h"
 #include "commands/cmd_sort_internal.h"
 #include "commands/families.h"
+#include "core/collate.h"
 #include "core/config.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
@@ -91,6 +92,7 @@ struct sort {
     size_t count, room;
     size_t from, to; /* of the items, those that are shown */
     bool bad_weight;
+    locale_t collate; /* by which texts are compared; NULL: by their bytes */
     struct arena texts;
     struct sort_name name;
     struct list_limit list_limit;
@@ -325,16 +327,15 @@ static int compare_weights(const struct item *a, const struct item *b) {
     return compare_elements(a, b);
 }
 
-/* What is stored is the same wherever the server runs. */
-static int compare_texts(const struct item *a, const struct item *b, bool by_bytes) {
+static int compare_texts(const struct item *a, const struct item *b, locale_t collate) {
     if (!a->text.p || !b->text.p) return (a->text.p != NULL) - (b->text.p != NULL);
-    return by_bytes ? slice_cmp(a->text, b->text) : strcoll(a->text.p, b->text.p);
+    return collate ? strcoll_l(a->text.p, b->text.p, collate) : slice_cmp(a->text, b->text);
 }
 
 static int compare_items(const void *a, const void *b, void *ctx) {
     const struct item *x = a, *y = b;
     const struct sort *s = ctx;
-    int order = s->alpha ? compare_texts(x, y, s->store_at) : compare_weights(x, y);
+    int order = s->alpha ? compare_texts(x, y, s->collate) : compare_weights(x, y);
     if (order) return s->down ? -order : order;
     return (x->place > y->place) - (x->place < y->place);
 }
@@ -342,6 +343,7 @@ static int compare_items(const void *a, const void *b, void *ctx) {
 static void put_in_order(struct sort *s) {
     arena_free(&s->texts);
     s->bad_weight = false;
+    s->collate = s->store_at ? NULL : collate_now(); /* what is stored is the same everywhere */
     for (size_t i = 0; i < s->count; i++) {
         weigh(s, &s->items[i]);
         nap_step(i);

@@ -131,6 +131,7 @@ extern const struct config_special config_special_replicaof;
 
 const char *config_check_title(const void *field);
 const char *config_check_locale(const void *field);
+const char *config_check_cpus(const void *field);
 const char *config_check_facility(const void *field);
 const char *config_check_dbfilename(const void *field);
 const char *config_check_appendfilename(const void *field);

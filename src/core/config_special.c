@@ -7,15 +7,16 @@
  */
 #include "core/config_internal.h"
 
+#include "base/affinity.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "core/collate.h"
 #include "core/feed.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -314,10 +315,11 @@ const struct config_special config_special_replicaof = {replicaof_set, replicaof
 static const char *text_of(const void *field) { return *(char *const *)field; }
 
 const char *config_check_locale(const void *field) {
-    locale_t l = newlocale(LC_COLLATE_MASK, text_of(field), (locale_t)0);
-    if (!l) return "Invalid locale name";
-    freelocale(l);
-    return NULL;
+    return collate_is_known(text_of(field)) ? NULL : "Invalid locale name";
+}
+
+const char *config_check_cpus(const void *field) {
+    return affinity_is_list(text_of(field)) ? NULL : "argument must be a list like 0-3,8-14:2";
 }
 
 const char *config_check_facility(const void *field) {

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -180,7 +179,6 @@ bool process_start(struct process *p, const struct config *conf, int argc, char 
     *p = (struct process){.config = conf, .parent_fd = -1};
     p->name = mem_dup(argv[0], strlen(argv[0]));
     check_supervisor(conf);
-    setlocale(LC_COLLATE, conf->locale_collate);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file over its limit is an error of the write */
     signal(SIGHUP, SIG_IGN);  /* until somebody listens */

@@ -207,6 +207,7 @@ bool aof_rewrite_begin(struct aof *a, bool first) {
         .path = rdb ? rdb : rw->base_path,
         .aof_base = !rdb,
         .key = key_slot_get(&a->key),
+        .cpus = conf->aof_rewrite_cpulist,
         .cut = on_cut,
         .done = on_done,
         .ctx = a,

@@ -2,7 +2,6 @@
 #include "persist/load.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +10,7 @@
 #include "core/loading.h"
 #include "persist/load_internal.h"
 #include "persist/persist_internal.h"
+#include "work/thread.h"
 
 #define WAIT_US 1000 /* for the thread, before the loop may turn */
 #define FETCH_AHEAD 16
@@ -129,15 +129,6 @@ static bool put_batch(struct core *core, struct load_batch *b, struct load_resul
 
 /* ---- the load ------------------------------------------------------------------------ */
 
-static bool start_thread(struct load *l) {
-    sigset_t all, old; /* signals are the loop's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int err = pthread_create(&l->thread, NULL, load_read, l);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return !err;
-}
-
 static struct load *load_new(struct core *core) {
     struct load *l = mem_calloc(sizeof *l);
     l->config = *core->config;
@@ -196,7 +187,8 @@ static bool put_batches(struct core *core, struct load *l, struct load_result *r
 static enum load_status run(struct core *core, struct load *l, struct load_result *result) {
     bool began = !core->loading.on;
     if (began) loading_begin(core, l->in.total);
-    bool started = start_thread(l);
+    bool started =
+        work_thread_start(&l->thread, (struct work_thread_kind){"load", 0, NULL}, load_read, l);
     ASSERT(started);
     bool ok = put_batches(core, l, result);
     pthread_join(l->thread, NULL);

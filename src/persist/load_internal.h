@@ -67,6 +67,6 @@ struct load {
 };
 
 /* The thread: argument struct load. */
-void *load_read(void *arg);
+void load_read(void *arg);
 
 #endif

@@ -229,11 +229,10 @@ static void tell_failure(struct load *l, const struct rdb_reader *r) {
     fail(l, why);
 }
 
-void *load_read(void *arg) {
+void load_read(void *arg) {
     struct load *l = arg;
     struct rdb_reader r;
     int db = 0;
-    mem_thread_init();
     rdb_reader_init_refill(&r, refill, &l->in);
     r.checksum = r.checksum && l->config.rdbchecksum;
     if (!rdb_get_header(&r)) {
@@ -245,10 +244,8 @@ void *load_read(void *arg) {
     l->result.offset = r.err ? r.err_at : rdb_reader_offset(&r);
     send(l, l->result.offset);
     rdb_reader_fini(&r);
-    mem_thread_fini();
     pthread_mutex_lock(&l->lock);
     l->finished = true;
     pthread_cond_signal(&l->full);
     pthread_mutex_unlock(&l->lock);
-    return NULL;
 }

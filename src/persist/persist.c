@@ -93,6 +93,7 @@ static int begin(struct core *core, bool foreground, void (*done)(void *ctx, boo
     struct save_job job = {
         .path = core->config->dbfilename,
         .key = key_slot_get(&p->key),
+        .cpus = core->config->bgsave_cpulist,
         .cut = made_cut,
         .done = saved,
         .ctx = core,

@@ -1,7 +1,6 @@
 /* save.c - see save.h: the loop's side of a save. */
 #include "persist/save_internal.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +12,9 @@
 #include "core/dump.h"
 #include "net/wake.h"
 #include "persist/persist_internal.h"
+#include "work/thread.h"
+
+#define SAVE_NICE 5
 
 /* ---- captures ------------------------------------------------------------------------ */
 
@@ -113,13 +115,9 @@ static void take_cut(struct save *s) {
     if (s->job.cut) s->job.cut(s->job.ctx);
 }
 
-static bool start_thread(struct save *s) {
-    sigset_t all, old; /* signals are the loop's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int err = pthread_create(&s->thread, NULL, save_write, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return !err;
+static bool start_thread(struct save *s, const struct save_job *job) {
+    const struct work_thread_kind kind = {"save", SAVE_NICE, job->cpus};
+    return work_thread_start(&s->thread, kind, save_write, s);
 }
 
 static void save_free(struct save *s) {
@@ -156,7 +154,7 @@ int save_begin(struct core *core, const struct save_job *job) {
     take_settings(s);
     take_cut(s);
     core->persist->save = s;
-    bool started = start_thread(s);
+    bool started = start_thread(s, job);
     ASSERT(started);
     return 0;
 }

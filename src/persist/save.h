@@ -23,6 +23,7 @@ struct save_job {
     const char *path;             /* copied */
     bool aof_base;                /* the aux field `aof-base` is 1 */
     const struct sealed_key *key; /* copied; NULL: a plain file */
+    const char *cpus;             /* static; of its thread */
     void (*cut)(void *ctx);       /* in the instant of the cut; NULL: nothing */
     void (*done)(void *ctx, int err, const char *why); /* err 0, or negative: why, in one line */
     void *ctx;

@@ -56,6 +56,6 @@ struct save {
 };
 
 /* The thread: argument struct save. */
-void *save_write(void *arg);
+void save_write(void *arg);
 
 #endif

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -17,8 +15,6 @@
 #include "core/version.h"
 #include "net/wake.h"
 #include "persist/save_internal.h"
-
-#define WRITER_NICE 5
 
 static int write_out(void *ctx, struct slice bytes) {
     struct save *s = ctx;
@@ -149,15 +145,10 @@ static void write_file(struct save *s) {
     rdb_writer_fini(&s->w);
 }
 
-void *save_write(void *arg) {
+void save_write(void *arg) {
     struct save *s = arg;
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), WRITER_NICE);
-    nap_enable();
-    mem_thread_init();
     write_file(s);
-    mem_thread_fini();
     pthread_mutex_lock(&s->lock);
     s->finished = true;
     tell(s);
-    return NULL;
 }

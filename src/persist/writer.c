@@ -5,10 +5,12 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/nap.h"
 #include "wire/aof.h"
+#include "work/thread.h"
 
 #define PART_BYTES_MIN (16 * 1024)
 #define RETRY_MS 1000
@@ -219,14 +221,11 @@ static void turn(struct log_writer *w) {
     pthread_mutex_lock(&w->lock);
 }
 
-static void *run(void *arg) {
+static void run(void *arg) {
     struct log_writer *w = arg;
-    mem_thread_init();
     pthread_mutex_lock(&w->lock);
     while (wait_for_work(w), !w->stop) turn(w);
     pthread_mutex_unlock(&w->lock);
-    mem_thread_fini();
-    return NULL;
 }
 
 /* ---- the loop ----------------------------------------------------------------------- */
@@ -247,7 +246,9 @@ struct log_writer *log_writer_new(struct outfile *file, uint64_t end, void (*wok
     pthread_cond_init(&w->work, &attr);
     pthread_cond_init(&w->done, &attr);
     pthread_condattr_destroy(&attr);
-    pthread_create(&w->thread, NULL, run, w);
+    const struct work_thread_kind kind = {"log", 0, NULL}; /* replies wait for it */
+    if (!work_thread_start(&w->thread, kind, run, w))
+        panic(__FILE__, __LINE__, "the system gives no thread for the log");
     return w;
 }
 

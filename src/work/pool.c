@@ -46,7 +46,8 @@ static bool make_worker(struct work_pool *pool, struct worker *w) {
     if (w->alive) return true; /* it was to end, and has not yet */
     join(w);
     w->pool = pool;
-    w->made = w->alive = work_thread_start(&w->thread, "worker", work, w);
+    w->made = w->alive = work_thread_start(
+        &w->thread, (struct work_thread_kind){"worker", WORK_NICE, NULL}, work, w);
     return w->made;
 }
 

@@ -70,7 +70,8 @@ static bool thread_start(struct work_service *s, char why[WORK_WHY_BYTES]) {
     work_cond_init(&t->changed);
     t->service = s;
     s->thread = t; /* before the thread looks for it */
-    if (work_thread_start(&t->id, s->name, thread_main, t)) return true;
+    const struct work_thread_kind kind = {s->name, WORK_NICE, NULL};
+    if (work_thread_start(&t->id, kind, thread_main, t)) return true;
     s->thread = NULL;
     thread_free(t);
     snprintf(why, WORK_WHY_BYTES, "the system gives no thread");

@@ -8,34 +8,35 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/affinity.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/nap.h"
 
-#define THREAD_NICE 10
-
 struct begin {
     void (*run)(void *arg);
     void *arg;
-    const char *name;
+    struct work_thread_kind kind;
 };
 
 static void *enter(void *arg) {
     struct begin b = *(struct begin *)arg;
     mem_free(arg);
     /* 0 is this thread, which began with the priority of the one that started it. */
-    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + THREAD_NICE);
-    pthread_setname_np(pthread_self(), b.name);
-    nap_enable();
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + b.kind.nice);
+    pthread_setname_np(pthread_self(), b.kind.name);
+    if (!b.kind.cpus || !affinity_bind(b.kind.cpus)) affinity_bind("");
+    if (b.kind.nice > 0) nap_enable();
     mem_thread_init();
     b.run(b.arg);
     mem_thread_fini();
     return NULL;
 }
 
-bool work_thread_start(pthread_t *thread, const char *name, void (*run)(void *arg), void *arg) {
+bool work_thread_start(pthread_t *thread, struct work_thread_kind kind, void (*run)(void *arg),
+                       void *arg) {
     struct begin *b = mem_alloc(sizeof *b);
-    *b = (struct begin){run, arg, name};
+    *b = (struct begin){run, arg, kind};
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -1,7 +1,8 @@
-/* thread.h - threads beside the loop: of low priority, without signals, with a name; and waiting.
+/* thread.h - threads beside the loop: with a priority, processors and a name, without signals; and
+ * waiting.
  *
- * Low priority, so that the loop keeps its core; signals are the loop's; the name is what
- * `top -H` shows. Threads: any may start one.
+ * A low priority, so that the loop keeps its core, for all but those that it waits for; signals are
+ * the loop's; the name is what `top -H` shows. Threads: any may start one.
  */
 #ifndef WORK_THREAD_H
 #define WORK_THREAD_H
@@ -10,9 +11,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Runs run(arg) on a thread of its own, ready for base/mem and base/nap. False if the system gives
- * none. The name is static and has at most 15 bytes. Its end is for pthread_join. */
-bool work_thread_start(pthread_t *thread, const char *name, void (*run)(void *arg), void *arg);
+struct work_thread_kind {
+    const char *name; /* at most 15 bytes */
+    int nice;         /* beside the loop's; with more than 0 it rests (base/nap) */
+    const char *cpus; /* for affinity_bind; NULL: where all may be */
+};
+
+#define WORK_NICE 10
+
+/* Runs run(arg) on a thread of its own, ready for base/mem. False if the system gives none. The
+ * strings of the kind are static. Its end is for pthread_join. */
+bool work_thread_start(pthread_t *thread, struct work_thread_kind kind, void (*run)(void *arg),
+                       void *arg);
 
 /* A condition for work_cond_wait. */
 void work_cond_init(pthread_cond_t *cond);

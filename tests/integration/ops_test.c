@@ -1,9 +1,11 @@
 /* ops_test.c - the server as its operators meet it: starting and failing to start, the background,
  * supervisors, the process list, addresses that move, limits on clients, signals, the crash report.
  */
-#define _GNU_SOURCE /* memmem */
+#define _GNU_SOURCE /* memmem, CPU_* */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,6 +236,106 @@ static void shows_a_title(void) {
     static const char *const off[] = {"--set-proc-title", "no", NULL};
     server_restart(s, off);
     expect_title(s, "clearlane-server");
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
+/* Whether there are threads of this name, and all run on that processor alone. */
+struct placed {
+    const struct server *s;
+    const char *name;
+    int cpu;
+};
+
+static bool is_placed(const void *of) {
+    const struct placed *p = of;
+    char path[300], comm[32];
+    bool found = false, well = true;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)server_pid(p->s));
+    DIR *tasks = opendir(path);
+    for (struct dirent *e; (e = readdir(tasks));) {
+        cpu_set_t set;
+        if (e->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%.20s/comm", (int)server_pid(p->s), e->d_name);
+        FILE *f = fopen(path, "r");
+        if (!f || !fgets(comm, sizeof comm, f)) *comm = 0;
+        if (f) fclose(f);
+        comm[strcspn(comm, "\n")] = 0;
+        if (strcmp(comm, p->name) != 0) continue;
+        found = true;
+        well = well && sched_getaffinity(atoi(e->d_name), sizeof set, &set) == 0 &&
+               CPU_COUNT(&set) == 1 && CPU_ISSET((size_t)p->cpu, &set);
+    }
+    closedir(tasks);
+    return found && well;
+}
+
+static bool thread_is_on(const struct server *s, const char *name, int cpu) {
+    return comes_true(is_placed, &(struct placed){s, name, cpu});
+}
+
+static int last_cpu(void) {
+    cpu_set_t set;
+    int cpu = CPU_SETSIZE;
+    sched_getaffinity(0, sizeof set, &set);
+    while (!CPU_ISSET((size_t)--cpu, &set)) continue;
+    return cpu;
+}
+
+static void threads_run_where_told(void) {
+    char last[20];
+    int cpu = last_cpu();
+    snprintf(last, sizeof last, "%d", cpu);
+    static const char *const bad[] = {"--server_cpulist", "0-", NULL};
+    CU_ASSERT(fails_to_start(bad, "server_cpulist: argument must be a list like 0-3,8-14:2"));
+    const char *args[] = {"--server_cpulist",
+                          last,
+                          "--bio_cpulist",
+                          last,
+                          "--bgsave_cpulist",
+                          last,
+                          "--save",
+                          "3600 1",
+                          "--appendonly",
+                          "yes",
+                          "--rdb-key-save-delay",
+                          "1000000",
+                          NULL};
+    struct server *s = server_start(args);
+    redisContext *c = client_open(s);
+    CU_ASSERT(thread_is_on(s, "clearlane-serve", cpu));
+    CU_ASSERT(thread_is_on(s, "worker", cpu));
+    CU_ASSERT(thread_is_on(s, "memory", cpu));
+    CU_ASSERT(thread_is_on(s, "log", cpu));
+    expect_ok(c, "SET k v");
+    expect_status(c, "Background saving started", "BGSAVE");
+    CU_ASSERT(thread_is_on(s, "save", cpu));
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 0");
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+    static const char *const nowhere[] = {"--server_cpulist", "1022", "--bio_cpulist", "1023",
+                                          NULL};
+    s = server_start(nowhere);
+    CU_ASSERT(server_log_has(s, "server_cpulist 1022: none of these processors is there", 0));
+    CU_ASSERT(server_log_has(s, "bio_cpulist 1023: none of these processors is there", 0));
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
+static void the_locale_changes_at_once(void) {
+    struct server *s = server_start(NULL);
+    redisContext *c = client_open(s);
+    expect_int(c, 3, "SADD s b A a");
+    static const char *const names[] = {"C", "POSIX", "C"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        expect_ok(c, "CONFIG SET locale-collate %s", names[i]);
+        redisReply *r = redisCommand(c, "SORT s ALPHA");
+        CU_ASSERT_FATAL(r && r->type == REDIS_REPLY_ARRAY && r->elements == 3);
+        CU_ASSERT_STRING_EQUAL(r->element[0]->str, "A");
+        CU_ASSERT_STRING_EQUAL(r->element[2]->str, "b");
+        freeReplyObject(r);
+    }
+    expect_err_prefix(c, "ERR CONFIG SET failed (possibly related to argument 'locale-collate')",
+                      "CONFIG SET locale-collate nosuch");
+    redisFree(c);
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
@@ -614,6 +716,8 @@ int main(void) {
         {"runs_in_the_background", runs_in_the_background},
         {"tells_systemd", tells_systemd},
         {"shows_a_title", shows_a_title},
+        {"threads_run_where_told", threads_run_where_told},
+        {"the_locale_changes_at_once", the_locale_changes_at_once},
         {"listens_on_a_unix_socket_only", listens_on_a_unix_socket_only},
         {"the_port_moves", the_port_moves},
         {"the_addresses_move", the_addresses_move},
