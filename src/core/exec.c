@@ -62,7 +62,7 @@ static __attribute__((noinline)) void note_reply(struct core *core, struct sessi
                                                  const struct request *req) {
     if (s->reply.noted & REPLY_HAS_ERROR) {
         row_stats(req->row)->failed++;
-        stats_error(core, s->reply.error_prefix);
+        if (!(s->reply.noted & REPLY_ERROR_IS_COUNTED)) stats_error(core, s->reply.error_prefix);
     }
     if (s->reply.noted & REPLY_IS_LARGE) {
         slowlog_note_bytes(core->slowlog, SLOWLOG_REPLY, s, req, s->reply.grown);

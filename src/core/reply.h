@@ -28,8 +28,9 @@ struct iovec;
 
 /* What the owner of a reply looks for after a command. */
 enum reply_note {
-    REPLY_HAS_ERROR = 1, /* an error was written */
-    REPLY_IS_LARGE = 2,  /* REPLY_LARGE_BYTES or more were */
+    REPLY_HAS_ERROR = 1,        /* an error was written */
+    REPLY_IS_LARGE = 2,         /* REPLY_LARGE_BYTES or more were */
+    REPLY_ERROR_IS_COUNTED = 4, /* as that of another command, whose error this one hands on */
 };
 
 struct reply {

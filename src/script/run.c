@@ -253,7 +253,7 @@ static void reply_failure(struct run *r) {
     } else {
         reply_errorf(out, "ERR %s", lua_isstring(L, -1) ? lua_tostring(L, -1) : "unknown error");
     }
-    if (counted) out->noted &= (uint8_t)~REPLY_HAS_ERROR;
+    if (counted) out->noted |= REPLY_ERROR_IS_COUNTED;
 }
 
 static void begin_undo(struct scripts *sc) {
@@ -286,7 +286,7 @@ static void call_body(struct run *r) {
     bool counted = unlikely(lua_istable(L, -1)) && result_is_counted(L);
     struct reply *out = r->r;
     convert_reply(L, out, r->sc->inner.reply.proto);
-    if (unlikely(counted)) out->noted &= (uint8_t)~REPLY_HAS_ERROR;
+    if (unlikely(counted)) out->noted |= REPLY_ERROR_IS_COUNTED;
 }
 
 /* Why the flags forbid the call now, or NULL. */

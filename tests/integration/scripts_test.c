@@ -240,6 +240,46 @@ static void out_of_memory(void) {
     expect_ok(c, "CONFIG SET maxmemory 0");
 }
 
+/* What INFO commandstats tells of a command behind its times. */
+static void expect_calls(const char *command, const char *want) {
+    char line[64];
+    redisReply *r = cmd(c, "INFO commandstats");
+    snprintf(line, sizeof line, "\ncmdstat_%s:calls=", command);
+    const char *at = strstr(r->str, line);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    at = strstr(at, "rejected_calls=");
+    CU_ASSERT(at && !strncmp(at, want, strlen(want)) && at[strlen(want)] == '\r');
+    freeReplyObject(r);
+}
+
+/* An error that a script hands on is one error, and a failure of both commands. */
+static void failures_are_counted(void) {
+    static const struct {
+        const char *script, *inner, *script_calls;
+    } cases[] = {
+        {"return redis.call('select',99)", "rejected_calls=0,failed_calls=1",
+         "rejected_calls=0,failed_calls=1"},
+        {"return redis.pcall('select',99)", "rejected_calls=0,failed_calls=1",
+         "rejected_calls=0,failed_calls=1"},
+        {"redis.pcall('select',99) return 1", "rejected_calls=0,failed_calls=1",
+         "rejected_calls=0,failed_calls=0"},
+        {"return redis.call('select')", "rejected_calls=1,failed_calls=0",
+         "rejected_calls=0,failed_calls=1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        expect_ok(c, "CONFIG RESETSTAT");
+        freeReplyObject(cmd(c, "EVAL %s 0", cases[i].script));
+        expect_calls("select", cases[i].inner);
+        expect_calls("eval", cases[i].script_calls);
+        CU_ASSERT(reply_has(cmd(c, "INFO errorstats"), "errorstat_ERR:count=1\r\n"));
+        CU_ASSERT(reply_has(cmd(c, "INFO stats"), "total_error_replies:1\r\n"));
+    }
+    expect_ok(c, "CONFIG RESETSTAT");
+    freeReplyObject(cmd(c, "EVAL %s 0", "return redis.error_reply('MY own')"));
+    expect_calls("eval", "rejected_calls=0,failed_calls=1");
+    CU_ASSERT(reply_has(cmd(c, "INFO errorstats"), "errorstat_MY:count=1\r\n"));
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"kill_ends_a_script", kill_ends_a_script},
@@ -256,6 +296,7 @@ int main(void) {
         {"cache_and_figures", cache_and_figures},
         {"large_replies_and_many_arguments", large_replies_and_many_arguments},
         {"out_of_memory", out_of_memory},
+        {"failures_are_counted", failures_are_counted},
         {NULL, NULL},
     };
     static const char *const args[] = {"--enable-debug-command", "yes", NULL};
