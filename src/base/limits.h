@@ -173,6 +173,11 @@
  * number always (script/eval). */
 #define SCRIPT_CACHED_MAX 500
 
+/* Libraries of Lua count in ints: the bytes of a chunk, and those that JSON may take, whose buffer
+ * doubles from 1,023 (script/bounds). */
+#define SCRIPT_TEXT_BYTES_MAX (512 * 1024 * 1024)
+#define SCRIPT_JSON_BYTES_MAX 2000000000
+
 /* A worker works so long before it lets others go first for an instant (base/nap). */
 #define NAP_AFTER_US 100
 

@@ -17,6 +17,8 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
+#include "script/bounds.h"
 #include "script/msgpack.h"
 #include "script/struct.h"
 
@@ -195,16 +197,22 @@ static int base_collectgarbage(lua_State *L) {
 /* ---- chunks ------------------------------------------------------------------------- */
 
 int sandbox_load(lua_State *L, struct slice text, const char *name) {
-    if (!text.n || text.p[0] != LUA_SIGNATURE[0]) {
-        return luaL_loadbuffer(L, text.n ? text.p : "", text.n, name);
+    if (text.n > SCRIPT_TEXT_BYTES_MAX) { /* the lexer counts in ints */
+        lua_pushliteral(L, "script is too long");
+        return LUA_ERRSYNTAX;
     }
-    lua_pushliteral(L, " ");
-    lua_pushlstring(L, text.p, text.n);
-    lua_concat(L, 2);
-    size_t n;
-    const char *p = lua_tolstring(L, -1, &n);
-    int status = luaL_loadbuffer(L, p, n, name);
-    lua_remove(L, -2);
+    lua_pushstring(L, name); /* the parser does not hold it */
+    if (text.n && text.p[0] == LUA_SIGNATURE[0]) {
+        lua_pushliteral(L, " ");
+        lua_pushlstring(L, text.p, text.n);
+        lua_concat(L, 2);
+        text.p = lua_tolstring(L, -1, &text.n);
+    } else {
+        lua_pushnil(L);
+    }
+    int status = luaL_loadbuffer(L, text.n ? text.p : "", text.n, name);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
     return status;
 }
 
@@ -382,6 +390,7 @@ static void wrap_libraries(lua_State *L) {
     replace(L, "math", "random", math_random);
     replace(L, "math", "randomseed", math_randomseed);
     replace(L, "os", "clock", os_clock);
+    bounds_apply(L);
 }
 
 static const char *const kept[] = {

@@ -280,6 +280,49 @@ static void failures_are_counted(void) {
     CU_ASSERT(reply_has(cmd(c, "INFO errorstats"), "errorstat_MY:count=1\r\n"));
 }
 
+/* Arguments with which the libraries' own arithmetic overflows. */
+static void libraries_are_bounded(void) {
+    static const char *const unpacks[] = {
+        "return unpack({1,2,3},-2,2147483647)",
+        "return unpack({1,2,3},0,2147483647)",
+        "return unpack({1,2,3},-2147483648,2147483647)",
+        "return unpack({},-2147483648,0)",
+        "return unpack({},1,9000)",
+    };
+    for (size_t i = 0; i < sizeof unpacks / sizeof *unpacks; i++)
+        expect_err_prefix(c, "ERR user_script:1: too many results to unpack script: ", "EVAL %s 0",
+                          unpacks[i]);
+    expect_text(c, "[2, 3]", "EVAL %s 0", "return {unpack({1,2,3},2)}");
+    expect_int(c, 2, "EVAL %s 0", "return select('#',unpack({},2147483646,2147483647))");
+    expect_int(c, 0, "EVAL %s 0", "return select('#',unpack({1},2))");
+    expect_str(c, "0000FFFF", "EVAL %s 0", "return bit.tohex(65535,-2147483648)");
+    expect_str(c, "0000FFFF", "EVAL %s 0", "return bit.tohex(65535,2147483648)");
+    expect_str(c, "0000ffff", "EVAL %s 0", "return bit.tohex(65535,2147483647)");
+    expect_str(c, "FFFF ff 0000ffff", "EVAL %s 0",
+               "return bit.tohex(65535,-4)..' '..bit.tohex(65535,2)..' '..bit.tohex(65535)");
+}
+
+#define TOO_LARGE "ERR user_script:1: Cannot serialise, too large script: "
+
+static void json_is_bounded(void) {
+    expect_err_prefix(c, TOO_LARGE, "EVAL %s 0",
+                      "local s,t=string.rep('a',1e6),{} for i=1,400 do t[i]=s end "
+                      "return cjson.encode({x=t})");
+    expect_err_prefix(c, TOO_LARGE, "EVAL %s 0",
+                      "local s,t=string.rep('a',1e6),{} for i=1,400 do t[i]=s end "
+                      "return cjson.new().encode(t)");
+    expect_err_prefix(c, TOO_LARGE, "EVAL %s 0",
+                      "local j=cjson.new() j.encode_sparse_array(false,0,0) "
+                      "return j.encode({[2147483647]=1})");
+    expect_err_prefix(c, "ERR user_script:1: Cannot serialise table: excessively sparse array",
+                      "EVAL %s 0", "return cjson.encode({[2147483647]=1})");
+    expect_err_prefix(c, "ERR user_script:1: Cannot serialise, excessive nesting", "EVAL %s 0",
+                      "local t={} t[1]=t return cjson.encode(t)");
+    expect_str(c, "{\"a\":[1,null,\"x\"]}", "EVAL %s 0", "return cjson.encode({a={1,nil,'x'}})");
+    expect_str(c, "[true,{}]", "EVAL %s 0", "return cjson.new().encode({true,{}})");
+    expect_int(c, 7, "EVAL %s 0", "return cjson.new().decode('[7]')[1]");
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"kill_ends_a_script", kill_ends_a_script},
@@ -297,6 +340,8 @@ int main(void) {
         {"large_replies_and_many_arguments", large_replies_and_many_arguments},
         {"out_of_memory", out_of_memory},
         {"failures_are_counted", failures_are_counted},
+        {"libraries_are_bounded", libraries_are_bounded},
+        {"json_is_bounded", json_is_bounded},
         {NULL, NULL},
     };
     static const char *const args[] = {"--enable-debug-command", "yes", NULL};
