@@ -51,14 +51,15 @@ static int bit_tohex(lua_State *L) {
 
 #define ESCAPED_BYTES 6 /* \u0000: so much is reserved for every byte of a string */
 #define NUMBER_BYTES 64
-#define NULL_BYTES 5   /* and a comma */
-#define DEPTH_MAX 4000 /* deeper than the stack lets cjson go */
+#define NULL_BYTES 5 /* and a comma */
 
 static lua_CFunction own_encode, own_decode, own_new;
 
 struct json_bounds {
     int64_t left;
-    double sparse_ratio, sparse_safe; /* as encode_sparse_array tells them */
+    bool too_deep;
+    int depth_max;                    /* as encode_max_depth tells it */
+    double sparse_ratio, sparse_safe; /* as encode_sparse_array does */
 };
 
 static void take(struct json_bounds *b, double bytes) {
@@ -70,16 +71,21 @@ static bool is_filled(const struct json_bounds *b, double items, double max) {
     return b->sparse_ratio == 0 || max <= items * b->sparse_ratio || max <= b->sparse_safe;
 }
 
-/* Takes what encode may reserve for the value at the top. */
+static bool is_over(const struct json_bounds *b) { return b->left < 0 || b->too_deep; }
+
+/* Takes what encode may reserve for the value at the top, which is in so many tables. One that is
+ * in too many ends it, as a table may be in itself. */
 static void measure(lua_State *L, struct json_bounds *b, int depth) {
     int type = lua_type(L, -1);
     take(b, type == LUA_TSTRING ? (double)lua_objlen(L, -1) * ESCAPED_BYTES + NULL_BYTES
                                 : NUMBER_BYTES);
-    if (type != LUA_TTABLE || depth == DEPTH_MAX || !lua_checkstack(L, 3)) return;
+    if (type != LUA_TTABLE) return;
+    b->too_deep = depth == b->depth_max || !lua_checkstack(L, 3);
+    if (b->too_deep) return;
     double items = 0, max = 0;
     bool is_array = true;
     lua_pushnil(L);
-    while (b->left >= 0 && lua_next(L, -2)) {
+    while (!is_over(b) && lua_next(L, -2)) {
         measure(L, b, depth + 1);
         lua_pop(L, 1);
         double key = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
@@ -92,21 +98,26 @@ static void measure(lua_State *L, struct json_bounds *b, int depth) {
         max = key > max ? key : max;
         items++;
     }
-    if (b->left < 0) return;
+    if (is_over(b)) return;
     if (is_array && is_filled(b, items, max)) take(b, max * NULL_BYTES);
 }
 
-/* Its second upvalue is encode_sparse_array. */
+/* Its other upvalues are encode_sparse_array and encode_max_depth. */
 static int json_encode(lua_State *L) {
     if (lua_gettop(L) != 1) return own_encode(L);
     struct json_bounds b = {.left = SCRIPT_JSON_BYTES_MAX};
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_call(L, 0, 3);
-    b.sparse_ratio = lua_tonumber(L, -2);
-    b.sparse_safe = lua_tonumber(L, -1);
+    lua_pushvalue(L, lua_upvalueindex(3));
+    lua_call(L, 0, 1);
+    b.sparse_ratio = lua_tonumber(L, -3);
+    b.sparse_safe = lua_tonumber(L, -2);
+    b.depth_max = (int)lua_tointeger(L, -1);
     lua_settop(L, 1);
     measure(L, &b, 0);
     lua_settop(L, 1);
+    if (b.too_deep)
+        return luaL_error(L, "Cannot serialise, excessive nesting (%d)", b.depth_max + 1);
     if (b.left < 0) return luaL_error(L, "Cannot serialise, too large");
     return own_encode(L);
 }
@@ -123,8 +134,11 @@ static lua_CFunction replace_json(lua_State *L, const char *name, lua_CFunction 
     lua_getfield(L, -1, name);
     lua_CFunction own = lua_tocfunction(L, -1);
     ASSERT(lua_getupvalue(L, -1, 1));
-    if (is_encode) lua_getfield(L, -3, "encode_sparse_array");
-    lua_pushcclosure(L, f, is_encode ? 2 : 1);
+    if (is_encode) {
+        lua_getfield(L, -3, "encode_sparse_array");
+        lua_getfield(L, -4, "encode_max_depth");
+    }
+    lua_pushcclosure(L, f, is_encode ? 3 : 1);
     lua_setfield(L, -3, name);
     lua_pop(L, 1);
     return own;

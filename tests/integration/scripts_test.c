@@ -317,7 +317,9 @@ static void json_is_bounded(void) {
     expect_err_prefix(c, "ERR user_script:1: Cannot serialise table: excessively sparse array",
                       "EVAL %s 0", "return cjson.encode({[2147483647]=1})");
     expect_err_prefix(c, "ERR user_script:1: Cannot serialise, excessive nesting", "EVAL %s 0",
-                      "local t={} t[1]=t return cjson.encode(t)");
+                      "local t={} t[1]=t t[2]=t return cjson.encode(t)");
+    expect_err_prefix(c, "ERR user_script:1: Cannot serialise, excessive nesting (4)", "EVAL %s 0",
+                      "local j=cjson.new() j.encode_max_depth(3) return j.encode({{{{}}}})");
     expect_str(c, "{\"a\":[1,null,\"x\"]}", "EVAL %s 0", "return cjson.encode({a={1,nil,'x'}})");
     expect_str(c, "[true,{}]", "EVAL %s 0", "return cjson.new().encode({true,{}})");
     expect_int(c, 7, "EVAL %s 0", "return cjson.new().decode('[7]')[1]");
