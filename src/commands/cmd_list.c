@@ -34,11 +34,25 @@ static uint64_t reply_run(struct reply *r, struct list_cursor *cursor, uint64_t 
     return count;
 }
 
+/* The same for a sealed chunk. */
+static uint64_t reply_sealed(struct reply *r, struct list_cursor *cursor, uint64_t max) {
+    struct lp_sealed_place place = cursor->sealed;
+    uint64_t count = max < cursor->sealed_left ? max : cursor->sealed_left;
+    for (uint64_t i = 0; i < count; i++) {
+        struct list_element e = {lp_sealed_next(&place), NULL};
+        list_reply(r, &e);
+    }
+    cursor->sealed = place;
+    cursor->sealed_left -= count;
+    return count;
+}
+
 uint64_t list_reply_some(struct reply *r, struct list_cursor *cursor, uint64_t count) {
     struct list_element element;
     while (count && !reply_is_full(r)) {
-        if (cursor->at != LP_NONE && !cursor->backward) {
-            count -= reply_run(r, cursor, count);
+        if ((cursor->at != LP_NONE || cursor->sealed_left) && !cursor->backward) {
+            count -=
+                cursor->sealed_left ? reply_sealed(r, cursor, count) : reply_run(r, cursor, count);
             if (nap_point()) break;
         } else if (list_cursor_next(cursor, &element)) {
             list_reply(r, &element);

@@ -16,26 +16,22 @@ static enum rdb_type list_type(const struct entry *e, int version) {
     return RDB_LIST_NODES;
 }
 
-/* The index behind the piece (a listpack or one long element) that begins at index; the cursor
- * stands at its start. */
-static uint64_t piece_at(const struct list_value *l, uint64_t index, struct list_cursor *piece) {
-    *piece = list_cursor_at(l, index, false);
-    return index + chunk_at(piece->place).count;
-}
-
 static void put_object(struct rdb_writer *w, const struct list_value *l) {
-    uint64_t count = list_value_count(l), pieces = 0;
-    struct list_cursor piece;
-    for (uint64_t i = 0; i < count; i = piece_at(l, i, &piece)) pieces++;
+    const struct chunk_place first = chunk_tree_end(&l->chunks, false);
+    struct lp_buf scratch = lp_buf_heap();
+    uint64_t pieces = 0;
+    for (struct chunk_place p = first; chunk_place_valid(p); p = chunk_place_next(p)) pieces++;
     rdb_put_len(w, pieces);
-    for (uint64_t i = 0; i < count;) {
-        i = piece_at(l, i, &piece);
-        if (piece.lp) {
-            rdb_put_list_listpack(w, slice_of(piece.lp, lp_bytes(piece.lp)));
+    for (struct chunk_place p = first; chunk_place_valid(p); p = chunk_place_next(p)) {
+        struct blob *blob = list_chunk_blob(chunk_at(p));
+        if (blob) {
+            rdb_put_list_plain(w, slice_of(blob->data, blob->len));
         } else {
-            rdb_put_list_plain(w, slice_of(piece.blob->data, piece.blob->len));
+            const uint8_t *lp = list_chunk_packed(chunk_at(p), &scratch);
+            rdb_put_list_listpack(w, slice_of(lp, lp_bytes(lp)));
         }
     }
+    lp_buf_free(&scratch);
 }
 
 static void put_list(struct rdb_writer *w, const struct entry *e, enum rdb_type as) {
@@ -89,10 +85,9 @@ static int push_packed(void *ctx, enum rdb_form form, struct slice bytes) {
 
 /* The listpack of a list that is one and within the limit; NULL for all others. */
 static const uint8_t *only_listpack(const struct list_value *l) {
-    struct list_cursor piece;
-    uint64_t count = list_value_count(l);
-    if (piece_at(l, 0, &piece) < count || !piece.lp) return NULL;
-    return list_limit_allows(l->limit, lp_bytes(piece.lp), count) ? piece.lp : NULL;
+    struct chunk chunk = chunk_at(chunk_tree_end(&l->chunks, false));
+    if (chunk.count < list_value_count(l) || list_chunk_blob(chunk)) return NULL;
+    return list_limit_allows(l->limit, chunk.bytes, chunk.count) ? chunk.p : NULL;
 }
 
 static int end_list(void *ctx) {

@@ -22,10 +22,17 @@ struct list_limit list_limit_of(int directive) {
 
 /* ---- chunks ---- */
 
-/* Marks the bytes of a blob. The tree adds bytes up, of which sum the bits below stay right. */
+/* Mark the bytes of a blob, and of a sealed listpack. The tree adds bytes up, of which sum the bits
+ * below stay right. */
 #define BLOB_BIT ((uint64_t)1 << 47)
+#define SEALED_BIT ((uint64_t)1 << 46)
+#define BYTES_MASK (SEALED_BIT - 1)
 
 static bool is_blob(struct chunk chunk) { return chunk.bytes & BLOB_BIT; }
+
+static bool is_sealed(struct chunk chunk) { return chunk.bytes & SEALED_BIT; }
+
+static size_t bytes_in(struct chunk chunk) { return chunk.bytes & BYTES_MASK; }
 
 static struct blob *blob_in(struct chunk chunk) { return chunk.p; }
 
@@ -35,12 +42,20 @@ static struct chunk packed_chunk(uint8_t *lp) {
     return (struct chunk){lp, lp_bytes(lp), lp_count(lp)};
 }
 
+static struct chunk sealed_chunk(struct lp_sealed s) {
+    return (struct chunk){(uint8_t *)(uintptr_t)s.p, s.bytes | SEALED_BIT, s.count};
+}
+
+static struct lp_sealed sealed_in(struct chunk chunk) {
+    return (struct lp_sealed){chunk.p, bytes_in(chunk), chunk.count};
+}
+
 static void free_on_loop(void *ctx, struct chunk chunk) {
     (void)ctx;
     if (is_blob(chunk)) {
         blob_unref(blob_in(chunk));
     } else {
-        later_free(chunk.p, chunk.bytes);
+        later_free(chunk.p, bytes_in(chunk));
     }
 }
 
@@ -63,10 +78,28 @@ static bool is_last(const struct list_value *l, struct chunk_place place) {
 
 static bool is_large(const struct list_value *l, struct slice s) { return s.n > l->limit.bytes; }
 
+/* Whether a chunk of short elements alone may be so large that it has to be sealed to be within the
+ * limit. As many as the limit has room for when they are not sealed are the most in any case. */
+static bool limit_allows_sealed(struct list_limit limit, size_t sealed_bytes, uint64_t count) {
+    return list_limit_allows(limit, sealed_bytes, count) && count <= limit.bytes / 2;
+}
+
+/* takes() for a chunk that is sealed, or full unless it will be. What is beyond the limit already
+ * is known to have short elements alone, so that they are looked at about once. */
+static bool takes_sealed(const struct list_value *l, struct chunk chunk, struct slice s) {
+    if (is_blob(chunk)) return false;
+    size_t bytes = bytes_in(chunk), count = chunk.count;
+    size_t packed = is_sealed(chunk) ? lp_unsealed_bytes(bytes, count) : bytes;
+    if (list_limit_allows(l->limit, packed + s.n + ITEM_OVERHEAD_BYTES, count + 1)) return true;
+    return lp_may_seal(s.n) &&
+           limit_allows_sealed(l->limit, lp_sealed_bytes(packed, count) + s.n + 1, count + 1) &&
+           (packed > l->limit.bytes || is_sealed(chunk) || lp_is_sealable(chunk.p));
+}
+
 /* Whether the chunk may get an element more. */
-static bool takes(const struct list_value *l, struct chunk chunk, struct slice s) {
-    return !is_blob(chunk) &&
-           list_limit_allows(l->limit, chunk.bytes + s.n + ITEM_OVERHEAD_BYTES, chunk.count + 1);
+static inline bool takes(const struct list_value *l, struct chunk chunk, struct slice s) {
+    size_t bytes = chunk.bytes + s.n + ITEM_OVERHEAD_BYTES; /* a mark makes them too many */
+    return likely(list_limit_allows(l->limit, bytes, chunk.count + 1)) || takes_sealed(l, chunk, s);
 }
 
 /* A chunk of its own for an element. */
@@ -100,8 +133,23 @@ static size_t close_head(struct list_value *l, const struct chunk_place *place) 
     return room;
 }
 
+static struct lp_buf unsealed(struct chunk chunk) {
+    struct lp_buf b = lp_buf_heap();
+    size_t bytes = lp_unsealed_bytes(bytes_in(chunk), chunk.count);
+    bool done = lp_buf_room(&b, bytes);
+    ASSERT(done);
+    lp_unseal(b.p, sealed_in(chunk));
+    b.len = bytes;
+    return b;
+}
+
 /* A listpack for any edit, to be given back by put. */
 static struct lp_buf own(struct list_value *l, const struct chunk_place *place) {
+    if (is_sealed(chunk_at(*place))) {
+        struct lp_buf b = unsealed(chunk_at(*place));
+        mem_free(chunk_at(*place).p);
+        return b;
+    }
     size_t room = 0;
     if (is_first(l, *place)) room = close_head(l, place);
     if (is_last(l, *place)) room += l->tail_room;
@@ -109,10 +157,47 @@ static struct lp_buf own(struct list_value *l, const struct chunk_place *place) 
     return lp_buf_take(chunk.p, chunk.bytes, chunk.bytes + room);
 }
 
+/* Seals a chunk if it is between the ends and becomes smaller. */
+static void seal(struct list_value *l, const struct chunk_place *place) {
+    struct chunk chunk = chunk_at(*place);
+    if (is_blob(chunk) || is_sealed(chunk) || is_first(l, *place) || is_last(l, *place)) return;
+    size_t bytes = lp_sealed_bytes(chunk.bytes, chunk.count), block = lp_buf_heap_bytes(bytes);
+    if (block >= lp_buf_heap_bytes(chunk.bytes)) return;
+    uint8_t *sealed = mem_alloc(block);
+    if (!lp_seal(sealed, chunk.p)) {
+        mem_free(sealed);
+        return;
+    }
+    mem_free(chunk.p);
+    chunk_tree_set(&l->chunks, place, sealed_chunk((struct lp_sealed){sealed, bytes, chunk.count}));
+}
+
 static void put(struct list_value *l, const struct chunk_place *place, struct lp_buf b) {
     lp_buf_trim(&b);
     if (is_last(l, *place)) l->tail_room = b.cap > b.len ? b.cap - b.len : 0;
     chunk_tree_set(&l->chunks, place, packed_chunk(b.p));
+    seal(l, place);
+}
+
+/* Puts the item, if it is not NULL, in the place of `cut` elements of a sealed chunk. False if it
+ * is not sealed, or could not be with that item. */
+static bool edit_sealed(struct list_value *l, const struct chunk_place *place, uint64_t inside,
+                        uint64_t cut, const struct lp_item *item) {
+    struct chunk chunk = chunk_at(*place);
+    if (!is_sealed(chunk)) return false;
+    struct lp_sealed made = lp_sealed_splice(sealed_in(chunk), inside, cut, item);
+    if (!made.p) return false;
+    chunk_tree_set(&l->chunks, place, sealed_chunk(made));
+    mem_free(chunk.p);
+    return true;
+}
+
+/* To be called when other chunks may have become the ends. */
+static void unseal_ends(struct list_value *l) {
+    for (int last = 0; last < 2; last++) {
+        struct chunk_place place = chunk_tree_end(&l->chunks, last);
+        if (chunk_place_valid(place) && is_sealed(chunk_at(place))) put(l, &place, own(l, &place));
+    }
 }
 
 /* Makes the block of an end no larger than it has to be, before it becomes an inner one. */
@@ -136,8 +221,9 @@ struct list_value *list_value_new(struct list_limit limit) {
 static struct chunk copy_chunk(struct chunk chunk) {
     if (is_blob(chunk)) return blob_chunk(blob_ref(blob_in(chunk)));
     struct chunk copy = chunk;
-    copy.p = mem_alloc(lp_buf_heap_bytes(chunk.bytes));
-    memcpy(copy.p, chunk.p, chunk.bytes);
+    size_t bytes = bytes_in(chunk);
+    copy.p = mem_alloc(lp_buf_heap_bytes(bytes));
+    memcpy(copy.p, chunk.p, bytes);
     return copy;
 }
 
@@ -174,7 +260,7 @@ void list_value_free(struct list_value *l) {
 
 size_t list_value_memory(const struct list_value *l) {
     return sizeof *l + chunk_tree_bytes(&l->chunks) +
-           (chunk_tree_data_bytes(&l->chunks) & (BLOB_BIT - 1)) + l->head_room + l->tail_room;
+           (chunk_tree_data_bytes(&l->chunks) & BYTES_MASK) + l->head_room + l->tail_room;
 }
 
 size_t list_value_free_cost(const struct list_value *l) {
@@ -272,6 +358,10 @@ void list_value_push(struct list_value *l, bool last, struct list_item item) {
     }
     settle(l, last);
     chunk_tree_push(&l->chunks, last, chunk_of(l, item));
+    place = chunk_tree_end(&l->chunks, last);
+    for (int i = 0; i < 2 && chunk_place_valid(place); i++)
+        place = last ? chunk_place_prev(place) : chunk_place_next(place);
+    if (chunk_place_valid(place)) seal(l, &place);
 }
 
 /* ---- taking out ---- */
@@ -280,6 +370,7 @@ static void remove_chunk(struct list_value *l, struct chunk_place *place) {
     if (is_first(l, *place)) forget_head(l);
     if (is_last(l, *place)) l->tail_room = 0;
     free_on_loop(NULL, chunk_tree_remove(&l->chunks, place));
+    unseal_ends(l);
 }
 
 /* Takes out some but not all elements of a chunk. */
@@ -302,6 +393,7 @@ static void drop_inside(struct list_value *l, const struct chunk_place *place, u
         chunk_tree_set(&l->chunks, place, packed_chunk(b.p));
         return;
     }
+    if (edit_sealed(l, place, inside, count, NULL)) return;
     struct lp_buf b = own(l, place);
     lp_delete(&b, lp_seek(b.p, (int64_t)inside), count);
     put(l, place, b);
@@ -312,6 +404,7 @@ static void drop_chunks(struct list_value *l, uint64_t from, uint64_t to) {
     if (from == 0) forget_head(l);
     if (to == list_value_count(l)) l->tail_room = 0;
     chunk_tree_cut(&l->chunks, from, to, (struct chunk_gone){free_on_loop, NULL});
+    unseal_ends(l);
 }
 
 void list_value_drop(struct list_value *l, uint64_t from, uint64_t count) {
@@ -363,6 +456,17 @@ uint64_t list_packed_remove(struct lp_buf *b, struct slice s, uint64_t max, bool
     return count;
 }
 
+/* The same for a sealed one. */
+static uint64_t count_equal_sealed(struct lp_sealed sealed, struct slice s, uint64_t max) {
+    struct lp_sealed_place place = lp_sealed_seek(sealed, 0);
+    uint64_t found = 0;
+    for (size_t left = sealed.count; left && found < max; left--) {
+        struct list_element e = {lp_sealed_next(&place), NULL};
+        found += list_element_is(&e, s);
+    }
+    return found;
+}
+
 /* list_packed_remove for a chunk. The place becomes that of the next one if it is gone. */
 static uint64_t remove_inside(struct list_value *l, struct chunk_place *place, struct slice s,
                               uint64_t max, bool backward) {
@@ -373,7 +477,9 @@ static uint64_t remove_inside(struct list_value *l, struct chunk_place *place, s
         remove_chunk(l, place);
         return 1;
     }
-    uint64_t found = count_equal(chunk.p, s, backward ? UINT64_MAX : max);
+    uint64_t most = backward ? UINT64_MAX : max;
+    uint64_t found = is_sealed(chunk) ? count_equal_sealed(sealed_in(chunk), s, most)
+                                      : count_equal(chunk.p, s, most);
     uint64_t count = found < max ? found : max;
     if (count == chunk.count) {
         remove_chunk(l, place);
@@ -421,17 +527,22 @@ static struct chunk_place split(struct list_value *l, struct chunk_place place, 
     lp_buf_trim(&b);
     chunk_tree_split(&l->chunks, &place, packed_chunk(b.p), packed_chunk(half.p));
     if (last) l->tail_room = half.cap - half.len;
-    return chunk_place_next(place);
+    seal(l, &place);
+    place = chunk_place_next(place);
+    seal(l, &place);
+    return place;
 }
 
 static void insert_packed(struct list_value *l, const struct chunk_place *place, uint64_t inside,
                           struct list_item item) {
-    struct lp_buf b = own(l, place);
     struct lp_item add = lp_item_text(item.text);
-    size_t at = inside < chunk_at(*place).count ? lp_seek(b.p, (int64_t)inside) : lp_end(b.p);
-    bool done = lp_insert(&b, at, &add, 1);
-    ASSERT(done);
-    put(l, place, b);
+    if (!edit_sealed(l, place, inside, 0, &add)) {
+        struct lp_buf b = own(l, place);
+        size_t at = inside < chunk_at(*place).count ? lp_seek(b.p, (int64_t)inside) : lp_end(b.p);
+        bool done = lp_insert(&b, at, &add, 1);
+        ASSERT(done);
+        put(l, place, b);
+    }
     if (item.blob) blob_unref(item.blob);
 }
 
@@ -470,6 +581,18 @@ void list_value_insert(struct list_value *l, uint64_t index, struct list_item it
     chunk_tree_insert_before(&l->chunks, &place, made);
 }
 
+/* What the tree would say of a chunk without one of its elements. */
+static struct chunk without(struct chunk chunk, uint64_t inside) {
+    if (is_sealed(chunk)) {
+        chunk.bytes -= lp_entry_bytes[*lp_sealed_seek(sealed_in(chunk), inside).tag] - 1u;
+    } else {
+        size_t at = lp_seek(chunk.p, (int64_t)inside);
+        chunk.bytes -= lp_after(chunk.p, at) - at;
+    }
+    chunk.count--;
+    return chunk;
+}
+
 void list_value_replace(struct list_value *l, uint64_t index, struct list_item item) {
     uint64_t inside;
     struct chunk_place place = chunk_tree_find(&l->chunks, index, &inside);
@@ -483,18 +606,19 @@ void list_value_replace(struct list_value *l, uint64_t index, struct list_item i
         free_on_loop(NULL, chunk);
         return;
     }
-    struct lp_item add = lp_item_text(item.text);
-    size_t at = lp_seek(chunk.p, (int64_t)inside);
-    size_t bytes = chunk.bytes - (lp_after(chunk.p, at) - at) + item.text.n + ITEM_OVERHEAD_BYTES;
-    if (is_large(l, item.text) || bytes > l->limit.bytes) {
+    struct chunk rest = without(chunk, inside);
+    if (is_large(l, item.text) || !takes(l, rest, item.text)) {
         list_value_drop(l, index, 1);
         list_value_insert(l, index, item);
         return;
     }
-    struct lp_buf b = own(l, &place);
-    bool done = lp_replace(&b, at, &add);
-    ASSERT(done);
-    put(l, &place, b);
+    struct lp_item add = lp_item_text(item.text);
+    if (!edit_sealed(l, &place, inside, 1, &add)) {
+        struct lp_buf b = own(l, &place);
+        bool done = lp_replace(&b, lp_seek(b.p, (int64_t)inside), &add);
+        ASSERT(done);
+        put(l, &place, b);
+    }
     if (item.blob) blob_unref(item.blob);
 }
 
@@ -505,6 +629,10 @@ static void cursor_enter(struct list_cursor *c, struct chunk chunk, int64_t inde
     c->blob = NULL;
     if (is_blob(chunk)) {
         c->blob = blob_in(chunk);
+    } else if (is_sealed(chunk)) {
+        uint64_t at = index < 0 ? chunk.count - 1 : (uint64_t)index;
+        c->sealed_left = c->backward ? at + 1 : chunk.count - at;
+        c->sealed = lp_sealed_seek(sealed_in(chunk), at + c->backward);
     } else {
         c->lp = chunk.p;
         c->at = lp_seek(chunk.p, index);
@@ -540,6 +668,12 @@ bool list_cursor_next(struct list_cursor *c, struct list_element *e) {
             e->blob = NULL;
             return true;
         }
+        if (likely(c->sealed_left)) {
+            e->value = c->backward ? lp_sealed_prev(&c->sealed) : lp_sealed_next(&c->sealed);
+            e->blob = NULL;
+            c->sealed_left--;
+            return true;
+        }
         if (c->blob) {
             e->blob = c->blob;
             e->value = (struct lp_value){slice_of(c->blob->data, c->blob->len), 0};
@@ -551,6 +685,17 @@ bool list_cursor_next(struct list_cursor *c, struct list_element *e) {
         if (!chunk_place_valid(c->place)) return false;
         cursor_enter(c, chunk_at(c->place), c->backward ? -1 : 0);
     }
+}
+
+struct blob *list_chunk_blob(struct chunk chunk) {
+    return is_blob(chunk) ? blob_in(chunk) : NULL;
+}
+
+const uint8_t *list_chunk_packed(struct chunk chunk, struct lp_buf *scratch) {
+    if (!is_sealed(chunk)) return chunk.p;
+    lp_buf_free(scratch);
+    *scratch = unsealed(chunk);
+    return scratch->p;
 }
 
 bool list_element_is(const struct list_element *e, struct slice s) {

@@ -1,13 +1,17 @@
 /* list.h - a large list: a counted tree of listpacks.
  *
  * L1  A chunk is a listpack of elements within the list's limit, or a blob that is one element
- *     beyond it. A blob is shared with replies and never edited.
+ *     beyond it. A blob is shared with replies and never edited. A listpack that can be sealed
+ *     (listpack_sealed.h) is within the limit if it is so when sealed.
  * L2  The blocks of listpacks have no more room than their size class, but for both ends: the
  *     first listpack may begin `head_room` bytes into its block, so that a push or a pop at the
  *     head moves nothing; behind the last one there are `tail_room` bytes.
  * L3  Reads change nothing: any thread can read a list that nobody writes to.
  * L4  A change makes all cursors void.
- * Cost: at the ends O(1); reaching an index O(log n) and half a chunk.
+ * L5  A chunk between the ends may be sealed, where that takes less memory; the ends never are. It
+ *     becomes so when it is edited, or when a second chunk comes between it and an end: who
+ *     pushes and pops by turns where a chunk begins seals nothing.
+ * Cost: at the ends O(1); reaching an index O(log n) and half a chunk; an edit a chunk.
  * Threads: the owner's; list_value_free any.
  * Specification: Redis 7.2's limits of a node (list-max-listpack-size), and its rule of when a
  * list is small again.
@@ -17,7 +21,7 @@
 
 #include "base/blob.h"
 #include "types/chunk_tree.h"
-#include "types/listpack.h"
+#include "types/listpack_sealed.h"
 
 /* How large a listpack of elements may become. */
 struct list_limit {
@@ -96,8 +100,10 @@ struct list_element {
 /* What stands before the next element to be read. */
 struct list_cursor {
     struct chunk_place place;
-    const uint8_t *lp; /* NULL: a blob, or the end */
+    const uint8_t *lp; /* NULL: another chunk, or the end */
     size_t at;         /* LP_NONE: the chunk is over */
+    struct lp_sealed_place sealed;
+    size_t sealed_left; /* elements to be read there; 0: no sealed chunk, or it is over */
     struct blob *blob;
     bool backward;
 };
@@ -109,6 +115,11 @@ struct list_cursor list_cursor_packed(const uint8_t *lp, uint64_t index, bool ba
 
 /* Reads an element and steps over it; false at the end. What it holds is borrowed from the list. */
 bool list_cursor_next(struct list_cursor *c, struct list_element *e);
+
+/* A chunk of the tree as it goes into a dump: its blob, or NULL; and its listpack, which if it was
+ * sealed is made in *scratch, a heap buffer. */
+struct blob *list_chunk_blob(struct chunk chunk);
+const uint8_t *list_chunk_packed(struct chunk chunk, struct lp_buf *scratch);
 
 /* Whether the element's text is s. */
 bool list_element_is(const struct list_element *e, struct slice s);

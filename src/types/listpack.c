@@ -23,7 +23,7 @@ enum {
     TAG_INT32 = 0xf3,
     TAG_INT64 = 0xf4,
     TAG_END = 0xff,
-    STR6_MAX = 63,
+    STR6_MAX = LP_SHORT_TEXT_BYTES,
     STR12_MAX = 4095,
     UNIQUE_BY_SEARCH_MAX = 16, /* keys that are compared each with each */
 };
@@ -82,9 +82,8 @@ static inline uint8_t *put_back(uint8_t *p, size_t body) {
     return p + n;
 }
 
-/* Bytes of a whole entry by its first byte; 0 where that does not tell. A table, because the mix
- * of forms in a hash or a zset is what a branch predictor cannot learn. */
-static const uint8_t entry_bytes[256] = {
+/* A table, because the mix of forms in a hash or a zset is what a branch predictor cannot learn. */
+const uint8_t lp_entry_bytes[256] = {
     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
     2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
@@ -99,7 +98,7 @@ static const uint8_t entry_bytes[256] = {
 
 /* The entry behind, which may be the end. */
 static inline const uint8_t *step(const uint8_t *p) {
-    size_t n = entry_bytes[*p];
+    size_t n = lp_entry_bytes[*p];
     if (likely(n)) return p + n;
     size_t body = body_bytes(p);
     return p + body + back_bytes(body);
@@ -432,6 +431,12 @@ bool lp_insert_run(struct lp_buf *b, size_t at, const struct lp_run *run) {
     if (!splice(b, at, (struct cut){0, 0}, add)) return false;
     memcpy(b->p + at, run->from + run->first, add.bytes);
     return true;
+}
+
+void lp_frame(uint8_t *lp, size_t bytes, size_t count) {
+    put_bytes(lp, bytes);
+    put_count(lp, count);
+    lp[bytes - 1] = TAG_END;
 }
 
 /* Writes the head of a listpack whose first entry is at `first`. */

@@ -32,6 +32,7 @@
 #define LP_COUNT_UNKNOWN 65535
 #define LP_BYTES_MAX ((size_t)1 << 30) /* what a value may become: see lp_safe_to_add */
 #define LP_INT_TEXT_BYTES 21           /* room for lp_text's digits */
+#define LP_SHORT_TEXT_BYTES 63         /* of a text whose first byte tells its size */
 
 static inline uint32_t lp_bytes(const uint8_t *lp) {
     uint32_t n;
@@ -43,6 +44,9 @@ static inline uint32_t lp_bytes(const uint8_t *lp) {
 static inline size_t lp_end(const uint8_t *lp) { return lp_bytes(lp) - 1; }
 
 static inline bool lp_is_empty(const uint8_t *lp) { return lp_end(lp) == LP_HEAD_BYTES; }
+
+/* Bytes of a whole entry by its first byte; 0 where that does not tell. */
+extern const uint8_t lp_entry_bytes[256];
 
 /* How many entries. Linear in them when the head does not know (65535 or more). */
 size_t lp_count(const uint8_t *lp);
@@ -144,6 +148,9 @@ bool lp_insert_run(struct lp_buf *b, size_t at, const struct lp_run *run);
  * before lp; or without the `count` entries before the offset `at`. */
 uint8_t *lp_grow_front(uint8_t *lp, const struct lp_item *item);
 uint8_t *lp_cut_front(uint8_t *lp, size_t at, size_t count);
+
+/* Writes what is around the entries that so many bytes hold: head and end. */
+void lp_frame(uint8_t *lp, size_t bytes, size_t count);
 
 /* Appends all entries of another listpack. */
 bool lp_merge(struct lp_buf *b, const uint8_t *other);

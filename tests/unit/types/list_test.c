@@ -13,6 +13,7 @@ enum { MODEL_MAX = 3000, TEXT_BYTES_MAX = 20000 };
 static struct random rng;
 static struct slice model[MODEL_MAX];
 static unsigned length;
+static bool short_texts; /* so that all chunks can be sealed */
 
 /* A text that no one else holds; often one that was there before. */
 static struct slice any_text(void) {
@@ -21,7 +22,8 @@ static struct slice any_text(void) {
     size_t n = random_next_below(&rng, 20) ? random_next_below(&rng, 40) : 0;
     if (!random_next_below(&rng, 15)) n = random_next_below(&rng, 3000);
     if (!random_next_below(&rng, 40)) n = random_next_below(&rng, TEXT_BYTES_MAX);
-    if (random_next_below(&rng, 3)) {
+    if (short_texts) n = random_next_below(&rng, LP_SHORT_TEXT_BYTES + 1);
+    if (random_next_below(&rng, short_texts ? 2 : 3)) {
         const char *s = common[random_next_below(&rng, sizeof common / sizeof *common)];
         return slice_of(mem_dup(s, strlen(s)), strlen(s));
     }
@@ -66,6 +68,8 @@ static uint64_t model_remove(struct slice s, uint64_t max, bool backward) {
     return removed;
 }
 
+static unsigned sealed_seen;
+
 static void read_from(const struct list_value *l, unsigned at, unsigned steps, bool backward) {
     char digits[LP_INT_TEXT_BYTES];
     struct list_element e;
@@ -81,6 +85,32 @@ static void read_from(const struct list_value *l, unsigned at, unsigned steps, b
     }
 }
 
+/* The chunks as listpacks are the elements, and the sealed ones are between others. Returns how
+ * many are sealed. */
+static unsigned compare_chunks(const struct list_value *l) {
+    struct chunk_place place = chunk_tree_end(&l->chunks, false);
+    struct lp_buf scratch = lp_buf_heap();
+    unsigned sealed = 0, at = 0;
+    for (; chunk_place_valid(place); place = chunk_place_next(place)) {
+        struct blob *blob = list_chunk_blob(chunk_at(place));
+        if (blob) {
+            CU_ASSERT_FATAL(slice_eq(slice_of(blob->data, blob->len), model[at++]));
+            continue;
+        }
+        const uint8_t *lp = list_chunk_packed(chunk_at(place), &scratch);
+        CU_ASSERT_FATAL(lp_check(lp, lp_bytes(lp), 1) && lp_count(lp) == chunk_at(place).count);
+        for (size_t p = lp_first(lp); p; p = lp_next(lp, p))
+            CU_ASSERT_FATAL(lp_equals(lp, p, model[at++]));
+        if (lp != chunk_at(place).p) {
+            CU_ASSERT_FATAL(chunk_place_valid(chunk_place_prev(place)));
+            CU_ASSERT_FATAL(chunk_place_valid(chunk_place_next(place)));
+            sealed++;
+        }
+    }
+    lp_buf_free(&scratch);
+    return sealed;
+}
+
 static void compare(const struct list_value *l) {
     tree_check(&l->chunks.tree, l->chunks.late);
     CU_ASSERT_EQUAL_FATAL(list_value_count(l), length);
@@ -88,6 +118,7 @@ static void compare(const struct list_value *l) {
     if (length) read_from(l, length - 1, length + 1, true);
     const uint8_t *small = list_value_small(l);
     CU_ASSERT_FATAL(!small || (lp_check(small, lp_bytes(small), 1) && lp_count(small) == length));
+    sealed_seen += compare_chunks(l);
 }
 
 static void add_or_set(struct list_value *l, unsigned what) {
@@ -113,7 +144,8 @@ static void add_or_set(struct list_value *l, unsigned what) {
 static void take_out(struct list_value *l, unsigned what) {
     if (!length) return;
     unsigned from = 0, count = 1 + random_next_below(&rng, 3);
-    if (!random_next_below(&rng, 30)) count = 1 + random_next_below(&rng, length);
+    if (!random_next_below(&rng, short_texts ? 1000 : 30))
+        count = 1 + random_next_below(&rng, length);
     if (count > length) count = length;
     if (what < 3) {
         if (what == 1) from = length - count;
@@ -132,6 +164,7 @@ static void take_out(struct list_value *l, unsigned what) {
 
 static void any_list(int directive, unsigned steps) {
     struct list_value *l = list_value_new(list_limit_of(directive));
+    while (short_texts && length < MODEL_MAX) add_or_set(l, random_next_below(&rng, 8));
     unsigned trend = 5; /* of ten steps, these add */
     for (unsigned i = 0; i < steps; i++) {
         if (i % 500 == 0) trend = 3 + random_next_below(&rng, 5);
@@ -159,6 +192,65 @@ static void agrees_with_an_array(void) {
     static const int directives[] = {-2, -1, -5, 1, 2, 3, 20, 128, 0};
     for (size_t i = 0; i < sizeof directives / sizeof *directives; i++)
         any_list(directives[i], 6000);
+}
+
+static void short_elements_agree_too(void) {
+    static const int directives[] = {-1, -1, -1, -2, 8, 60};
+    short_texts = true;
+    sealed_seen = 0;
+    for (size_t i = 0; i < sizeof directives / sizeof *directives; i++)
+        any_list(directives[i], 20000);
+    CU_ASSERT(sealed_seen > 1000);
+    short_texts = false;
+}
+
+static void push_number(struct list_value *l, bool last, unsigned i) {
+    char text[24];
+    int n = snprintf(text, sizeof text, "item:%010u", i);
+    list_value_push(l, last, (struct list_item){slice_of(text, (size_t)n), NULL});
+}
+
+/* Elements of 15 bytes take 16, whatever way they came in. */
+static void long_lists_are_sealed(void) {
+    for (int way = 0; way < 3; way++) {
+        struct list_value *l = list_value_new(list_limit_of(-2));
+        for (unsigned i = 0; i < 200000; i++) push_number(l, way == 2 ? i % 2 == 1 : way == 1, i);
+        CU_ASSERT(list_value_memory(l) < 200000 * 161 / 10 + 60000);
+        list_value_free(l);
+    }
+}
+
+/* Where a chunk begins, pushing and popping by turns leaves the ones behind as they are. */
+static void turns_at_a_border_seal_nothing(void) {
+    for (int last = 0; last < 2; last++) {
+        struct list_value *l = list_value_new(list_limit_of(-1));
+        uint64_t inside;
+        for (unsigned i = 0; i < 3000; i++) push_number(l, last, i);
+        while (chunk_at(chunk_tree_end(&l->chunks, last)).count > 1)
+            list_value_drop(l, last ? list_value_count(l) - 1 : 0, 1);
+        list_value_drop(l, last ? list_value_count(l) - 1 : 0, 1); /* to a border */
+        struct chunk_place place = chunk_tree_end(&l->chunks, last);
+        const void *end = NULL;
+        for (unsigned i = 0; i < 20; i++) {
+            push_number(l, last, i);
+            list_value_drop(l, last ? list_value_count(l) - 1 : 0, 1);
+            place = chunk_tree_find(&l->chunks, last ? list_value_count(l) - 1 : 0, &inside);
+            CU_ASSERT(i < 2 || chunk_at(place).p == end);
+            end = chunk_at(place).p;
+        }
+        list_value_free(l);
+    }
+}
+
+/* The limit holds for chunks as they are, or sealed; never for more elements than fit unsealed. */
+static void tiny_elements_are_counted(void) {
+    struct list_value *l = list_value_new(list_limit_of(-5));
+    for (unsigned i = 0; i < 200000; i++)
+        list_value_push(l, true, (struct list_item){slice_cstr("7"), NULL});
+    struct chunk_place place = chunk_tree_end(&l->chunks, false);
+    for (; chunk_place_valid(place); place = chunk_place_next(place))
+        CU_ASSERT_FATAL(chunk_at(place).count <= 32768);
+    list_value_free(l);
 }
 
 /* A queue moves nothing but ends: its memory stays that of its elements. */
@@ -194,6 +286,10 @@ static void limits(void) {
 int main(void) {
     static const struct suite_test tests[] = {
         {"agrees_with_an_array", agrees_with_an_array},
+        {"short_elements_agree_too", short_elements_agree_too},
+        {"long_lists_are_sealed", long_lists_are_sealed},
+        {"turns_at_a_border_seal_nothing", turns_at_a_border_seal_nothing},
+        {"tiny_elements_are_counted", tiny_elements_are_counted},
         {"queue_keeps_its_size", queue_keeps_its_size},
         {"limits", limits},
         {NULL, NULL},
