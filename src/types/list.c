@@ -278,10 +278,13 @@ const uint8_t *list_value_small(const struct list_value *l) {
 /* ---- the ends ---- */
 
 /* The block of a chunk at an end that is to hold so many bytes: twice as large while it is the only
- * one, of the full size in a longer list, but not beyond the limit. */
+ * one, of the full size in a longer list, but not beyond it. Short elements go an eighth beyond the
+ * limit, and more, before they are sealed. */
 static size_t grown(const struct list_value *l, struct chunk chunk, size_t bytes) {
-    size_t room = chunk.count < list_value_count(l) ? l->limit.bytes : 2 * bytes;
-    if (room > l->limit.bytes) room = l->limit.bytes;
+    size_t full = l->limit.bytes;
+    if (lp_may_seal(chunk.bytes / chunk.count)) full += full / 8;
+    size_t room = chunk.count < list_value_count(l) ? full : 2 * bytes;
+    if (room > full) room = full;
     return lp_buf_heap_bytes(bytes > room ? bytes : room);
 }
 
