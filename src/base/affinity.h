@@ -1,16 +1,19 @@
 /* affinity.h - which processors a thread runs on: a list, and not where the loop is busy.
  *
  * Two threads on one processor take turns at ticks of the scheduler, and a tick is up to 4 ms: a
- * loop that never sleeps waits so long each time that a worker's turn comes, and longer where the
- * worker is inside the kernel, at the first touch of a huge page, say. Yielding (base/nap) helps
- * only between such calls. So a worker that finds the loop busy, and itself where the loop is,
- * excludes that processor from its own; when the loop has become calm, it may be anywhere again.
+ * loop that never sleeps waits so long each time that another's turn comes, and longer where that
+ * one is inside the kernel, at the first touch of a huge page, say. Yielding (base/nap) helps only
+ * between such calls. So a thread that is about to make one, finds the loop busy, and itself where
+ * the loop is, excludes that processor from its own; when the loop has become calm, it may be
+ * anywhere again. (Not for what others wait for: on the processors that are left it may get
+ * little.)
  *
  * A1  Only masks of the calling thread are changed. What affinity_look excludes is taken from what
  *     the thread was bound to, or had at its first look; if nothing would be left, nothing is.
- * A2  With one processor, or where the C library does not say where a thread runs (no rseq),
- * threads are not kept apart. Threads: affinity_loop_here the loop, once, before others are there;
- * affinity_look any but the loop; affinity_bind any.
+ * A2  With one processor, or where the C library does not say where a thread runs (no rseq), no
+ *     thread is kept off.
+ * Threads: affinity_loop_here the loop, once, before others are there; affinity_look any but the
+ * loop; affinity_bind any.
  */
 #ifndef BASE_AFFINITY_H
 #define BASE_AFFINITY_H

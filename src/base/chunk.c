@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#include "base/affinity.h"
 #include "base/assert.h"
 #include "base/nap.h"
 
@@ -142,9 +143,10 @@ static void fill(void) {
         bool touched = chunk != NULL;
         if (!chunk) chunk = cold_take();
         pthread_mutex_unlock(&lock);
+        if (!touched) affinity_look(); /* one touch may be that of all pages: milliseconds */
         for (size_t i = 0; !touched && i < CHUNK_BYTES; i += PAGE_BYTES) {
-            nap_point(); /* before the touch, which may be of all pages and take milliseconds */
             chunk[i] = 0;
+            nap_point();
         }
         pthread_mutex_lock(&lock);
         idle_push(&ready, &ready_count, (void *)chunk);
@@ -162,6 +164,7 @@ static void *pop_leaving(void) {
 void chunk_reserve_keep(void) {
     fill();
     for (void *chunk; (chunk = pop_leaving());) {
+        affinity_look();
         madvise(chunk, CHUNK_BYTES, MADV_DONTNEED);
         pthread_mutex_lock(&lock);
         cold_give(chunk);

@@ -11,6 +11,7 @@
  */
 #include "base/mem.h"
 
+#include "base/affinity.h"
 #include "base/assert.h"
 #include "base/nap.h"
 
@@ -130,8 +131,9 @@ static bool give_back(extent_hooks_t *hooks, void *extent, size_t size, size_t o
     char *end = (char *)extent + offset + length;
     for (size_t n; length; length -= n) {
         n = length < GIVE_BACK_BYTES ? length : GIVE_BACK_BYTES;
-        nap_point();
+        affinity_look();
         if (madvise(end - length, n, MADV_DONTNEED)) return true;
+        nap_point();
     }
     return false;
 }

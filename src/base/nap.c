@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <time.h>
 
-#include "base/affinity.h"
 #include "base/clock.h"
 #include "base/limits.h"
 
@@ -19,7 +18,6 @@ static bool is_unwanted(void) {
 
 bool nap_take(void) {
     if (clock_ticks() < nap_at_ticks) return is_unwanted();
-    affinity_look();
     sched_yield();
     nap_at_ticks = clock_ticks() + clock_us_to_ticks(NAP_AFTER_US);
     return is_unwanted();

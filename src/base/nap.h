@@ -5,7 +5,7 @@
  * NAP_AFTER_US is overtaken at that moment, and goes on at once if nobody wants to run. (To sleep
  * for an instant does the same, but a virtual processor that falls idle takes long to wake: a third
  * of the worker's time.)
- * Where even that is not enough, the two are kept apart (base/affinity).
+ * What is long inside the kernel, where nobody yields, asks affinity_look before (base/affinity).
  * Long work therefore calls nap_point every few microseconds of its own; elsewhere than on a worker
  * it does nothing. There it is told as well that nobody waits for the result any more: then the
  * work may end at once, with a result that is not used but can be freed.

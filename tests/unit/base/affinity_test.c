@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/nap.h"
 #include "support/suite.h"
 
 #define WAIT_MS_MAX 20000
@@ -35,7 +34,7 @@ static int own_cpus(void) {
 
 static bool soon(bool (*is_so)(void)) {
     uint64_t until_ms = clock_mono_ms() + WAIT_MS_MAX;
-    while (!is_so() && clock_mono_ms() < until_ms) nap_point();
+    while (!is_so() && clock_mono_ms() < until_ms) affinity_look();
     return is_so();
 }
 
@@ -61,7 +60,6 @@ static void *work(void *ctx) {
     (void)ctx;
     go_to_the_loop();
     setpriority(PRIO_PROCESS, 0, 10);
-    nap_enable();
     went = soon(is_kept_off);
     atomic_store(&done[0], true);
     came = soon(may_be_anywhere);
