@@ -168,7 +168,8 @@ struct net_listener *net_listen_unix(struct net_loop *loop, const char *path,
         return NULL;
     }
     struct stat st;
-    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+    if (lstat(path, &st) == 0 &&
+        (S_ISSOCK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0))) {
         unlink(path);
     }
     return open_listener(loop, &addr, opts, error);

@@ -44,8 +44,9 @@ struct net_listen_opts {
 struct net_listener *net_listen_tcp(struct net_loop *loop, const char *host, uint16_t port,
                                     const struct net_listen_opts *opts, struct net_error *error);
 
-/* Listens on a path. A socket left there by a process before is replaced; any other file
- * is not touched and is an error. */
+/* Listens on a path. A socket left there by a process before is replaced, and so is an empty file,
+ * which is how mkstemp keeps a name free for a socket; what holds anything is not touched and is
+ * an error. */
 struct net_listener *net_listen_unix(struct net_loop *loop, const char *path,
                                      const struct net_listen_opts *opts, struct net_error *error);
 

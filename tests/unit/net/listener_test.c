@@ -156,6 +156,25 @@ static void unix_paths_have_permissions(void) {
     net_loop_free(loop);
 }
 
+/* mkstemp keeps a name with an empty file; who starts a server with it wants a socket there. */
+static void a_path_may_be_kept_by_an_empty_file(void) {
+    struct net_loop *loop = new_loop();
+    struct catch caught = {0};
+    struct net_listen_opts opts = listen_opts(&caught);
+    struct net_error error;
+    struct stat st;
+    char path[64];
+    make_socket_path(path);
+    close(open(path, O_CREAT | O_WRONLY, 0600));
+    struct net_listener *listener = net_listen_unix(loop, path, &opts, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(listener);
+    CU_ASSERT_EQUAL(lstat(path, &st), 0);
+    CU_ASSERT(S_ISSOCK(st.st_mode));
+    net_listener_free(listener);
+    remove_socket_dir(path);
+    net_loop_free(loop);
+}
+
 static void unix_paths_may_be_refused(void) {
     struct net_loop *loop = new_loop();
     struct catch caught = {0};
@@ -164,6 +183,7 @@ static void unix_paths_may_be_refused(void) {
     char path[64], want[NET_ERROR_BYTES], longer[150];
     make_socket_path(path);
     int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    CU_ASSERT_EQUAL(write(fd, "x", 1), 1);
     close(fd);
     CU_ASSERT_PTR_NULL(net_listen_unix(loop, path, &opts, &error));
     snprintf(want, sizeof want, "bind %s: Address already in use", path);
@@ -268,6 +288,7 @@ int main(void) {
         {"opens_all_or_none", opens_all_or_none},
         {"both_families_share_a_port", both_families_share_a_port},
         {"unix_paths_have_permissions", unix_paths_have_permissions},
+        {"a_path_may_be_kept_by_an_empty_file", a_path_may_be_kept_by_an_empty_file},
         {"unix_paths_may_be_refused", unix_paths_may_be_refused},
         {"a_callback_frees_the_listener", a_callback_frees_the_listener},
         {"a_storm_is_accepted_in_one_event", a_storm_is_accepted_in_one_event},
