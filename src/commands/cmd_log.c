@@ -1,7 +1,8 @@
-/* cmd_log.c - commands about the append log: BGREWRITEAOF, WAITAOF.
+/* cmd_log.c - where else is what was written: BGREWRITEAOF, WAIT, WAITAOF.
  *
  * Threads: the loop. Specification: Redis 7.2's replies and errors. WAITAOF does not wait for the
- * second to be over with appendfsync everysec: it lets the log be synced.
+ * second to be over with appendfsync everysec: it lets the log be synced. No server replicates this
+ * one, so WAIT for any waits for its time to be over.
  */
 #include "base/err.h"
 #include "commands/families.h"
@@ -63,9 +64,26 @@ static void log_wait(struct ctx *c) {
     log->hurry(log->hurry_ctx);
 }
 
+static void reply_no_replicas(struct session *s) { reply_int(&s->reply, 0); }
+
+static void replicas_wait(struct ctx *c) {
+    int64_t replicas, until_ms;
+    if (!ctx_int(c, 1, &replicas) || !blocked_parse_ms(c, 2, &until_ms)) return;
+    if (replicas <= 0 || !exec_may_wait(c)) {
+        reply_no_replicas(c->s);
+        return;
+    }
+    blocked_wait(c, &(struct blocked_on){.until_ms = until_ms, .at_end = reply_no_replicas});
+}
+
 /* -- rows ---------------------------------------------------------------------------- */
 
 static const struct row_arg wait_args[] = {
+    {.name = "numreplicas", .type = ARG_INTEGER},
+    {.name = "timeout", .type = ARG_INTEGER},
+    {0},
+};
+static const struct row_arg waitaof_args[] = {
     {.name = "numlocal", .type = ARG_INTEGER},
     {.name = "numreplicas", .type = ARG_INTEGER},
     {.name = "timeout", .type = ARG_INTEGER},
@@ -86,16 +104,29 @@ const struct row log_rows[] = {
         .group = GROUP_SERVER,
     },
     {
+        .name = "wait",
+        .run = replicas_wait,
+        .arity = 3,
+        .flags = ROW_BLOCKING,
+        .acl = ACL_CONNECTION,
+        .since = "3.0.0",
+        .summary = "Waits until replicas have what the connection has written.",
+        .complexity = "O(1)",
+        .group = GROUP_GENERIC,
+        .args = wait_args,
+        .tips = wait_tips,
+    },
+    {
         .name = "waitaof",
         .run = log_wait,
         .arity = 4,
-        .flags = ROW_NOSCRIPT | ROW_BLOCKING,
+        .flags = ROW_BLOCKING,
         .acl = ACL_CONNECTION,
         .since = "7.2.0",
         .summary = "Waits until what the connection has written is on disk, here and at replicas.",
         .complexity = "O(1)",
         .group = GROUP_GENERIC,
-        .args = wait_args,
+        .args = waitaof_args,
         .tips = wait_tips,
     },
     {0},

@@ -1,5 +1,5 @@
-/* blocking_test.c - clients that wait for lists and sorted sets: who is served when, and how
- * waiting ends. The cases were compared with redis-server's replies.
+/* blocking_test.c - clients that wait for lists, sorted sets and replicas: who is served when, and
+ * how waiting ends. The cases were compared with redis-server's replies.
  */
 #include <stdio.h>
 #include <string.h>
@@ -334,6 +334,51 @@ static void what_has_expired_is_not_given(void) {
     close(a);
 }
 
+/* None replicates this server: WAIT answers 0, at once if that is enough. */
+static void replicas_are_waited_for(void) {
+    fresh();
+    expect_ok(c, "SET k v");
+    expect_int(c, 0, "WAIT 0 0");
+    expect_int(c, 0, "WAIT -1 0");
+    expect_int(c, 0, "WAIT 1 10");
+    expect_err(c, "ERR value is not an integer or out of range", "WAIT x y");
+    expect_err(c, "ERR timeout is not an integer or out of range", "WAIT 0 y");
+    expect_err(c, "ERR timeout is negative", "WAIT 0 -1");
+
+    int a = waiter("WAIT 1 0\r\nPING\r\n", 1);
+    expect_int(c, 1, "CLIENT KILL TYPE normal");
+    close(a);
+    await(0);
+    redisContext *w = client_open(server);
+    long long id = reply_int(cmd(w, "CLIENT ID"));
+    redisReply *r = NULL;
+    int done = 0;
+    redisAppendCommand(w, "WAIT 1 0");
+    redisAppendCommand(w, "WAIT 1 0");
+    CU_ASSERT_EQUAL_FATAL(redisBufferWrite(w, &done), REDIS_OK);
+    await(1);
+    expect_int(c, 1, "CLIENT UNBLOCK %lld", id);
+    CU_ASSERT_FATAL(redisGetReply(w, (void **)&r) == REDIS_OK);
+    CU_ASSERT(r->type == REDIS_REPLY_INTEGER && r->integer == 0);
+    freeReplyObject(r);
+    await(1);
+    expect_int(c, 1, "CLIENT UNBLOCK %lld ERROR", id);
+    CU_ASSERT_FATAL(redisGetReply(w, (void **)&r) == REDIS_OK);
+    CU_ASSERT(reply_has(r, "UNBLOCKED client unblocked via CLIENT UNBLOCK"));
+    redisFree(w);
+}
+
+/* Transactions and scripts get the answer of now. */
+static void who_may_not_wait_does_not(void) {
+    fresh();
+    expect_ok(c, "MULTI");
+    expect_status(c, "QUEUED", "WAIT 1 0");
+    expect_status(c, "QUEUED", "WAITAOF 0 1 0");
+    expect_text(c, "[0, [0, 0]]", "EXEC");
+    expect_int(c, 0, "EVAL %s 0", "return redis.call('WAIT', '1', '0')");
+    expect_text(c, "[0, 0]", "EVAL %s 0", "return redis.call('WAITAOF', '0', '1', '0')");
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"first_come_first_served", first_come_first_served},
@@ -347,6 +392,8 @@ int main(void) {
         {"waiting_ends", waiting_ends},
         {"peers_may_leave", peers_may_leave},
         {"what_has_expired_is_not_given", what_has_expired_is_not_given},
+        {"replicas_are_waited_for", replicas_are_waited_for},
+        {"who_may_not_wait_does_not", who_may_not_wait_does_not},
         {NULL, NULL},
     };
     static const char *const args[] = {"--enable-debug-command", "yes", NULL};
