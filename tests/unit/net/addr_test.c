@@ -1,6 +1,7 @@
 /* addr_test.c - addresses as text, both ways. */
 #include "net/addr.h"
 
+#include <netdb.h>
 #include <string.h>
 
 #include "support/suite.h"
@@ -108,8 +109,11 @@ static void resolves(void) {
     struct net_addr addr;
     struct net_error error;
     char text[NET_ADDR_TEXT_BYTES];
-    CU_ASSERT_EQUAL(net_addr_resolve(&addr, "localhost", 7, &error), 0);
-    CU_ASSERT(net_addr_is_loopback(&addr));
+    struct addrinfo *found = NULL; /* a system without a file of hosts does not know it */
+    bool known = getaddrinfo("localhost", NULL, NULL, &found) == 0;
+    if (known) freeaddrinfo(found);
+    CU_ASSERT_EQUAL(net_addr_resolve(&addr, "localhost", 7, &error), known ? 0 : NET_ERROR);
+    CU_ASSERT(!known || net_addr_is_loopback(&addr));
     CU_ASSERT_EQUAL(net_addr_resolve(&addr, "10.1.2.3", 7, &error), 0);
     CU_ASSERT_STRING_EQUAL(net_addr_format(&addr, text), "10.1.2.3:7");
     CU_ASSERT_EQUAL(net_addr_resolve(&addr, "bad host", 7, &error), NET_ERROR);
