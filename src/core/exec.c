@@ -99,24 +99,11 @@ void exec_after(struct core *core) {
     }
 }
 
-#define LONG_US 1000
-
-/* Who is served after a command that took long sees the time at its end: what it left with a short
- * time to live may be gone by then. */
-static void pass_time(struct core *core, uint64_t ticks) {
-    int64_t us = (int64_t)clock_ticks_to_us(ticks);
-    if (unlikely(us >= LONG_US)) core_set_now(core, core->now_us + us);
-}
-
 /* The end of a command that waits (it is accounted for when that is over), or that others waited
  * for, or that its own session heard of. */
 static __attribute__((noinline)) void run_end(struct core *core, struct session *s,
                                               struct request *req) {
-    if (!(s->state & (SESSION_BLOCKED | SESSION_BUSY))) {
-        uint64_t begun = core->tick_mark;
-        account(core, s, req);
-        if (core->after_due) pass_time(core, core->tick_mark - begun);
-    }
+    if (!(s->state & (SESSION_BLOCKED | SESSION_BUSY))) account(core, s, req);
     push_release(s);
     exec_after(core);
 }
