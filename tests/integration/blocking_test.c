@@ -318,22 +318,6 @@ static void peers_may_leave(void) {
     close(d);
 }
 
-/* A transaction that outlasts the time to live of what it pushed serves nobody with it. */
-static void what_has_expired_is_not_given(void) {
-    fresh();
-    int a = waiter("BLPOP k 0\r\n", 1);
-    expect_ok(c, "MULTI");
-    expect_status(c, "QUEUED", "RPUSH k old");
-    expect_status(c, "QUEUED", "PEXPIRE k 50");
-    expect_status(c, "QUEUED", "DEBUG SLEEP 0.1");
-    expect_text(c, "[1, 1, OK]", "EXEC");
-    CU_ASSERT_EQUAL(waiting(), 1);
-    expect_int(c, 0, "EXISTS k");
-    expect_int(c, 1, "RPUSH k new");
-    expect_raw(a, "", "*2\r\n$1\r\nk\r\n$3\r\nnew\r\n");
-    close(a);
-}
-
 /* None replicates this server: WAIT answers 0, at once if that is enough. */
 static void replicas_are_waited_for(void) {
     fresh();
@@ -391,13 +375,11 @@ int main(void) {
         {"types_do_not_mix", types_do_not_mix},
         {"waiting_ends", waiting_ends},
         {"peers_may_leave", peers_may_leave},
-        {"what_has_expired_is_not_given", what_has_expired_is_not_given},
         {"replicas_are_waited_for", replicas_are_waited_for},
         {"who_may_not_wait_does_not", who_may_not_wait_does_not},
         {NULL, NULL},
     };
-    static const char *const args[] = {"--enable-debug-command", "yes", NULL};
-    server = server_start(args);
+    server = server_start(NULL);
     c = client_open(server);
     int status = suite_main("blocking", tests);
     redisFree(c);
