@@ -161,7 +161,7 @@ static void unpack_value(lua_State *L, struct slice *in) {
     case MSGPACK_NIL: lua_pushnil(L); break;
     case MSGPACK_BOOL: lua_pushboolean(L, item.b); break;
     case MSGPACK_INT: lua_pushnumber(L, (double)item.i); break;
-    case MSGPACK_UINT: lua_pushnumber(L, (double)item.u); break;
+    case MSGPACK_UINT: lua_pushnumber(L, (double)(int64_t)item.u); break; /* signed, as in Redis */
     case MSGPACK_DOUBLE: lua_pushnumber(L, item.d); break;
     case MSGPACK_STRING: lua_pushlstring(L, item.s.p, item.s.n); break;
     case MSGPACK_ARRAY: unpack_array(L, in, item.u); break;

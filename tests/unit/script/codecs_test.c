@@ -74,6 +74,8 @@ static void libraries(void) {
                     "return at==2 and v==2 and cmsgpack.unpack_one(p,2)==-1"));
     CU_ASSERT(holds("local t={} for i=1,20 do t={t} end local d=0 t=cmsgpack.unpack("
                     "cmsgpack.pack(t)) while type(t)=='table' do t=t[1] d=d+1 end return d==16"));
+    CU_ASSERT(
+        holds("return cmsgpack.unpack('\\207\\255\\255\\255\\255\\255\\255\\255\\254') == -2"));
     CU_ASSERT(holds("return not pcall(cmsgpack.unpack,'\\193') and not "
                     "pcall(cmsgpack.unpack,'\\146\\1')"));
     CU_ASSERT(holds("return struct.pack('>I2i4',1,-2) == '\\0\\1\\255\\255\\255\\254'"));
