@@ -85,6 +85,8 @@ static void what_cannot_start_says_why(void) {
     CU_ASSERT(file_has(log, "config: argument '--hz': hz: "));
     CU_ASSERT(fails_to_start(unknown, "unknown directive 'nosuchthing'"));
     CU_ASSERT(fails_to_start(renamed, "rename-command nosuch"));
+    CU_ASSERT(fails_to_start(unknown, "\n*** FATAL CONFIG FILE ERROR (Redis 7.2.4) ***\n"));
+    CU_ASSERT(fails_to_start(renamed, "\n*** FATAL CONFIG FILE ERROR (Redis 7.2.4) ***\n"));
 }
 
 static void a_pidfile_is_not_worth_failing(void) {
