@@ -21,8 +21,8 @@ static const uint32_t *loop_cpu; /* the kernel writes it; NULL: threads are not 
 static clockid_t loop_clock;
 
 static _Thread_local bool own_known;
-static _Thread_local cpu_set_t own;               /* without what is excluded */
-static _Thread_local int excluded = NOWHERE;      /* from it */
+static _Thread_local cpu_set_t own;               /* where it may be, if nothing is excluded */
+static _Thread_local int excluded = NOWHERE;      /* of those */
 static _Thread_local uint64_t looked_ns, loop_ns; /* at the last look */
 
 /* ---- lists -------------------------------------------------------------------------- */
@@ -80,10 +80,10 @@ bool affinity_bind(const char *list) {
 }
 
 bool affinity_others(const char *list) {
-    cpu_set_t set, all = others;
+    cpu_set_t set;
     if (!*list) return true;
     if (!parse(list, &set)) return false;
-    CPU_AND(&set, &set, &all);
+    CPU_AND(&set, &set, &others);
     if (!CPU_COUNT(&set)) return false;
     others = set;
     return true;

@@ -13,6 +13,7 @@
 
 #include "base/affinity.h"
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/nap.h"
 
 #include <errno.h>
@@ -92,8 +93,6 @@ void mem_purge(void) { malloc_trim(0); }
  * needed again in that size. */
 const char *malloc_conf = "dirty_decay_ms:500,muzzy_decay_ms:0,metadata_thp:auto";
 #include <pthread.h>
-
-#define GIVE_BACK_BYTES (256 * 1024) /* at once: some 50 us */
 
 #define TEXT(x) #x
 #define TEXT_OF(x) TEXT(x)

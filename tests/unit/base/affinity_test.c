@@ -1,5 +1,6 @@
-/* apart_test.c - base/apart: a thread leaves the processor of a loop that is busy, and may come
- * back when that rests. What is awaited takes milliseconds; the limit is for machines in use. */
+/* affinity_test.c - base/affinity: lists of processors, and threads that are bound to them; a
+ * thread leaves the processor of a loop that is busy, and may come back when that rests. What is
+ * awaited takes milliseconds; the limit is for machines in use. */
 #define _GNU_SOURCE /* CPU_*, sched_getcpu */
 #include "base/affinity.h"
 
