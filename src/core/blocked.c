@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "core/places.h"
@@ -308,8 +309,9 @@ static void serve_key(struct core *core, struct blocked_key *k) {
 
 void blocked_serve(struct core *core) {
     struct blocked *b = core->blocked;
-    if (b->serving) return;
+    if (b->serving || list_empty(&b->ready)) return;
     b->serving = true;
+    core_set_now(core, clock_unix_us()); /* what took long may have outlived the key */
     for (struct list_link *l; (l = list_pop_front(&b->ready));) {
         serve_key(core, LIST_MEMBER(l, struct blocked_key, in_ready));
     }

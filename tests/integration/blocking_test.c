@@ -363,6 +363,29 @@ static void who_may_not_wait_does_not(void) {
     expect_text(c, "[0, 0]", "EVAL %s 0", "return redis.call('WAITAOF', '0', '1', '0')");
 }
 
+/* A transaction that outlasts the time to live of what it pushed serves nobody with it. */
+static void what_has_expired_is_not_given(void) {
+    fresh();
+    int a = waiter("BLPOP k 0\r\n", 1);
+    expect_ok(c, "MULTI");
+    expect_status(c, "QUEUED", "RPUSH k old");
+    expect_status(c, "QUEUED", "PEXPIRE k 50");
+    expect_status(c, "QUEUED", "DEBUG SLEEP 0.1");
+    expect_text(c, "[1, 1, OK]", "EXEC");
+    CU_ASSERT_EQUAL(waiting(), 1);
+    expect_int(c, 0, "EXISTS k");
+    expect_int(c, 1, "RPUSH k new");
+    expect_raw(a, "", "*2\r\n$1\r\nk\r\n$3\r\nnew\r\n");
+    a = waiter("BLPOP k 0\r\n", 1); /* nor does a script that goes on over many turns */
+    expect_nil(c, "EVAL %s 1 k",
+               "redis.call('rpush', KEYS[1], 'old') redis.call('pexpire', KEYS[1], 10) "
+               "local x = 0 for i = 1, 3e7 do x = x + i end");
+    CU_ASSERT_EQUAL(waiting(), 1);
+    expect_int(c, 1, "RPUSH k new");
+    expect_raw(a, "", "*2\r\n$1\r\nk\r\n$3\r\nnew\r\n");
+    close(a);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"first_come_first_served", first_come_first_served},
@@ -377,9 +400,11 @@ int main(void) {
         {"peers_may_leave", peers_may_leave},
         {"replicas_are_waited_for", replicas_are_waited_for},
         {"who_may_not_wait_does_not", who_may_not_wait_does_not},
+        {"what_has_expired_is_not_given", what_has_expired_is_not_given},
         {NULL, NULL},
     };
-    server = server_start(NULL);
+    static const char *const args[] = {"--enable-debug-command", "yes", NULL};
+    server = server_start(args);
     c = client_open(server);
     int status = suite_main("blocking", tests);
     redisFree(c);
