@@ -30,17 +30,40 @@ void later_enable(const uint64_t *mark) {
 
 static _Atomic size_t pending; /* bytes, of all threads */
 
-static void set_aside(void *p, size_t bytes) {
-    struct later *page = here.first;
+void later_hold(struct later **list, void *p, size_t bytes) {
+    struct later *page = *list;
     if (!page || page->n == PAGE_BLOCKS) {
         page = mem_alloc(sizeof *page);
-        page->next = here.first;
+        page->next = *list;
         page->n = page->bytes = 0;
-        here.first = page;
+        *list = page;
     }
     page->block[page->n++] = p;
     page->bytes += bytes;
+}
+
+static void note_pending(size_t bytes) {
     atomic_fetch_add_explicit(&pending, bytes, memory_order_relaxed);
+}
+
+static void set_aside(void *p, size_t bytes) {
+    later_hold(&here.first, p, bytes);
+    note_pending(bytes);
+}
+
+void later_release(struct later **list) {
+    for (struct later *page = *list, *next; page; page = next) {
+        next = page->next;
+        note_pending(page->bytes);
+        if (here.mark) {
+            page->next = here.first;
+            here.first = page;
+        } else {
+            page->next = NULL;
+            later_free_all(page);
+        }
+    }
+    *list = NULL;
 }
 
 void later_free(void *p, size_t bytes) {

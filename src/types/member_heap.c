@@ -1,7 +1,6 @@
 /* member_heap.c - see member_heap.h. */
 #include "types/member_heap.h"
 
-#include "base/assert.h"
 #include "base/later.h"
 #include "base/mem.h"
 
@@ -116,9 +115,7 @@ void member_heap_release(struct member_heap *h) {
     limbo_drain(h, LIMBO_DRAIN);
 }
 
-bool member_heap_is_held(const struct member_heap *h) {
-    return unlikely(h->limbo != NULL) && h->limbo->stills;
-}
+bool member_limbo_is_held(const struct member_limbo *l) { return l->stills; }
 
 size_t member_heap_limbo_bytes(const struct member_heap *h) {
     return h->limbo ? h->limbo->bytes : 0;

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/assert.h"
 #include "base/slab.h"
 
 #define MEMBER_HEAP_SLAB_MIN 2048
@@ -44,7 +45,10 @@ void member_heap_hold(struct member_heap *h);
 void member_heap_release(struct member_heap *h);
 
 /* Whether members must not be changed where they lie. */
-bool member_heap_is_held(const struct member_heap *h);
+bool member_limbo_is_held(const struct member_limbo *l);
+static inline bool member_heap_is_held(const struct member_heap *h) {
+    return unlikely(h->limbo != NULL) && member_limbo_is_held(h->limbo);
+}
 
 /* Bytes in limbo. */
 size_t member_heap_limbo_bytes(const struct member_heap *h);
