@@ -980,8 +980,9 @@ int64_t table_next_ms(const struct table *t) {
 
 /* Of a leaf, a still has the slots alone. */
 static uint64_t leaf_copy(uint64_t top) {
-    struct table_leaf *copy = mem_alloc_lines(sizeof copy->slot);
-    memcpy(copy->slot, top_leaf(top)->slot, sizeof copy->slot);
+    const size_t bytes = sizeof top_leaf(top)->slot, line = sizeof(struct table_bucket);
+    struct table_leaf *copy = mem_alloc_lines((bytes + line - 1) / line * line);
+    memcpy(copy->slot, top_leaf(top)->slot, bytes);
     return (uint64_t)(uintptr_t)copy | top_depth(top);
 }
 
