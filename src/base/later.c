@@ -30,40 +30,31 @@ void later_enable(const uint64_t *mark) {
 
 static _Atomic size_t pending; /* bytes, of all threads */
 
-void later_hold(struct later **list, void *p, size_t bytes) {
-    struct later *page = *list;
+static void note(struct later **first, void *p, size_t bytes) {
+    struct later *page = *first;
     if (!page || page->n == PAGE_BLOCKS) {
         page = mem_alloc(sizeof *page);
-        page->next = *list;
+        page->next = *first;
         page->n = page->bytes = 0;
-        *list = page;
+        *first = page;
     }
     page->block[page->n++] = p;
     page->bytes += bytes;
 }
 
-static void note_pending(size_t bytes) {
+static void set_aside(void *p, size_t bytes) {
+    note(&here.first, p, bytes);
     atomic_fetch_add_explicit(&pending, bytes, memory_order_relaxed);
 }
 
-static void set_aside(void *p, size_t bytes) {
-    later_hold(&here.first, p, bytes);
-    note_pending(bytes);
-}
-
-void later_release(struct later **list) {
-    for (struct later *page = *list, *next; page; page = next) {
-        next = page->next;
-        note_pending(page->bytes);
-        if (here.mark) {
-            page->next = here.first;
-            here.first = page;
-        } else {
-            page->next = NULL;
-            later_free_all(page);
-        }
+/* Counts what is given up now; false if it is little since the mark changed. */
+static bool is_much(size_t bytes) {
+    if (*here.mark != here.seen) {
+        here.seen = *here.mark;
+        here.bytes = 0;
     }
-    *list = NULL;
+    here.bytes += bytes;
+    return bytes >= GARBAGE_BLOB_BYTES_MIN || here.bytes > LATER_HERE_BYTES;
 }
 
 void later_free(void *p, size_t bytes) {
@@ -71,16 +62,29 @@ void later_free(void *p, size_t bytes) {
         mem_free(p);
         return;
     }
-    if (*here.mark != here.seen) {
-        here.seen = *here.mark;
-        here.bytes = 0;
-    }
-    here.bytes += bytes;
-    if (bytes < GARBAGE_BLOB_BYTES_MIN && here.bytes <= LATER_HERE_BYTES) {
-        mem_free(p);
-    } else {
+    if (is_much(bytes)) {
         set_aside(p, bytes);
+    } else {
+        mem_free(p);
     }
+}
+
+void later_bag_add(struct later_bag *bag, void *p, size_t bytes) {
+    note(&bag->first, p, bytes);
+    if (!bag->last) bag->last = bag->first;
+    bag->bytes += bytes;
+}
+
+void later_bag_free(struct later_bag *bag) {
+    if (!bag->first) return;
+    atomic_fetch_add_explicit(&pending, bag->bytes, memory_order_relaxed);
+    if (here.mark && is_much(bag->bytes)) {
+        bag->last->next = here.first;
+        here.first = bag->first;
+    } else {
+        later_free_all(bag->first);
+    }
+    *bag = (struct later_bag){NULL, NULL, 0};
 }
 
 size_t later_pending_bytes(void) { return atomic_load_explicit(&pending, memory_order_relaxed); }

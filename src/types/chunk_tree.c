@@ -7,8 +7,8 @@ enum { COUNTS, ADDRESSES, BYTES };
 
 #define LEAF_AT(column) (16 + (column)*CHUNK_LEAF_ROWS * 6)
 #define INNER_AT(column) (8 + (column)*CHUNK_INNER_ROWS * 6)
-_Static_assert(LEAF_AT(3) + 2 <= COUNT_NODE_BYTES, "a leaf fits");
-_Static_assert(INNER_AT(2) + 2 <= COUNT_NODE_BYTES, "an inner node fits");
+_Static_assert(LEAF_AT(3) + 2 <= COUNT_COLUMNS_END, "a leaf fits");
+_Static_assert(INNER_AT(2) + 2 <= COUNT_COLUMNS_END, "an inner node fits");
 
 static const struct count_kind kind = {
     .leaf = {CHUNK_LEAF_ROWS, 3, {{LEAF_AT(0), 6}, {LEAF_AT(1), 6}, {LEAF_AT(2), 6}}},

@@ -22,16 +22,20 @@ static bool is_tail(const struct stream *s, struct stream_place place) {
     return lp_of(place) == s->tail.p;
 }
 
-/* The last node's row follows its buffer. */
-static void tail_moved(struct stream *s) {
-    stream_place_set(stream_tree_end(&s->nodes, true), (uintptr_t)s->tail.p);
+static void tail_set(struct stream *s, uint64_t ref) {
+    struct stream_place place = stream_tree_end(&s->nodes, true);
+    stream_place_set(&s->nodes, &place, ref);
 }
+
+/* The last node's row follows its buffer. */
+static void tail_moved(struct stream *s) { tail_set(s, (uintptr_t)s->tail.p); }
 
 static void pack_nodes(struct stream *s) {
     struct stream_place p = stream_tree_end(&s->nodes, false);
     for (; p.leaf && !is_tail(s, p); p = stream_place_next(p)) {
         uint64_t ref = stream_place_ref(p);
-        stream_place_set(p, stream_heap_pack(&s->heap, ref, lp_bytes(stream_ref_lp(ref))));
+        stream_place_set(&s->nodes, &p,
+                         stream_heap_pack(&s->heap, ref, lp_bytes(stream_ref_lp(ref))));
     }
 }
 
@@ -39,7 +43,7 @@ static void pack_nodes(struct stream *s) {
 static void tail_close(struct stream *s) {
     if (!s->tail.len) return;
     if (stream_heap_is_due(&s->heap)) pack_nodes(s);
-    stream_place_set(stream_tree_end(&s->nodes, true), stream_heap_keep(&s->heap, &s->tail));
+    tail_set(s, stream_heap_keep(&s->heap, &s->tail));
     if (s->tail.cap > TAIL_KEPT_BYTES_MAX) lp_buf_free(&s->tail);
 }
 
@@ -84,7 +88,10 @@ static void unpack(struct stream *s, struct stream_place at, const struct stream
             uint64_t ref = stream_place_ref(p);
             if (!stream_pack_has(pack, ref)) continue;
             left--;
-            stream_place_set(p, stream_heap_move(&s->heap, ref, lp_bytes(stream_ref_lp(ref))));
+            const struct count_node *leaf = p.leaf;
+            ref = stream_heap_move(&s->heap, ref, lp_bytes(stream_ref_lp(ref)));
+            stream_place_set(&s->nodes, &p, ref);
+            if (leaf == at.leaf) at.leaf = p.leaf;
         }
     }
 }
@@ -121,7 +128,7 @@ static void node_recount(struct stream *s, struct stream_place place, uint64_t l
             b = stream_heap_open(ref, n);
             done = stream_node_recount(&b, live, dead);
         }
-        stream_place_set(place, stream_heap_close(&s->heap, ref, n, b));
+        stream_place_set(&s->nodes, &place, stream_heap_close(&s->heap, ref, n, b));
     }
     ASSERT(done); /* a byte more */
 }

@@ -11,8 +11,8 @@
 #define INNER_SEQ (INNER_MS + STREAM_INNER_ROWS * 8)
 #define INNER_CHILD (INNER_SEQ + STREAM_INNER_ROWS * 8)
 #define INNER_WEIGHT (INNER_CHILD + STREAM_INNER_ROWS * 6)
-_Static_assert(LEAF_REF + STREAM_LEAF_ROWS * 6 + 2 <= COUNT_NODE_BYTES, "a leaf fits");
-_Static_assert(INNER_WEIGHT + STREAM_INNER_ROWS * 6 + 2 <= COUNT_NODE_BYTES, "so do the rest");
+_Static_assert(LEAF_REF + STREAM_LEAF_ROWS * 6 + 2 <= COUNT_COLUMNS_END, "a leaf fits");
+_Static_assert(INNER_WEIGHT + STREAM_INNER_ROWS * 6 + 2 <= COUNT_COLUMNS_END, "so do the rest");
 
 static const struct count_kind kind = {
     .leaf = {STREAM_LEAF_ROWS, 3, {{LEAF_MS, 8}, {LEAF_SEQ, 8}, {LEAF_REF, 6}}},
@@ -91,8 +91,14 @@ uint64_t stream_place_ref(struct stream_place p) {
     return count_load48(count_column(p.leaf, LEAF_REF) + p.slot * 6);
 }
 
-void stream_place_set(struct stream_place p, uint64_t ref) {
-    count_store48((uint8_t *)p.leaf + LEAF_REF + p.slot * 6, ref);
+void stream_place_set(struct count_tree *t, struct stream_place *p, uint64_t ref) {
+    if (unlikely(!count_is_own(t, p->leaf))) {
+        struct count_path path;
+        path_to(t, stream_place_base(*p), &path);
+        count_path_own(t, &path);
+        p->leaf = path.node[0];
+    }
+    count_store48((uint8_t *)p->leaf + LEAF_REF + p->slot * 6, ref);
 }
 
 void stream_tree_push(struct count_tree *t, struct stream_id base, uint64_t ref) {

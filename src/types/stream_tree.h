@@ -46,7 +46,8 @@ static inline struct stream_place stream_place_prev(struct stream_place p) {
 
 struct stream_id stream_place_base(struct stream_place p);
 uint64_t stream_place_ref(struct stream_place p);
-void stream_place_set(struct stream_place p, uint64_t ref);
+/* The place follows; others in its leaf are void if it has moved, which happens under a still. */
+void stream_place_set(struct count_tree *t, struct stream_place *p, uint64_t ref);
 
 /* Adds a node behind all others. */
 void stream_tree_push(struct count_tree *t, struct stream_id base, uint64_t ref);
