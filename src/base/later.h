@@ -46,12 +46,4 @@ struct later *later_take(void);
 /* Frees it all; returns how many blocks that were. Any thread. */
 size_t later_free_all(struct later *l);
 
-/* ---- blocks that somebody may still read ---- */
-
-/* Notes a block in a list of one's own, which is NULL at first. */
-void later_hold(struct later **list, void *p, size_t bytes);
-
-/* Gives up all that is in it. Cost: some ns for 500 blocks, if this thread sets aside. */
-void later_release(struct later **list);
-
 #endif

@@ -47,8 +47,7 @@ struct table_seg {
 
 struct table_stills {
     unsigned count;
-    size_t bytes;        /* of pages */
-    struct later *pages; /* that only they know */
+    struct later_bag pages; /* that only they know */
 };
 
 /* An item on its way to another page. */
@@ -344,8 +343,7 @@ static void spent_free(struct table *t, struct spent spent) {
         return;
     }
     t->bytes -= bytes;
-    t->stills->bytes += bytes;
-    later_hold(&t->stills->pages, spent.page, bytes);
+    later_bag_add(&t->stills->pages, spent.page, bytes);
 }
 
 /* Before a write to the segment's page, which may then be another one. */
@@ -1014,9 +1012,9 @@ void table_still(struct table *t, struct table *still) {
 void table_still_end(struct table *t, struct table *still) {
     dir_free(still);
     if (--t->stills->count) return;
-    later_release(&t->stills->pages);
+    later_bag_free(&t->stills->pages);
     mem_free(t->stills);
     t->stills = NULL;
 }
 
-size_t table_still_bytes(const struct table *t) { return t->stills ? t->stills->bytes : 0; }
+size_t table_still_bytes(const struct table *t) { return t->stills ? t->stills->pages.bytes : 0; }
