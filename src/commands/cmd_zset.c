@@ -420,6 +420,8 @@ struct picking {
     struct zset_view v;
     uint64_t n; /* with repetitions, still to be given */
     bool scores, repeated;
+    bool whole;                  /* every member once */
+    struct zset_listing listing; /* of that */
 };
 
 static void reply_sample(struct reply *r, const struct picking *x) {
@@ -444,6 +446,7 @@ static bool more_picks(void *state, struct reply *r) {
     struct picking *x = state;
     struct zset_item item;
     uint64_t count = zset_count(x->v);
+    if (x->whole) return zset_listing_more(&x->listing, r);
     if (!x->repeated) return false;
     for (; x->n && !nap_step(x->n); x->n--) {
         if (reply_is_full(r)) return true;
@@ -454,10 +457,10 @@ static bool more_picks(void *state, struct reply *r) {
 }
 
 static void compute_picking(void *state, struct reply *r) {
-    const struct picking *x = state;
-    uint64_t count = zset_count(x->v);
-    if (!x->repeated && x->n >= count) {
-        zset_reply_span(r, x->v, &(struct zset_span){0, count, true, x->scores});
+    struct picking *x = state;
+    if (x->whole) {
+        uint64_t count = zset_count(x->v);
+        zset_listing_begin(&x->listing, r, x->v, &(struct zset_span){0, count, true, x->scores});
         return;
     }
     reply_array(r, x->scores && r->proto == 2 ? 2 * x->n : x->n);
@@ -505,8 +508,9 @@ static void zset_randmember(struct ctx *c) {
     x.repeated = n < 0;
     if (n < -RANDOM_PICKS_MAX) n = -RANDOM_PICKS_MAX;
     x.n = n < 0 ? (uint64_t)-n : (uint64_t)n;
+    x.whole = !x.repeated && x.n >= count;
     offload(c, &(struct offload){
-                   .units = !x.repeated && x.n > count ? count : x.n,
+                   .units = x.whole ? count : x.n,
                    .state = &x,
                    .state_bytes = sizeof x,
                    .compute = compute_picking,

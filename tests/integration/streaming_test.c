@@ -209,6 +209,27 @@ static void random_members(void) {
     }
 }
 
+/* As many as there are, more, and fewer: every one of them comes, once. */
+static void all_members_at_random(void) {
+    static const struct {
+        const char *ask;
+        int elements; /* a member */
+    } asks[] = {{"HRANDFIELD hash %d", 1},
+                {"HRANDFIELD hash %d WITHVALUES", 2},
+                {"SRANDMEMBER set %d", 1},
+                {"ZRANDMEMBER zset %d", 1},
+                {"ZRANDMEMBER zset %d WITHSCORES", 2}};
+    static const int counts[] = {2 * ITEMS, ITEMS, ITEMS - 1, ITEMS / 2};
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+            int want = counts[k] < ITEMS ? counts[k] : ITEMS;
+            redisReply *r = cmd(a, asks[i].ask, counts[k]);
+            CU_ASSERT_EQUAL(r->elements, (size_t)(want * asks[i].elements));
+            freeReplyObject(r);
+        }
+    }
+}
+
 static void many_do_not_read(void) {
     enum { CLIENTS = 40 };
     int fds[CLIENTS], kinds = 0;
@@ -354,6 +375,7 @@ int main(void) {
         {"values_are_written", values_are_written}, /* which the others read */
         {"memory_is_bounded", memory_is_bounded},
         {"random_members", random_members},
+        {"all_members_at_random", all_members_at_random},
         {"many_do_not_read", many_do_not_read},
         {"writers_do_not_wait", writers_do_not_wait},
         {"readers_come_behind_writers", readers_come_behind_writers},
