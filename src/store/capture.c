@@ -143,6 +143,7 @@ static void still_end(struct cut *cut, struct lent *l) {
     struct lent **link = &cut->with_still;
     while (*link != l) link = &(*link)->next_with_still;
     *link = l->next_with_still;
+    cut->figures.copied_bytes += object_ops(l->type)->still_bytes(l->value);
     object_ops(l->type)->still_end(l->value, l->still);
 }
 

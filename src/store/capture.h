@@ -68,7 +68,7 @@ struct cut_figures {
     size_t keys_given;
     size_t work_bytes;     /* on the way */
     size_t held_bytes;     /* likewise */
-    uint64_t copied_bytes; /* entries and values copied since the cut because they changed */
+    uint64_t copied_bytes; /* of entries, values and parts of them, since the cut, for changes */
     bool through;          /* the walk has come to its end */
 };
 struct cut_figures cut_figures(const struct cut *cut);
