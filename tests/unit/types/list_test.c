@@ -315,6 +315,73 @@ static void stills_are_read_meanwhile(void) {
     }
 }
 
+static void push_letter(struct list_value *l, bool last, char letter) {
+    struct slice s = slice_of(mem_dup(&letter, 1), 1);
+    list_value_push(l, last, (struct list_item){s, NULL});
+    model_insert(last ? length : 0, s);
+}
+
+static void drop(struct list_value *l, unsigned from, unsigned count) {
+    list_value_drop(l, from, count);
+    model_drop(from, count);
+}
+
+static void letters_gone(struct list_value *l) {
+    while (images) end_still(l);
+    compare(l);
+    list_value_free(l);
+    model_drop(0, length);
+}
+
+/* The only element of a chunk at an end, which has room beside it, goes by all ways there are. */
+static void ends_go_under_a_still(void) {
+    for (unsigned way = 0; way < 16; way++) {
+        bool last = way & 1, one_chunk = way & 2;
+        struct list_value *l = list_value_new(list_limit_of(4));
+        while (length < (one_chunk ? 4 : 80)) push_letter(l, last, 'a');
+        push_letter(l, last, 'b');
+        while (!one_chunk && chunk_at(chunk_tree_end(&l->chunks, last)).count < 4)
+            push_letter(l, last, 'b');
+        while (chunk_at(chunk_tree_end(&l->chunks, last)).count > 1)
+            drop(l, last ? length - 1 : 0, 1);
+        make_still(l);
+        unsigned at = last ? length - 1 : 0;
+        if (way / 4 == 0) {
+            struct slice s = slice_of(mem_dup("c", 1), 1);
+            list_value_replace(l, at, (struct list_item){s, NULL});
+            mem_free((char *)(uintptr_t)model[at].p);
+            model[at] = s;
+        } else if (way / 4 == 1) {
+            CU_ASSERT_EQUAL(list_value_remove(l, model[at], 1, last), 1);
+            model_drop(at, 1);
+        } else if (way / 4 == 2) {
+            drop(l, at, 1);
+        } else {
+            drop(l, last && length > 3 ? length - 3 : 0, length > 3 ? 3 : length);
+        }
+        compare(l);
+        letters_gone(l);
+    }
+}
+
+/* The first leaf has one chunk; that goes, and the next, sealed and of another leaf, becomes the
+ * first. */
+static void removal_goes_on_in_a_shared_leaf(void) {
+    struct list_value *l = list_value_new(list_limit_of(60));
+    do {
+        push_letter(l, false, length % 2 ? 'y' : 'x');
+    } while (length < 60 || l->chunks.tree.first == l->chunks.tree.last ||
+             l->chunks.tree.first->n > 1);
+    CU_ASSERT_EQUAL_FATAL(chunk_at(chunk_tree_end(&l->chunks, false)).count, 1);
+    list_value_replace(l, 1, (struct list_item){model[1], NULL}); /* an edit seals */
+    make_still(l);
+    struct slice s = dup(model[0]);
+    CU_ASSERT_EQUAL(list_value_remove(l, s, 5, false), 5);
+    CU_ASSERT_EQUAL(model_remove(s, 5, false), 5);
+    mem_free((char *)(uintptr_t)s.p);
+    letters_gone(l);
+}
+
 static void push_number(struct list_value *l, bool last, unsigned i) {
     char text[24];
     int n = snprintf(text, sizeof text, "item:%010u", i);
@@ -428,6 +495,8 @@ int main(void) {
         {"long_lists_are_sealed", long_lists_are_sealed},
         {"stills_stay", stills_stay},
         {"stills_are_read_meanwhile", stills_are_read_meanwhile},
+        {"ends_go_under_a_still", ends_go_under_a_still},
+        {"removal_goes_on_in_a_shared_leaf", removal_goes_on_in_a_shared_leaf},
         {"queue_under_a_still", queue_under_a_still},
         {"turns_at_a_border_seal_nothing", turns_at_a_border_seal_nothing},
         {"tiny_elements_are_counted", tiny_elements_are_counted},
