@@ -165,8 +165,8 @@ static struct count_node *own_child(struct count_tree *t, struct count_node *par
     return child;
 }
 
-void count_path_own(struct count_tree *t, struct count_path *path) {
-    if (likely(!t->stills) || !t->root) return;
+void count_path_copy(struct count_tree *t, struct count_path *path) {
+    if (!t->root) return;
     path->node[path->height] = own_root(t);
     for (unsigned l = path->height; l-- > 0;) {
         path->node[l] = own_child(t, path->node[l + 1], path->slot[l + 1]);

@@ -28,6 +28,7 @@
 #ifndef TYPES_COUNT_TREE_H
 #define TYPES_COUNT_TREE_H
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/later.h"
 
@@ -142,13 +143,17 @@ void count_tree_insert(struct count_tree *t, struct count_path *path, const stru
 /* Takes the row at a place out, which makes the path void. */
 void count_tree_remove(struct count_tree *t, struct count_path *path);
 
-/* To be called before a row is written where it lies; the path follows. */
-void count_path_own(struct count_tree *t, struct count_path *path);
-
-/* Whether that would change nothing. Other nodes that hold: of one that does not, all that its rows
- * point to is seen by a still. */
+/* Whether no still sees a node. All that the rows of a leaf that is not own point to, stills see.
+ */
 static inline bool count_is_own(const struct count_tree *t, const struct count_node *node) {
     return !t->stills || node->own == t->number;
+}
+
+/* Makes the nodes of a path own, and the path follow. To be called before a row is written where it
+ * lies. */
+void count_path_copy(struct count_tree *t, struct count_path *path);
+static inline void count_path_own(struct count_tree *t, struct count_path *path) {
+    if (unlikely(t->stills)) count_path_copy(t, path);
 }
 
 /* To be called after a row's weight has changed by `delta` (the row itself already has it), and
