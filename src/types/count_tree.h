@@ -28,7 +28,9 @@
 #ifndef TYPES_COUNT_TREE_H
 #define TYPES_COUNT_TREE_H
 
+#include "base/assert.h"
 #include "base/bytes.h"
+#include "base/later.h"
 
 #define COUNT_NODE_BYTES 512
 #define COUNT_LEVELS_MAX 32
@@ -141,13 +143,17 @@ void count_tree_insert(struct count_tree *t, struct count_path *path, const stru
 /* Takes the row at a place out, which makes the path void. */
 void count_tree_remove(struct count_tree *t, struct count_path *path);
 
-/* To be called before a row is written where it lies; the path follows. */
-void count_path_own(struct count_tree *t, struct count_path *path);
-
-/* Whether that would change nothing. Other nodes that hold: of one that does not, all that its rows
- * point to is seen by a still. */
+/* Whether no still sees a node. All that the rows of a leaf that is not own point to, stills see.
+ */
 static inline bool count_is_own(const struct count_tree *t, const struct count_node *node) {
     return !t->stills || node->own == t->number;
+}
+
+/* Makes the nodes of a path own, and the path follow. To be called before a row is written where it
+ * lies. */
+void count_path_copy(struct count_tree *t, struct count_path *path);
+static inline void count_path_own(struct count_tree *t, struct count_path *path) {
+    if (unlikely(t->stills)) count_path_copy(t, path);
 }
 
 /* To be called after a row's weight has changed by `delta` (the row itself already has it), and
@@ -188,6 +194,10 @@ void count_tree_still(struct count_tree *t, struct count_tree *still);
 
 /* Nobody reads one of the stills any more. With the last one goes what was kept for them. */
 void count_tree_still_end(struct count_tree *t);
+
+/* Holds what is kept until the last still has ended; one is out. The nodes are in it, and what the
+ * rows point to may be put there. */
+struct later_bag *count_tree_kept(struct count_tree *t);
 
 /* Bytes that are kept for stills alone. Cost: O(1). */
 size_t count_tree_still_bytes(const struct count_tree *t);
