@@ -13,6 +13,9 @@ static void list_free(void *object) { list_value_free(object); }
 static size_t list_free_cost(const void *object) { return list_value_free_cost(object); }
 static size_t list_memory(const void *object) { return list_value_memory(object); }
 static void *list_copy(const void *object) { return list_value_copy(object); }
+static void *list_still(void *object) { return list_value_still(object); }
+static void list_still_end(void *object, void *still) { list_value_still_end(object, still); }
+static size_t list_still_bytes(const void *object) { return list_value_still_bytes(object); }
 
 static void set_free(void *object) { set_value_free(object); }
 static size_t set_free_cost(const void *object) { return set_value_free_cost(object); }
@@ -48,7 +51,8 @@ static void *copy_topic(const void *object) { return topic_ring_copy(object); }
 /* A row a type; a type's functions take their own struct, hence the thin ones above. */
 const struct object_ops *object_ops(enum entry_type type) {
     static const struct object_ops ops[TYPE_COUNT] = {
-        [TYPE_LIST] = {"quicklist", list_free, list_free_cost, list_memory, list_copy},
+        [TYPE_LIST] = {"quicklist", list_free, list_free_cost, list_memory, list_copy, list_still,
+                       list_still_end, list_still_bytes},
         [TYPE_SET] = {"hashtable", set_free, set_free_cost, set_memory, set_copy, set_still,
                       set_still_end, set_still_bytes},
         [TYPE_ZSET] = {"skiplist", zset_free, zset_free_cost, zset_memory, zset_copy},

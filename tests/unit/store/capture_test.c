@@ -71,15 +71,23 @@ static void add_member(void *ctx, const struct hash_member *m) {
                         (uint64_t)hash_member_time(m) * 7;
 }
 
-static uint64_t list_digest(const struct list_value *l) {
-    uint64_t d = list_value_count(l);
-    struct list_cursor cursor = list_cursor_at(l, 0, false);
-    struct list_element element;
+static void add_elements(void *ctx, struct chunk chunk) {
+    uint64_t *d = ctx;
     char digits[LP_INT_TEXT_BYTES];
+    struct lp_buf scratch = lp_buf_heap();
+    struct list_element element;
+    ASSERT(!list_chunk_blob(chunk)); /* none is so long */
+    struct list_cursor cursor = list_cursor_packed(list_chunk_packed(chunk, &scratch), 0, false);
     while (list_cursor_next(&cursor, &element)) {
         struct slice s = lp_text(&element.value, digits);
-        d = d * 31 + hash_bytes(s.p, s.n);
+        *d = *d * 31 + hash_bytes(s.p, s.n);
     }
+    lp_buf_free(&scratch);
+}
+
+static uint64_t list_digest(const struct list_value *l) {
+    uint64_t d = list_value_count(l);
+    chunk_tree_each(&l->chunks, add_elements, &d);
     return d;
 }
 
@@ -190,9 +198,13 @@ static void edit_list(struct db *db, struct key k) {
         db_put_object(db, k, TYPE_LIST, list_value_new(list_limit_of(-2)));
         e = db_find(db, k);
     }
-    for (uint64_t i = below(20) + 1; i; i--) {
-        list_value_push(entry_object(e), below(2), (struct list_item){some_text(100), NULL});
-    }
+    struct list_value *l = entry_object(e);
+    for (uint64_t i = below(below(10) ? 20 : 600) + 1; i; i--)
+        list_value_push(l, below(2), (struct list_item){some_text(100), NULL});
+    for (uint64_t i = below(4); i; i--)
+        list_value_replace(l, below(list_value_count(l)), (struct list_item){some_text(100), NULL});
+    if (below(3) == 0)
+        list_value_drop(l, list_value_count(l) / 2, below(list_value_count(l) / 2 + 1));
 }
 
 static void edit_packed(struct db *db, struct key k) {
