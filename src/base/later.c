@@ -5,10 +5,12 @@
 #include <stdatomic.h>
 
 #include "base/assert.h"
+#include "base/blob.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
 #define PAGE_BLOCKS 510
+#define BLOB_BIT ((uintptr_t)1) /* in the address of a blob, of which a reference is given up */
 
 struct later {
     struct later *next;
@@ -75,6 +77,10 @@ void later_bag_add(struct later_bag *bag, void *p, size_t bytes) {
     bag->bytes += bytes;
 }
 
+void later_bag_add_blob(struct later_bag *bag, struct blob *b) {
+    later_bag_add(bag, (void *)((uintptr_t)b | BLOB_BIT), b->cap);
+}
+
 void later_bag_free(struct later_bag *bag) {
     if (!bag->first) return;
     atomic_fetch_add_explicit(&pending, bag->bytes, memory_order_relaxed);
@@ -97,12 +103,21 @@ struct later *later_take(void) {
     return l;
 }
 
+static void free_block(void *p) {
+    uintptr_t at = (uintptr_t)p;
+    if (at & BLOB_BIT) {
+        blob_unref_now((struct blob *)(at & ~BLOB_BIT));
+    } else {
+        mem_free(p);
+    }
+}
+
 size_t later_free_all(struct later *l) {
     size_t n = 0;
     for (struct later *next; l; l = next) {
         next = l->next;
         n += l->n;
-        for (size_t i = 0; i < l->n; i++) mem_free(l->block[i]);
+        for (size_t i = 0; i < l->n; i++) free_block(l->block[i]);
         atomic_fetch_sub_explicit(&pending, l->bytes, memory_order_release);
         mem_free(l);
     }

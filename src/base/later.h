@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct blob;
 struct later;
 
 /* From now on this thread sets blocks aside; *mark changes from command to command. NULL: no more,
@@ -29,8 +30,9 @@ struct later_bag {
     size_t bytes; /* of the blocks */
 };
 
-/* Puts a block in, to which somebody may still look. */
+/* Puts a block in, at which somebody may still look; or a reference to a blob. */
 void later_bag_add(struct later_bag *bag, void *p, size_t bytes);
+void later_bag_add_blob(struct later_bag *bag, struct blob *b);
 
 /* Gives up all that is in a bag, which then is empty. Cost: O(1), unless it is little or this
  * thread sets nothing aside. */

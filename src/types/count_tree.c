@@ -9,7 +9,6 @@
 #include "types/count_tree.h"
 
 #include "base/assert.h"
-#include "base/later.h"
 #include "base/mem.h"
 
 /* ---- rows ---- */
@@ -99,7 +98,7 @@ static void copy_key(const struct count_tree *t, struct count_node *inner, unsig
 
 struct count_stills {
     unsigned out;
-    struct later_bag kept; /* nodes that are the tree's no more */
+    struct later_bag kept; /* what is the tree's no more */
 };
 
 static struct count_node *node_new(struct count_tree *t, unsigned level) {
@@ -617,6 +616,11 @@ void count_tree_still_end(struct count_tree *t) {
     later_bag_free(&t->stills->kept);
     mem_free(t->stills);
     t->stills = NULL;
+}
+
+struct later_bag *count_tree_kept(struct count_tree *t) {
+    ASSERT(t->stills);
+    return &t->stills->kept;
 }
 
 size_t count_tree_still_bytes(const struct count_tree *t) {

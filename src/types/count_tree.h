@@ -29,6 +29,7 @@
 #define TYPES_COUNT_TREE_H
 
 #include "base/bytes.h"
+#include "base/later.h"
 
 #define COUNT_NODE_BYTES 512
 #define COUNT_LEVELS_MAX 32
@@ -188,6 +189,10 @@ void count_tree_still(struct count_tree *t, struct count_tree *still);
 
 /* Nobody reads one of the stills any more. With the last one goes what was kept for them. */
 void count_tree_still_end(struct count_tree *t);
+
+/* Holds what is kept until the last still has ended; one is out. The nodes are in it, and what the
+ * rows point to may be put there. */
+struct later_bag *count_tree_kept(struct count_tree *t);
 
 /* Bytes that are kept for stills alone. Cost: O(1). */
 size_t count_tree_still_bytes(const struct count_tree *t);
