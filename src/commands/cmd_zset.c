@@ -420,6 +420,7 @@ struct picking {
     struct zset_view v;
     uint64_t n; /* with repetitions, still to be given */
     bool scores, repeated;
+    struct zset_listing all; /* all members, if that many were asked for */
 };
 
 static void reply_sample(struct reply *r, const struct picking *x) {
@@ -444,7 +445,7 @@ static bool more_picks(void *state, struct reply *r) {
     struct picking *x = state;
     struct zset_item item;
     uint64_t count = zset_count(x->v);
-    if (!x->repeated) return false;
+    if (!x->repeated) return zset_listing_more(&x->all, r);
     for (; x->n && !nap_step(x->n); x->n--) {
         if (reply_is_full(r)) return true;
         item_at(x->v, random_below(count), &item);
@@ -454,10 +455,10 @@ static bool more_picks(void *state, struct reply *r) {
 }
 
 static void compute_picking(void *state, struct reply *r) {
-    const struct picking *x = state;
+    struct picking *x = state;
     uint64_t count = zset_count(x->v);
     if (!x->repeated && x->n >= count) {
-        zset_reply_span(r, x->v, &(struct zset_span){0, count, true, x->scores});
+        zset_listing_begin(&x->all, r, x->v, &(struct zset_span){0, count, true, x->scores});
         return;
     }
     reply_array(r, x->scores && r->proto == 2 ? 2 * x->n : x->n);

@@ -378,5 +378,5 @@ int main(void) {
         {"iterators stay good", iterators_stay_good},
         {NULL, NULL},
     };
-    return suite_main("stream still", tests);
+    return suite_main("stream_still", tests);
 }

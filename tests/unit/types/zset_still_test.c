@@ -224,5 +224,5 @@ int main(void) {
         {"what is kept is counted", what_is_kept_is_counted},
         {NULL, NULL},
     };
-    return suite_main("zset still", tests);
+    return suite_main("zset_still", tests);
 }
