@@ -282,8 +282,9 @@ static bool append_to_tail(struct stream *s, struct stream_id id, const struct s
                            size_t pairs, size_t text_bytes) {
     tail_own(s);
     struct stream_id base = stream_place_base(stream_tree_end(&s->nodes, true));
+    const uint8_t *before = s->tail.p;
     bool done = stream_node_append(&s->tail, base, id, texts, pairs, text_bytes);
-    tail_moved(s);
+    if (s->tail.p != before) tail_moved(s);
     return done;
 }
 
