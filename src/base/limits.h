@@ -38,6 +38,8 @@
 #define CAPTURE_LARGE_BYTES 2000
 #define CAPTURE_AHEAD_BYTES 5000
 #define CAPTURE_HELD_BYTES 20000
+#define STREAM_STILL_TAIL_BYTES_MAX 3000
+#define STREAM_STILL_PENDING_MAX 40
 #define SCRIPT_SLICE_US 20
 #define SCRIPT_HOOK_COUNT 50
 #define TOPIC_NODE_BYTES 128
@@ -104,6 +106,11 @@
  * write wait, at least (core/snapshot). */
 #define CAPTURE_AHEAD_BYTES (2 * 1024 * 1024)
 #define CAPTURE_HELD_BYTES (32 * 1024 * 1024)
+
+/* What a stream copies for a still, which should not take more than some 100 us: the last node, by
+ * the first change of it; groups, consumers and what is pending, at once (types/stream). */
+#define STREAM_STILL_TAIL_BYTES_MAX (256 * 1024)
+#define STREAM_STILL_PENDING_MAX 500
 
 /* A script or a transaction runs so long in a turn (core/ongoing); a script looks at the clock
  * every so many instructions (script/). */

@@ -11,8 +11,10 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/later.h"
 #include "base/mem.h"
 #include "base/nap.h"
+#include "base/table_still.h"
 
 #define BUCKETS_FULL 64 /* of a segment, before and after a split */
 #define BUCKETS_STRETCHED 128
@@ -40,6 +42,12 @@ struct table_seg {
     uint16_t turn;    /* of expiry: where it begins, so that none waits for the others always */
     uint32_t walked;  /* the last walk that has taken it */
     uint32_t passing; /* the walk that the marks `passed` belong to: those of others mean nothing */
+    uint32_t own;     /* the last still when the page was made: later ones share it */
+};
+
+struct table_stills {
+    unsigned count;
+    struct later_bag pages; /* that only they know */
 };
 
 /* An item on its way to another page. */
@@ -313,6 +321,53 @@ static void page_free(struct table *t, struct table_bucket *page, unsigned bucke
     mem_free(page);
 }
 
+/* A page that its segment is about to give up. */
+struct spent {
+    struct table_bucket *page;
+    unsigned buckets;
+    bool shared;
+};
+
+static bool seg_is_shared(const struct table *t, const struct table_seg *s) {
+    return unlikely(t->stills != NULL) && s->own != t->still;
+}
+
+static struct spent seg_spend(const struct table *t, const struct table_seg *s) {
+    return (struct spent){s->page, s->buckets, seg_is_shared(t, s)};
+}
+
+static void spent_free(struct table *t, struct spent spent) {
+    size_t bytes = spent.buckets * sizeof *spent.page;
+    if (!spent.shared) {
+        page_free(t, spent.page, spent.buckets);
+        return;
+    }
+    t->bytes -= bytes;
+    later_bag_add(&t->stills->pages, spent.page, bytes);
+}
+
+/* Before a write to the segment's page, which may then be another one. */
+static void seg_own(struct table *t, struct table_seg *s) {
+    if (likely(!seg_is_shared(t, s))) return;
+    struct spent old = seg_spend(t, s);
+    size_t bytes = old.buckets * sizeof *old.page;
+    s->page = mem_alloc_lines(bytes);
+    memcpy(s->page, old.page, bytes);
+    t->bytes += bytes;
+    s->own = t->still;
+    dir_set(t, s);
+    spent_free(t, old);
+}
+
+/* The same for a place in it. */
+static struct table_place place_own(struct table *t, uint64_t hash, struct table_place place) {
+    if (likely(!t->stills)) return place;
+    struct table_seg *s = seg_of(t, hash);
+    size_t at = (size_t)(place.bucket - s->page);
+    seg_own(t, s);
+    return (struct table_place){s->page + at, place.slot};
+}
+
 static struct table_seg *seg_new(struct table *t, uint64_t prefix, unsigned depth) {
     struct table_seg *s = mem_calloc(sizeof *s);
     s->table = t;
@@ -358,9 +413,10 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
                      const struct moving *items, unsigned n) {
     struct table_bucket *old_page = s->page;
     uint8_t old_buckets = s->buckets;
-    uint32_t old_passing = s->passing;
+    uint32_t old_passing = s->passing, old_own = s->own;
     s->page = page_new(t, buckets);
     s->buckets = (uint8_t)buckets;
+    s->own = t->still;
     uint64_t slot = seg_slot(s);
     for (unsigned i = 0; i < n; i++) {
         struct table_place at;
@@ -370,6 +426,7 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
             s->page = old_page;
             s->buckets = old_buckets;
             s->passing = old_passing;
+            s->own = old_own;
             return false;
         }
         if (unlikely(items[i].passed)) seg_pass(t, s, at);
@@ -407,8 +464,7 @@ static struct table_seg *seg_split(struct table *t, struct table_seg *s) {
         items[i] = other;
     }
     half[1] = items + low;
-    struct table_bucket *old = s->page;
-    unsigned old_buckets = s->buckets;
+    struct spent old = seg_spend(t, s);
     seg_never_due(t, s);
     if (t->wheel) s->base_ms = t->wheel->tick * WHEEL_TICK_MS;
     s->depth++;
@@ -418,18 +474,18 @@ static struct table_seg *seg_split(struct table *t, struct table_seg *s) {
     seg_fill_full(t, right, half[1], n - low);
     dir_set(t, s);
     dir_set(t, right);
-    page_free(t, old, old_buckets);
+    spent_free(t, old);
     return right;
 }
 
 /* Rebuilds s with another number of buckets; false if its items do not fit. */
 static bool seg_resize(struct table *t, struct table_seg *s, unsigned buckets) {
     struct moving items[SEG_ITEMS_MAX];
-    unsigned n = seg_collect(s, items), old_buckets = s->buckets;
-    struct table_bucket *old = s->page;
+    unsigned n = seg_collect(s, items);
+    struct spent old = seg_spend(t, s);
     if (!seg_fill(t, s, buckets, items, n)) return false;
     dir_set(t, s);
-    page_free(t, old, old_buckets);
+    spent_free(t, old);
     return true;
 }
 
@@ -482,16 +538,15 @@ static struct table_seg *seg_merge(struct table *t, struct table_seg *a, struct 
     struct table_seg *left = a->prefix < b->prefix ? a : b, *right = left == a ? b : a;
     unsigned n = seg_collect(left, items);
     n += seg_collect(right, items + n);
-    struct table_bucket *old = left->page;
-    unsigned old_buckets = left->buckets;
+    struct spent old[2] = {seg_spend(t, left), seg_spend(t, right)};
     left->depth--;
     if (!seg_fill(t, left, BUCKETS_FULL, items, n)) {
         left->depth++;
         return NULL;
     }
-    page_free(t, old, old_buckets);
-    page_free(t, right->page, right->buckets);
     dir_set(t, left);
+    spent_free(t, old[0]);
+    spent_free(t, old[1]);
     seg_free(t, right);
     return left;
 }
@@ -528,33 +583,25 @@ void table_init(struct table *t, const struct table_ops *ops, struct wheel *whee
     dir_set(t, s);
 }
 
-/* Each segment once, in hash order; the next is found before the visit. All of them, or, if
- * `while_wanted`, until nobody wants the outcome. */
-static void seg_each(const struct table *t, bool while_wanted,
-                     void (*visit)(void *ctx, struct table_seg *s), void *ctx) {
-    for (struct table_seg *s = seg_of(t, 0), *next; s; s = next) {
-        next = seg_behind(t, s);
-        visit(ctx, s);
-        if (nap_point() && while_wanted) break;
+static void dir_free(struct table *t) {
+    if (!t->top) return;
+    for (size_t i = 0; i < (size_t)1 << top_bits(t);) {
+        size_t span = (size_t)1 << (top_bits(t) - top_depth(t->top[i]));
+        mem_free(top_leaf(t->top[i]));
+        i += span;
     }
-}
-
-static void seg_undo(void *ctx, struct table_seg *s) {
-    struct table *t = ctx;
-    page_free(t, s->page, s->buckets);
-    seg_free(t, s);
+    mem_free(t->top);
 }
 
 void table_fini(struct table *t) {
-    seg_each(t, false, seg_undo, t);
-    if (t->top) {
-        for (size_t i = 0; i < (size_t)1 << top_bits(t);) {
-            size_t span = (size_t)1 << (top_bits(t) - top_depth(t->top[i]));
-            mem_free(top_leaf(t->top[i]));
-            i += span;
-        }
-        mem_free(t->top);
+    ASSERT(!t->stills);
+    for (struct table_seg *s = seg_of(t, 0), *next; s; s = next) {
+        next = seg_behind(t, s);
+        page_free(t, s->page, s->buckets);
+        seg_free(t, s);
+        nap_point();
     }
+    dir_free(t);
     if (t->own_wheel) mem_free(t->wheel);
     *t = (struct table){0};
 }
@@ -580,6 +627,7 @@ void table_expect(struct table *t, size_t items) { t->expected = items; }
 void table_insert(struct table *t, uint64_t hash, void *item) {
     for (;;) {
         struct table_seg *s = seg_of(t, hash);
+        seg_own(t, s);
         uint64_t slot = seg_slot(s);
         struct table_place at;
         if (likely(
@@ -597,6 +645,7 @@ void table_insert(struct table *t, uint64_t hash, void *item) {
 }
 
 void table_replace(struct table *t, uint64_t hash, struct table_place place, void *item) {
+    place = place_own(t, hash, place);
     item_put(place.bucket, place.slot, item);
     bool ends;
     int64_t ms = due_of(t, item, &ends);
@@ -618,6 +667,7 @@ static void slot_clear(struct table_seg *s, struct table_bucket *b, unsigned i, 
 
 void table_remove(struct table *t, uint64_t hash, struct table_place place) {
     struct table_seg *s = seg_of(t, hash);
+    place = place_own(t, hash, place);
     slot_clear(s, place.bucket, place.slot, hash);
     t->count--;
     if (unlikely(seg_is_sparse(s))) seg_shrink(t, s);
@@ -720,38 +770,56 @@ struct each {
     void *ctx;
 };
 
-static void bucket_visit(const struct table_seg *s, unsigned i, const struct each *e) {
-    if (i + 2 < s->buckets) {
-        for (unsigned m = s->page[i + 2].occ; m; m &= m - 1) {
-            __builtin_prefetch(bucket_item(s->page + i + 2, (unsigned)__builtin_ctz(m)));
+static void bucket_visit(const struct table_bucket *page, unsigned buckets, unsigned i,
+                         const struct each *e) {
+    if (i + 2 < buckets) {
+        for (unsigned m = page[i + 2].occ; m; m &= m - 1) {
+            __builtin_prefetch(bucket_item(page + i + 2, (unsigned)__builtin_ctz(m)));
         }
     }
-    for (unsigned m = s->page[i].occ; m; m &= m - 1) {
-        e->visit(e->ctx, bucket_item(s->page + i, (unsigned)__builtin_ctz(m)));
+    for (unsigned m = page[i].occ; m; m &= m - 1) {
+        e->visit(e->ctx, bucket_item(page + i, (unsigned)__builtin_ctz(m)));
     }
 }
 
-static void seg_visit(void *ctx, struct table_seg *s) {
-    for (unsigned i = 0; i < s->buckets; i++) bucket_visit(s, i, ctx);
+static void page_visit(uint64_t slot, const struct each *e) {
+    unsigned buckets = slot_buckets(slot);
+    for (unsigned i = 0; i < buckets; i++) bucket_visit(slot_page(slot), buckets, i, e);
+}
+
+/* Where the hashes behind a segment begin, 0 behind the last; `first` is the segment's own first.
+ */
+static uint64_t slot_behind(uint64_t slot, uint64_t first) {
+    unsigned depth = slot_depth(slot);
+    return depth ? first + ((uint64_t)1 << (64 - depth)) : 0;
 }
 
 bool table_step(const struct table *t, struct table_walk *w, void (*visit)(void *ctx, void *item),
                 void *ctx) {
-    const struct table_seg *s = w->seg ? w->seg : seg_of(t, 0);
-    unsigned i = w->bucket;
-    bucket_visit(s, i, &(struct each){visit, ctx});
-    *w = (struct table_walk){s, i + 1};
-    if (i + 1 < s->buckets) return true;
-    *w = (struct table_walk){seg_behind(t, s), 0};
-    return !nap_point() && w->seg != NULL;
+    uint64_t slot = table_slot(t, w->hash);
+    bucket_visit(slot_page(slot), slot_buckets(slot), w->bucket, &(struct each){visit, ctx});
+    if (++w->bucket < slot_buckets(slot)) return true;
+    *w = (struct table_walk){slot_behind(slot, w->hash), 0};
+    return !nap_point() && w->hash;
+}
+
+/* All of them, or, if `while_wanted`, until nobody wants the outcome. A visit may free its item,
+ * but then not the page. */
+static void each(const struct table *t, bool while_wanted, const struct each *e) {
+    uint64_t hash = 0;
+    do {
+        uint64_t slot = table_slot(t, hash);
+        page_visit(slot, e);
+        hash = slot_behind(slot, hash);
+    } while (!(nap_point() && while_wanted) && hash);
 }
 
 void table_each(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx) {
-    seg_each(t, false, seg_visit, &(struct each){visit, ctx});
+    each(t, false, &(struct each){visit, ctx});
 }
 
 void table_each_wanted(const struct table *t, void (*visit)(void *ctx, void *item), void *ctx) {
-    seg_each(t, true, seg_visit, &(struct each){visit, ctx});
+    each(t, true, &(struct each){visit, ctx});
 }
 
 struct rest {
@@ -768,12 +836,13 @@ static void visit_rest(void *ctx, void *item) {
 
 uint64_t table_visit_from(const struct table *t, uint64_t from,
                           void (*visit)(void *ctx, void *item), void *ctx) {
-    struct table_seg *s = seg_of(t, from);
+    uint64_t slot = table_slot(t, from);
+    unsigned depth = slot_depth(slot);
+    uint64_t first = depth ? from >> (64 - depth) << (64 - depth) : 0;
     struct rest rest = {t, from, {visit, ctx}};
     /* Only what has become one segment since the last call begins before `from`. */
-    bool whole = s->prefix == from;
-    seg_visit(whole ? &rest.each : &(struct each){visit_rest, &rest}, s);
-    return s->depth ? s->prefix + ((uint64_t)1 << (64 - s->depth)) : 0;
+    page_visit(slot, first == from ? &rest.each : &(struct each){visit_rest, &rest});
+    return slot_behind(slot, first);
 }
 
 /* The buckets' items that are fetched ahead: a bucket's worth of misses at once. */
@@ -877,6 +946,7 @@ bool table_expire(struct table *t, int64_t now_ms, table_due_fn *due, void *ctx)
     struct table_seg *s = seg_take_due(t, now_ms);
     if (!s) return false;
     struct expiring x = {t, s, now_ms, INT64_MAX, 0, due, ctx};
+    seg_own(t, s);
     /* A base ahead of now (the clock was set back) bounds nothing. */
     bool rebase = now_ms - s->base_ms > EXPIRY_REBASE_MS || now_ms < s->base_ms;
     int64_t old_base_ms = s->base_ms;
@@ -903,3 +973,48 @@ int64_t table_next_ms(const struct table *t) {
     if (t->wheel) return wheel_next(t->wheel);
     return t->segs == 1 ? seg_of(t, 0)->node.due_ms : INT64_MAX;
 }
+
+/* ---- stills ------------------------------------------------------------------------- */
+
+/* Of a leaf, a still has the slots alone. */
+static uint64_t leaf_copy(uint64_t top) {
+    const size_t bytes = sizeof top_leaf(top)->slot, line = sizeof(struct table_bucket);
+    struct table_leaf *copy = mem_alloc_lines((bytes + line - 1) / line * line);
+    memcpy(copy->slot, top_leaf(top)->slot, bytes);
+    return (uint64_t)(uintptr_t)copy | top_depth(top);
+}
+
+static void dir_copy(const struct table *t, struct table *still) {
+    size_t n = (size_t)1 << top_bits(t);
+    still->top = mem_alloc(n * sizeof *still->top);
+    for (size_t i = 0; i < n;) {
+        uint64_t copy = leaf_copy(t->top[i]);
+        for (size_t end = i + ((size_t)1 << (top_bits(t) - top_depth(copy))); i < end; i++)
+            still->top[i] = copy;
+    }
+}
+
+void table_still(struct table *t, struct table *still) {
+    ASSERT(!t->walk);
+    *still = (struct table){
+        .root = t->root,
+        .top_shift = t->top_shift,
+        .count = t->count,
+        .segs = t->segs,
+        .ops = t->ops,
+    };
+    if (t->top) dir_copy(t, still);
+    if (!t->stills) t->stills = mem_calloc(sizeof *t->stills);
+    t->stills->count++;
+    t->still++;
+}
+
+void table_still_end(struct table *t, struct table *still) {
+    dir_free(still);
+    if (--t->stills->count) return;
+    later_bag_free(&t->stills->pages);
+    mem_free(t->stills);
+    t->stills = NULL;
+}
+
+size_t table_still_bytes(const struct table *t) { return t->stills ? t->stills->pages.bytes : 0; }

@@ -76,14 +76,15 @@ struct table {
     uint64_t root;      /* that segment's slot */
     uint32_t top_shift; /* 63 - the bits of a hash that choose an element of top */
     struct table_seg *root_seg;
-    size_t count;
-    size_t segs;
+    size_t count, segs;
     size_t bytes; /* of pages, segments and the directory */
     const struct table_ops *ops;
-    struct wheel *wheel; /* of this table alone; NULL: not needed (yet) */
-    bool own_wheel;      /* made by the table, to be freed with it */
-    uint32_t walk;       /* the walk under way, 0: none */
-    size_t expected;     /* see table_expect; 0: nothing is known */
+    struct wheel *wheel;         /* of this table alone; NULL: not needed (yet) */
+    bool own_wheel;              /* made by the table, to be freed with it */
+    uint32_t walk;               /* the walk under way, 0: none */
+    uint32_t still;              /* the number of the last still: see base/table_still.h */
+    struct table_stills *stills; /* what there is for their sake, NULL: there is none */
+    size_t expected;             /* see table_expect; 0: nothing is known */
 };
 
 /* Where an item was found; good until the table changes. */
@@ -195,8 +196,7 @@ static inline __attribute__((always_inline)) void *table_find(const struct table
     return likely(!home->ovf) ? NULL : table_find_far(t, key, hash, place);
 }
 
-/* The empty statement is an effect: gcc takes a function that does nothing but prefetch for
- * one that does nothing, and drops the calls of it. */
+/* The empty statement is an effect: gcc drops calls of what does nothing but prefetch. */
 static inline void table_fetch(const void *p) {
     __builtin_prefetch(p);
     __asm__ volatile("");
@@ -240,7 +240,7 @@ void *table_random(const struct table *t, bool ttl_only, uint64_t (*random)(void
 
 /* Where a walk stands; all zero: at the beginning. Void after any change of the table. */
 struct table_walk {
-    const struct table_seg *seg;
+    uint64_t hash;
     unsigned bucket;
 };
 

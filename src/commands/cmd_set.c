@@ -188,7 +188,7 @@ static bool more_members(void *state, struct reply *r) {
 }
 
 static void list_members(struct ctx *c) {
-    struct listing l = {.walk = {NULL, 0}};
+    struct listing l = {.walk = {0, 0}};
     if (!look(c, &l.set)) return;
     offload(c, &(struct offload){
                    .units = set_count(l.set),

@@ -21,7 +21,7 @@ static_assert(RDB_NO_EXPIRY == HASH_NO_TIME, "likewise");
 
 static enum rdb_type hash_type(const struct entry *e, int version) {
     (void)version;
-    bool timed = hash_view_next_ms(hash_view_of(e, HASH_ALL_TIMES)) != INT64_MAX;
+    bool timed = hash_view_is_timed(hash_view_of(e, HASH_ALL_TIMES));
     if (entry_encoding(e) == ENC_OBJECT) return timed ? RDB_HASH_EXPIRES : RDB_HASH;
     return timed ? RDB_HASH_LISTPACK_EX : RDB_HASH_LISTPACK;
 }

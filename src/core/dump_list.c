@@ -16,22 +16,28 @@ static enum rdb_type list_type(const struct entry *e, int version) {
     return RDB_LIST_NODES;
 }
 
-static void put_object(struct rdb_writer *w, const struct list_value *l) {
-    const struct chunk_place first = chunk_tree_end(&l->chunks, false);
-    struct lp_buf scratch = lp_buf_heap();
-    uint64_t pieces = 0;
-    for (struct chunk_place p = first; chunk_place_valid(p); p = chunk_place_next(p)) pieces++;
-    rdb_put_len(w, pieces);
-    for (struct chunk_place p = first; chunk_place_valid(p); p = chunk_place_next(p)) {
-        struct blob *blob = list_chunk_blob(chunk_at(p));
-        if (blob) {
-            rdb_put_list_plain(w, slice_of(blob->data, blob->len));
-        } else {
-            const uint8_t *lp = list_chunk_packed(chunk_at(p), &scratch);
-            rdb_put_list_listpack(w, slice_of(lp, lp_bytes(lp)));
-        }
+struct put {
+    struct rdb_writer *w;
+    struct lp_buf scratch;
+};
+
+static void put_chunk(void *ctx, struct chunk chunk) {
+    struct put *put = ctx;
+    struct blob *blob = list_chunk_blob(chunk);
+    if (blob) {
+        rdb_put_list_plain(put->w, slice_of(blob->data, blob->len));
+    } else {
+        const uint8_t *lp = list_chunk_packed(chunk, &put->scratch);
+        rdb_put_list_listpack(put->w, slice_of(lp, lp_bytes(lp)));
     }
-    lp_buf_free(&scratch);
+}
+
+/* It may be a still. */
+static void put_object(struct rdb_writer *w, const struct list_value *l) {
+    struct put put = {w, lp_buf_heap()};
+    rdb_put_len(w, chunk_tree_chunks(&l->chunks));
+    chunk_tree_each(&l->chunks, put_chunk, &put);
+    lp_buf_free(&put.scratch);
 }
 
 static void put_list(struct rdb_writer *w, const struct entry *e, enum rdb_type as) {

@@ -71,15 +71,16 @@ static void put_group(struct rdb_writer *w, enum rdb_type as, const struct strea
     for (; i < count; i++) put_consumer(w, as, stream_consumer_at(g, i));
 }
 
+static bool put_node(void *ctx, struct stream_id base, struct slice lp) {
+    rdb_put_stream_node(ctx, to_rdb(base), lp);
+    return true;
+}
+
 static void put_stream(struct rdb_writer *w, const struct entry *e, enum rdb_type as) {
     const struct stream *s = entry_object(e);
     const struct stream_state *state = stream_state(s);
-    struct stream_node_iter nodes = stream_nodes(s);
-    struct stream_id base;
     rdb_put_len(w, stream_node_count(s));
-    for (struct slice lp; stream_node_iter_next(&nodes, &base, &lp);) {
-        rdb_put_stream_node(w, to_rdb(base), lp);
-    }
+    stream_each_node(s, put_node, w);
     rdb_put_stream_meta(w, &(struct rdb_stream_meta){
                                state->length, to_rdb(state->last), to_rdb(state->first),
                                to_rdb(state->deleted_max), state->added, stream_group_count(s)});

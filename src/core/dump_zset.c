@@ -21,17 +21,18 @@ static enum rdb_type zset_type(const struct entry *e, int version) {
     return entry_encoding(e) == ENC_OBJECT ? RDB_ZSET : RDB_ZSET_LISTPACK;
 }
 
+static void put_member(void *ctx, struct slice member, double score) {
+    rdb_put_member(ctx, member, score);
+}
+
 static void put_zset(struct rdb_writer *w, const struct entry *e, enum rdb_type as) {
     if (as == RDB_ZSET_LISTPACK) {
         rdb_put_string(w, entry_packed(e));
         return;
     }
-    struct zset_view v = {NULL, entry_object(e)};
-    struct zset_iter it;
-    struct zset_item item;
-    rdb_put_len(w, zset_count(v));
-    zset_iter_start(&it, v, zset_count(v) - 1, true);
-    while (zset_iter_next(&it, &item)) rdb_put_member(w, item.member, item.score);
+    const struct zset_value *z = entry_object(e);
+    rdb_put_len(w, zset_value_count(z));
+    zset_value_each_down(z, put_member, w);
 }
 
 /* ---- loading ---- */

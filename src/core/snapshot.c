@@ -22,15 +22,15 @@ static void give(void *ctx, struct capture *c) {
     w->give(w->ctx, c);
 }
 
-void snapshot_begin(struct core *core, const struct snapshot_writer *writer) {
-    core->snapshot = writer;
-    cut_begin(core->ks, give, core);
-    core_update_gates(core);
-}
-
 static size_t held_max(const struct core *core) {
     size_t part = keyspace_memory(core->ks) / 25;
     return part > CAPTURE_HELD_BYTES ? part : CAPTURE_HELD_BYTES;
+}
+
+void snapshot_begin(struct core *core, const struct snapshot_writer *writer) {
+    core->snapshot = writer;
+    cut_set_still_max(cut_begin(core->ks, give, core), held_max(core));
+    core_update_gates(core);
 }
 
 static void follow_held(struct core *core) {

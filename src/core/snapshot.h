@@ -3,11 +3,13 @@
  * store/capture says how the keyspace of one instant is handed out. Here is when: at the end of
  * each turn the walk goes on until enough is on its way to the writer. And what becomes of those
  * who would make it costly:
- *   - A command that changes a large value which is being written waits, in the value's lane, as
- *     long as that takes (snapshot_gate). One that cannot wait, or changes a key that it does not
- *     declare, has the value copied.
- *   - When more was captured because of changes than CAPTURE_HELD_BYTES, or a 25th of the memory,
- *     commands that write wait until half of it is written.
+ *   - A command that changes a large object which is being written changes it: the writer has a
+ *     still. If there is none (a large string), or stills keep more than CAPTURE_HELD_BYTES, or a
+ *     25th of the memory, it waits, in the value's lane, until the value is written
+ *     (snapshot_gate). One that cannot wait, or changes a key that it does not declare, has a value
+ *     without a still copied.
+ *   - When as much was captured because of changes, commands that write wait until half of it is
+ *     written.
  * Threads: the loop.
  */
 #ifndef CORE_SNAPSHOT_H

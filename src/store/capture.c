@@ -21,6 +21,8 @@ struct lent {
     enum entry_type type;
     bool is_object, is_large;
     bool orphan; /* an object without a key */
+    void *still; /* that the capture has in the object's place; NULL: none */
+    struct lent *next_with_still;
     void (*returned)(void *ctx);
     void *ctx;
 };
@@ -46,6 +48,8 @@ struct cut {
     struct shelf **kept; /* shelves that no database has any more */
     size_t kept_count, kept_room;
     struct lent *lents[LENT_BUCKETS];
+    struct lent *with_still; /* few: large values that are on their way */
+    size_t still_max;
 };
 
 /* ---- captures ----------------------------------------------------------------------- */
@@ -125,7 +129,35 @@ static struct lent *lent_find(struct cut *cut, const void *value) {
     return l;
 }
 
-static void lend(struct cut *cut, struct capture *c, struct lent what) {
+/* Makes a still, if it can be had, for the entry that the capture has. */
+static void lend_still(struct cut *cut, struct lent *l, struct entry *captured) {
+    const struct object_ops *ops = object_ops(l->type);
+    l->still = ops->still ? ops->still(l->value) : NULL;
+    if (!l->still) return;
+    memcpy((char *)entry_value(captured), &l->still, sizeof l->still);
+    l->next_with_still = cut->with_still;
+    cut->with_still = l;
+}
+
+static void still_end(struct cut *cut, struct lent *l) {
+    struct lent **link = &cut->with_still;
+    while (*link != l) link = &(*link)->next_with_still;
+    *link = l->next_with_still;
+    cut->figures.copied_bytes += object_ops(l->type)->still_bytes(l->value);
+    object_ops(l->type)->still_end(l->value, l->still);
+}
+
+static size_t still_bytes(const struct cut *cut) {
+    size_t sum = 0;
+    for (const struct lent *l = cut->with_still; l; l = l->next_with_still)
+        sum += object_ops(l->type)->still_bytes(l->value);
+    return sum;
+}
+
+/* Whether an edit of what is lent would change what the capture holds. */
+static bool is_exposed(const struct lent *l) { return l && !l->still; }
+
+static struct lent *lend(struct cut *cut, struct capture *c, struct lent what) {
     struct lent *l = mem_alloc(sizeof *l), **bucket = lent_bucket(cut, what.value);
     *l = what;
     l->capture = c;
@@ -133,12 +165,14 @@ static void lend(struct cut *cut, struct capture *c, struct lent what) {
     *bucket = l;
     l->next_of_same = c->lents;
     c->lents = l;
+    return l;
 }
 
 static void lent_return(struct cut *cut, struct lent *l) {
     struct lent **link = lent_bucket(cut, l->value);
     while (*link != l) link = &(*link)->next;
     *link = l->next;
+    if (l->still) still_end(cut, l);
     if (l->orphan) garbage_add_object(cut->ks, l->type, l->value);
     if (l->returned) l->returned(l->ctx);
     mem_free(l);
@@ -157,8 +191,9 @@ void lent_on_return(struct lent *l, void (*returned)(void *ctx), void *ctx) {
 
 /* ---- capturing ---------------------------------------------------------------------- */
 
-/* References or lends what the copy of an entry points to. Returns whether it is large. */
-static bool take_value(struct cut *cut, struct capture *c, const struct entry *e) {
+/* References or lends what the copy of an entry, in the capture, points to. Returns whether it is
+ * large. */
+static bool take_value(struct cut *cut, struct capture *c, struct entry *e) {
     struct blob *b = entry_blob(e);
     size_t bytes = 0;
     if (b) {
@@ -168,13 +203,14 @@ static bool take_value(struct cut *cut, struct capture *c, const struct entry *e
     } else if (entry_encoding(e) == ENC_OBJECT) {
         void *object = entry_object(e);
         bytes = object_ops(entry_type(e))->memory(object);
-        lend(cut, c,
-             (struct lent){
-                 .value = object,
-                 .type = entry_type(e),
-                 .is_object = true,
-                 .is_large = bytes >= CAPTURE_LARGE_BYTES,
-             });
+        struct lent *l = lend(cut, c,
+                              (struct lent){
+                                  .value = object,
+                                  .type = entry_type(e),
+                                  .is_object = true,
+                                  .is_large = bytes >= CAPTURE_LARGE_BYTES,
+                              });
+        if (l->is_large) lend_still(cut, l, e);
     }
     add_work(cut, c, bytes);
     return bytes >= CAPTURE_LARGE_BYTES;
@@ -185,12 +221,12 @@ static bool take_value(struct cut *cut, struct capture *c, const struct entry *e
 static struct capture *take(struct cut *cut, int db, const struct entry *e) {
     size_t n = entry_bytes_of(e);
     struct capture *c = open_for(cut, db, n);
-    memcpy(c->data + c->used, e, n);
+    struct entry *copy = memcpy(c->data + c->used, e, n);
     c->used += n;
     c->count++;
     cut->figures.keys_given++;
     add_work(cut, c, n);
-    bool large = e->vlen == ENTRY_ELSEWHERE && take_value(cut, c, e);
+    bool large = copy->vlen == ENTRY_ELSEWHERE && take_value(cut, c, copy);
     if (large || c->work_bytes >= CAPTURE_WORK_BYTES) seal(cut);
     return c;
 }
@@ -250,6 +286,7 @@ struct cut *cut_begin(struct keyspace *ks, void (*give)(void *ctx, struct captur
     cut->ks = ks;
     cut->give = give;
     cut->ctx = ctx;
+    cut->still_max = SIZE_MAX;
     cut->parts = mem_calloc((size_t)ks->db_count * sizeof *cut->parts);
     ks->walks++;
     for (int i = 0; i < ks->db_count; i++) {
@@ -263,6 +300,8 @@ struct cut *cut_begin(struct keyspace *ks, void (*give)(void *ctx, struct captur
     ks->cut = cut;
     return cut;
 }
+
+void cut_set_still_max(struct cut *cut, size_t bytes) { cut->still_max = bytes; }
 
 void cut_end(struct cut *cut) {
     struct keyspace *ks = cut->ks;
@@ -330,15 +369,16 @@ void cut_note_edit(struct db *db, uint64_t hash, struct table_place place, struc
     claim(db, hash, place, e);
     if (entry_encoding(e) != ENC_OBJECT) return;
     struct lent *l = lent_find(db->ks->cut, entry_object(e));
-    if (l) replace(db->ks->cut, e, l);
+    if (is_exposed(l)) replace(db->ks->cut, e, l);
 }
 
 bool cut_may_edit(struct db *db, uint64_t hash, struct table_place place, struct entry *e) {
     claim(db, hash, place, e);
     if (entry_encoding(e) != ENC_OBJECT) return true;
     struct lent *l = lent_find(db->ks->cut, entry_object(e));
-    if (l && l->is_large) return false;
-    if (l) replace(db->ks->cut, e, l);
+    if (!is_exposed(l)) return true;
+    if (l->is_large) return false;
+    replace(db->ks->cut, e, l);
     return true;
 }
 
@@ -370,6 +410,7 @@ struct lent *cut_find_lent(struct cut *cut, struct db *db, struct key k) {
     const struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(k), k.hash, &place);
     if (!e || e->vlen != ENTRY_ELSEWHERE || !is_large(e)) return NULL;
     claim(db, k.hash, place, e);
-    return lent_find(cut,
-                     entry_encoding(e) == ENC_OBJECT ? entry_object(e) : (void *)entry_blob(e));
+    struct lent *l =
+        lent_find(cut, entry_encoding(e) == ENC_OBJECT ? entry_object(e) : (void *)entry_blob(e));
+    return is_exposed(l) || (l && still_bytes(cut) > cut->still_max) ? l : NULL;
 }

@@ -3,13 +3,15 @@
  * The tables are walked in slices (cut_step). What is changed before the walk has come to it is
  * captured first, entry by entry (cut_note_change, which db.c calls). A capture is a block of
  * copied entries on its way to whoever writes them down; blobs are referenced, so that an editor
- * copies them first; objects are lent: read where they lie, and changed by nobody until the capture
- * is given back. Who cannot wait for a lent object gets a copy in its place.
+ * copies them first; objects are lent. Of a large one a still (store/object.h) is made, and the
+ * object itself may be changed. Others are read where they lie, and changed by nobody until the
+ * capture is given back: who cannot wait for that gets a copy in its place.
  *
  * K1  Each key that is there at the cut is given once, with its value of then, and no other.
  * K2  What a capture holds stays as it is until cut_take_back.
  * K3  A lent object that loses its key, or its place to a copy, is freed when it comes back.
  * K4  A shelf that is emptied meanwhile stays, and is walked on, until cut_end.
+ * K5  Who can wait does so for a large object without a still, or when the stills keep too much.
  * Cost: idle, one test in each change of a key. A segment of the walk takes some 30 us; a change
  * ahead of it, a copy of the entry.
  * Threads: the loop; captures are read by one other thread from `give` to cut_take_back.
@@ -51,6 +53,9 @@ bool cut_step(struct cut *cut, size_t work_max, int64_t budget_us);
 /* The reader is done with c, which is freed. */
 void cut_take_back(struct cut *cut, struct capture *c);
 
+/* How much may be kept for stills before cut_find_lent finds them; at first any. */
+void cut_set_still_max(struct cut *cut, size_t bytes);
+
 /* The end, when all captures are back; whatever has not been walked is passed over. */
 void cut_end(struct cut *cut);
 
@@ -63,7 +68,7 @@ struct cut_figures {
     size_t keys_given;
     size_t work_bytes;     /* on the way */
     size_t held_bytes;     /* likewise */
-    uint64_t copied_bytes; /* entries and values copied since the cut because they changed */
+    uint64_t copied_bytes; /* of entries, values and parts of them, since the cut, for changes */
     bool through;          /* the walk has come to its end */
 };
 struct cut_figures cut_figures(const struct cut *cut);
@@ -94,8 +99,9 @@ void cut_keep_shelf(struct cut *cut, struct shelf *shelf);
 
 /* ---- for who can wait ---- */
 
-/* The large value (object or blob) of k that is lent, NULL if there is none. One that is to be
- * captured yet is captured now: so after a NULL an edit costs no large copy. */
+/* The large value (object or blob) of k that is lent and has no still, or one and too much is kept
+ * for stills already; NULL if there is none. One that is to be captured yet is captured now: so
+ * after a NULL an edit costs no large copy. */
 struct lent *cut_find_lent(struct cut *cut, struct db *db, struct key k);
 struct capture *lent_capture(const struct lent *l);
 

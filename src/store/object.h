@@ -2,6 +2,9 @@
  *
  * A value that outgrew its packed form is an object of its type's module (types/), which the entry
  * points to. Commands use that module's functions; the store frees, copies and measures.
+ *
+ * A still of an object is another one of its type that reads as it was when the still was made, by
+ * any thread, while the loop goes on changing the object; the two share what has not changed.
  * To add a type: its row in object.c.
  * Threads: object_free any, of an object that no table points to; the rest the loop's.
  */
@@ -19,6 +22,11 @@ struct object_ops {
     size_t (*free_cost)(const void *object); /* allocations, about */
     size_t (*memory)(const void *object);
     void *(*copy)(const void *object);
+    /* A still, to be ended before the object is freed; NULL: it would cost too much. The function
+     * is NULL for a type that has none. */
+    void *(*still)(void *object);
+    void (*still_end)(void *object, void *still);
+    size_t (*still_bytes)(const void *object); /* that are kept for the sake of stills */
 };
 
 const struct object_ops *object_ops(enum entry_type type);

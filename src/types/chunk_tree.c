@@ -7,14 +7,20 @@ enum { COUNTS, ADDRESSES, BYTES };
 
 #define LEAF_AT(column) (16 + (column)*CHUNK_LEAF_ROWS * 6)
 #define INNER_AT(column) (8 + (column)*CHUNK_INNER_ROWS * 6)
-_Static_assert(LEAF_AT(3) + 2 <= COUNT_NODE_BYTES, "a leaf fits");
-_Static_assert(INNER_AT(2) + 2 <= COUNT_NODE_BYTES, "an inner node fits");
+_Static_assert(LEAF_AT(3) + 2 <= COUNT_COLUMNS_END, "a leaf fits");
+_Static_assert(INNER_AT(2) + 2 <= COUNT_COLUMNS_END, "an inner node fits");
+
+/* In the bytes of a row: the chunk was there when its leaf was copied. */
+#define MARK ((uint64_t)1 << 47)
+
+static void mark_rows(struct count_node *leaf);
 
 static const struct count_kind kind = {
     .leaf = {CHUNK_LEAF_ROWS, 3, {{LEAF_AT(0), 6}, {LEAF_AT(1), 6}, {LEAF_AT(2), 6}}},
     .inner = {CHUNK_INNER_ROWS, 2, {{INNER_AT(0), 6}, {INNER_AT(1), 6}}},
     .keys = 0,
     .weight = COUNTS,
+    .copied = mark_rows,
 };
 
 static uint64_t column_of(const struct count_node *leaf, int column, unsigned slot) {
@@ -29,9 +35,19 @@ static void set_column(struct count_node *leaf, int column, unsigned slot, uint6
 static struct chunk chunk_in(const struct count_node *leaf, unsigned slot) {
     return (struct chunk){
         .p = (void *)(uintptr_t)column_of(leaf, ADDRESSES, slot),
-        .bytes = column_of(leaf, BYTES, slot),
+        .bytes = column_of(leaf, BYTES, slot) & ~MARK,
         .count = column_of(leaf, COUNTS, slot),
     };
+}
+
+static void mark_rows(struct count_node *leaf) {
+    for (unsigned i = 0; i < leaf->n; i++) {
+        set_column(leaf, BYTES, i, column_of(leaf, BYTES, i) | MARK);
+    }
+}
+
+static bool is_shared(const struct chunk_tree *t, const struct count_node *leaf, unsigned slot) {
+    return t->tree.stills && (!count_is_own(&t->tree, leaf) || column_of(leaf, BYTES, slot) & MARK);
 }
 
 static const struct chunk_place nowhere = {NULL, 0, 0};
@@ -96,6 +112,10 @@ struct chunk_place chunk_place_prev(struct chunk_place place) {
     return place;
 }
 
+bool chunk_tree_is_shared(const struct chunk_tree *t, struct chunk_place place) {
+    return is_shared(t, place.leaf, place.slot);
+}
+
 /* ---- changing ---- */
 
 /* The path to a place in a tree whose sums are all true, which it becomes. */
@@ -112,8 +132,17 @@ static void add_late(struct chunk_tree *t, bool last, int64_t delta) {
     if (t->tree.root->level) t->late[last] += delta;
 }
 
-void chunk_tree_set(struct chunk_tree *t, const struct chunk_place *place, struct chunk chunk) {
+static __attribute__((noinline)) void own(struct chunk_tree *t, struct chunk_place *place) {
+    struct count_path path;
+    path_of(t, place->first, &path);
+    count_path_own(&t->tree, &path);
+    place->leaf = path.node[0];
+}
+
+void chunk_tree_set(struct chunk_tree *t, struct chunk_place *place, struct chunk chunk) {
     ASSERT(chunk.count);
+    DASSERT(chunk.bytes < MARK);
+    if (unlikely(!count_is_own(&t->tree, place->leaf))) own(t, place);
     struct chunk old = chunk_at(*place);
     int64_t delta = (int64_t)(chunk.count - old.count);
     struct count_path path;
@@ -182,7 +211,7 @@ static void row_gone(void *ctx, const struct count_node *leaf, unsigned slot) {
     struct teller *teller = ctx;
     struct chunk chunk = chunk_in(leaf, slot);
     teller->t->bytes -= chunk.bytes;
-    teller->gone->chunk(teller->gone->ctx, chunk);
+    teller->gone->chunk(teller->gone->ctx, chunk, is_shared(teller->t, leaf, slot));
 }
 
 void chunk_tree_cut(struct chunk_tree *t, uint64_t from, uint64_t to, struct chunk_gone gone) {
@@ -196,4 +225,38 @@ bool chunk_tree_free_some(struct chunk_tree *t, size_t chunks_max, struct chunk_
     struct teller teller = {t, &gone};
     t->late[0] = t->late[1] = 0;
     return count_tree_free_some(&t->tree, chunks_max, (struct count_gone){row_gone, &teller});
+}
+
+/* ---- stills ---- */
+
+void chunk_tree_still(struct chunk_tree *t, struct chunk_tree *still) {
+    *still = (struct chunk_tree){.bytes = t->bytes};
+    count_tree_still(&t->tree, &still->tree);
+}
+
+static bool count_leaf(void *ctx, const struct count_node *leaf) {
+    *(uint64_t *)ctx += leaf->n;
+    return true;
+}
+
+uint64_t chunk_tree_chunks(const struct chunk_tree *t) {
+    uint64_t chunks = 0;
+    count_tree_each_leaf(&t->tree, false, count_leaf, &chunks);
+    return chunks;
+}
+
+struct visitor {
+    chunk_visit *visit;
+    void *ctx;
+};
+
+static bool visit_leaf(void *ctx, const struct count_node *leaf) {
+    const struct visitor *v = ctx;
+    for (unsigned i = 0; i < leaf->n; i++) v->visit(v->ctx, chunk_in(leaf, i));
+    return true;
+}
+
+void chunk_tree_each(const struct chunk_tree *t, chunk_visit *visit, void *ctx) {
+    struct visitor v = {visit, ctx};
+    count_tree_each_leaf(&t->tree, false, visit_leaf, &v);
 }

@@ -9,8 +9,11 @@
  *     so setting an end costs nothing above it. Readers make up for it, writers settle first.
  * H3  A place is void after any change of the tree, but for the one that the change was given,
  *     which then is where the function says. What is to outlive a writer keeps an index.
+ * H4  While stills are out, a chunk that one may see is shared: the caller leaves it as it is, and
+ *     keeps it (count_tree_kept). All chunks of a leaf that is not own are, and those of an own one
+ *     whose rows are marked; without a still, a mark means nothing.
  * Cost: at the ends O(1), and O(log n) each time a chunk comes or goes there; elsewhere
- * O(log n). Threads: as count_tree.h. Limits: 2^48 elements, and bytes of a chunk.
+ * O(log n). Threads: as count_tree.h. Limits: 2^48 elements, and 2^47 bytes of a chunk.
  */
 #ifndef TYPES_CHUNK_TREE_H
 #define TYPES_CHUNK_TREE_H
@@ -43,9 +46,10 @@ struct chunk_place {
     uint64_t first; /* the index of the chunk's first element */
 };
 
-/* Is told of a chunk that the tree lets go of; must not touch the tree. */
+/* Is told of a chunk that the tree lets go of, and whether it is shared; must not touch the tree.
+ */
 struct chunk_gone {
-    void (*chunk)(void *ctx, struct chunk chunk);
+    void (*chunk)(void *ctx, struct chunk chunk, bool shared);
     void *ctx;
 };
 
@@ -72,8 +76,13 @@ static inline bool chunk_place_valid(struct chunk_place place) { return place.le
 
 struct chunk chunk_at(struct chunk_place place);
 
-/* Puts a chunk where another is: it has moved, grown or shrunk. The place stays good. */
-void chunk_tree_set(struct chunk_tree *t, const struct chunk_place *place, struct chunk chunk);
+/* Whether a still may see the chunk at a place. */
+bool chunk_tree_is_shared(const struct chunk_tree *t, struct chunk_place place);
+static inline bool chunk_tree_has_stills(const struct chunk_tree *t) { return t->tree.stills; }
+
+/* Puts a chunk, one that is not shared, where another is: it has moved, grown or shrunk. The place
+ * follows. */
+void chunk_tree_set(struct chunk_tree *t, struct chunk_place *place, struct chunk chunk);
 
 /* Adds a chunk before the one at a place, or behind it; the place becomes the new chunk's. */
 void chunk_tree_insert_before(struct chunk_tree *t, struct chunk_place *place, struct chunk chunk);
@@ -96,5 +105,18 @@ void chunk_tree_cut(struct chunk_tree *t, uint64_t from, uint64_t to, struct chu
 /* Frees the tree from its end, at most chunks_max chunks; true when all is gone. From the first
  * call until then nothing else may be done with it. */
 bool chunk_tree_free_some(struct chunk_tree *t, size_t chunks_max, struct chunk_gone gone);
+
+/* ---- stills ---- */
+
+/* Makes *still one, and ends one: as for a counted tree. It can be counted and visited. */
+void chunk_tree_still(struct chunk_tree *t, struct chunk_tree *still);
+static inline void chunk_tree_still_end(struct chunk_tree *t) { count_tree_still_end(&t->tree); }
+
+/* How many chunks there are. Cost: the leaves. */
+uint64_t chunk_tree_chunks(const struct chunk_tree *t);
+
+/* Visits the chunks in order; of a still as well. */
+typedef void chunk_visit(void *ctx, struct chunk chunk);
+void chunk_tree_each(const struct chunk_tree *t, chunk_visit *visit, void *ctx);
 
 #endif

@@ -2,6 +2,9 @@
  *
  * A path's slot at an inner level is the row that leads on; while a node is about to be put there,
  * it is where the node's row will be, one further.
+ *
+ * What becomes own when (C6): a path as a whole at the beginning of a change; a neighbour in shift;
+ * and where there is no path, a child as the way leads to it (own_child).
  */
 #include "types/count_tree.h"
 
@@ -93,19 +96,29 @@ static void copy_key(const struct count_tree *t, struct count_node *inner, unsig
 
 /* ---- nodes ---- */
 
+struct count_stills {
+    unsigned out;
+    struct later_bag kept; /* what is the tree's no more */
+};
+
 static struct count_node *node_new(struct count_tree *t, unsigned level) {
     struct count_node *node = mem_alloc(sizeof *node);
     node->n = 0;
     node->level = (uint8_t)level;
     memset(node->next, 0, sizeof node->next);
     memset(node->prev, 0, sizeof node->prev);
+    node->own = t->number;
     t->nodes++;
     return node;
 }
 
 static void node_free(struct count_tree *t, struct count_node *node) {
     t->nodes--;
-    mem_free(node);
+    if (likely(count_is_own(t, node))) {
+        mem_free(node);
+    } else {
+        later_bag_add(&t->stills->kept, node, sizeof *node);
+    }
 }
 
 static void chain(struct count_tree *t, struct count_node *left, struct count_node *right) {
@@ -118,6 +131,45 @@ static void chain(struct count_tree *t, struct count_node *left, struct count_no
         count_store48(right->prev, (uintptr_t)left);
     } else {
         t->last = left;
+    }
+}
+
+/* A copy for the tree in the place of a node that stills see. */
+static __attribute__((noinline)) struct count_node *copy_node(struct count_tree *t,
+                                                              struct count_node *node) {
+    struct count_node *copy = mem_alloc(sizeof *copy);
+    memcpy(copy, node, sizeof *copy);
+    copy->own = t->number;
+    if (!node->level) {
+        struct count_node *prev = count_prev(node), *next = count_next(node);
+        chain(t, prev, copy);
+        chain(t, copy, next);
+        if (t->kind->copied) t->kind->copied(copy);
+    }
+    later_bag_add(&t->stills->kept, node, sizeof *node);
+    return copy;
+}
+
+static struct count_node *own_root(struct count_tree *t) {
+    if (unlikely(t->root && !count_is_own(t, t->root))) t->root = copy_node(t, t->root);
+    return t->root;
+}
+
+/* The parent is own. */
+static struct count_node *own_child(struct count_tree *t, struct count_node *parent,
+                                    unsigned slot) {
+    struct count_node *child = child_of(t, parent, slot);
+    if (likely(count_is_own(t, child))) return child;
+    child = copy_node(t, child);
+    put(&t->kind->inner, parent, t->kind->keys, slot, (uintptr_t)child);
+    return child;
+}
+
+void count_path_copy(struct count_tree *t, struct count_path *path) {
+    if (!t->root) return;
+    path->node[path->height] = own_root(t);
+    for (unsigned l = path->height; l-- > 0;) {
+        path->node[l] = own_child(t, path->node[l + 1], path->slot[l + 1]);
     }
 }
 
@@ -194,7 +246,7 @@ enum edge { EDGE_NONE, EDGE_FIRST, EDGE_LAST };
 /* Moves rows over the border between the children `slot` and `slot` + 1: `rows` of them to the
  * left, or, negative, to the right. */
 static void shift(struct count_tree *t, struct count_node *parent, unsigned slot, int rows) {
-    struct count_node *left = child_of(t, parent, slot), *right = child_of(t, parent, slot + 1);
+    struct count_node *left = own_child(t, parent, slot), *right = own_child(t, parent, slot + 1);
     const struct count_shape *s = shape_of(t, left);
     uint64_t w;
     if (rows > 0) {
@@ -226,13 +278,12 @@ static bool lean(struct count_tree *t, struct count_path *path, unsigned level) 
     struct count_node *node = path->node[level], *parent = path->node[level + 1];
     unsigned at = path->slot[level], up = path->slot[level + 1], rows;
     if (up > 0 && (rows = spare(t, child_of(t, parent, up - 1)))) {
-        struct count_node *left = child_of(t, parent, up - 1);
-        unsigned end = left->n;
+        unsigned end = child_of(t, parent, up - 1)->n;
         shift(t, parent, up - 1, (int)rows);
         if (at > rows) {
             path->slot[level] = at - rows;
         } else {
-            path->node[level] = left;
+            path->node[level] = child_of(t, parent, up - 1);
             path->slot[level] = end + at;
             path->slot[level + 1] = up - 1;
         }
@@ -329,10 +380,10 @@ void count_tree_reweigh(struct count_tree *t, const struct count_path *path, int
 }
 
 void count_tree_settle(struct count_tree *t, bool last, int64_t delta) {
-    for (struct count_node *node = t->root; node && node->level;) {
+    for (struct count_node *node = own_root(t); node && node->level;) {
         unsigned slot = last ? node->n - 1u : 0;
         add_weight(t, node, slot, (uint64_t)delta);
-        node = child_of(t, node, slot);
+        node = own_child(t, node, slot);
     }
 }
 
@@ -341,6 +392,7 @@ void count_tree_insert(struct count_tree *t, struct count_path *path, const stru
         t->root = t->first = t->last = path->node[0] = node_new(t, 0);
         path->height = path->slot[0] = 0;
     }
+    count_path_own(t, path);
     const struct count_node *leaf = path->node[0];
     if (unlikely(leaf->n == t->kind->leaf.rows_max)) {
         enum edge edge = EDGE_NONE;
@@ -382,7 +434,8 @@ static void mend_child(struct count_tree *t, struct count_node *parent, unsigned
     }
 }
 
-void count_tree_remove(struct count_tree *t, const struct count_path *path) {
+void count_tree_remove(struct count_tree *t, struct count_path *path) {
+    count_path_own(t, path);
     count_tree_reweigh(t, path, -(int64_t)weight_of(t, path->node[0], path->slot[0]));
     close_row(&t->kind->leaf, path->node[0], path->slot[0]);
     bool first = !path->slot[0]; /* the first row of the node has changed */
@@ -425,7 +478,8 @@ static void cut_leaf(struct count_tree *t, struct count_node *leaf, uint64_t fro
     leaf->n = (uint8_t)(leaf->n - (end - begin));
 }
 
-/* Cuts [from, to), less than all of the node, out of it. What it leaves may be low. */
+/* Cuts [from, to), less than all of the node, out of it, which is own. What it leaves may be low.
+ */
 static void cut(struct count_tree *t, struct count_node *node, uint64_t from, uint64_t to,
                 const struct count_gone *gone) {
     if (!node->level) {
@@ -443,7 +497,7 @@ static void cut(struct count_tree *t, struct count_node *node, uint64_t from, ui
         }
         move_rows(&t->kind->inner, node, kept, node, i, 1);
         if (a < b) {
-            cut(t, child_of(t, node, kept), a, b, gone);
+            cut(t, own_child(t, node, kept), a, b, gone);
             add_weight(t, node, kept, a - b);
             copy_key(t, node, kept);
         }
@@ -470,14 +524,15 @@ static void mend_around(struct count_tree *t, struct count_node *node, uint64_t 
     }
 }
 
-/* Mends what a cut has left low on either side of it. Downwards first, so that the nodes below have
- * neighbours; their merging may leave a node low again, which is mended on the way back. */
+/* Mends what a cut has left low on either side of it, in a node that is own. Downwards first, so
+ * that the nodes below have neighbours; their merging may leave a node low again, which is mended
+ * on the way back. */
 static void mend_seam(struct count_tree *t, struct count_node *node, uint64_t at) {
     if (!node->level) return;
     mend_around(t, node, at);
     uint64_t in = at;
     unsigned left = row_before(t, node, at), right = row_at(t, node, &in);
-    struct count_node *before = child_of(t, node, left), *behind = child_of(t, node, right);
+    struct count_node *before = own_child(t, node, left), *behind = own_child(t, node, right);
     mend_seam(t, before, left == right ? in : weight_of(t, node, left));
     if (behind != before) mend_seam(t, behind, in);
     mend_around(t, node, at);
@@ -492,14 +547,15 @@ void count_tree_cut(struct count_tree *t, uint64_t from, uint64_t to, struct cou
         t->weight = 0;
         return;
     }
-    cut(t, t->root, from, to, &gone);
+    cut(t, own_root(t), from, to, &gone);
     t->weight -= to - from;
     trim_root(t);
-    mend_seam(t, t->root, from);
+    mend_seam(t, own_root(t), from);
     trim_root(t);
 }
 
 bool count_tree_free_some(struct count_tree *t, size_t rows_max, struct count_gone gone) {
+    ASSERT(!t->stills);
     while (t->root) {
         struct count_node *node = t->root, *parent = NULL;
         while (node->level && node->n) {
@@ -520,4 +576,53 @@ bool count_tree_free_some(struct count_tree *t, size_t rows_max, struct count_go
         }
     }
     return true;
+}
+
+/* ---- visiting ---- */
+
+static void prefetch_node(const struct count_node *node) {
+    for (unsigned at = 0; at < COUNT_NODE_BYTES; at += 64)
+        __builtin_prefetch(count_column(node, at));
+}
+
+static bool each_leaf_below(const struct count_tree *t, const struct count_node *node,
+                            bool backward, count_leaf_visit *visit, void *ctx) {
+    if (!node->level) return visit(ctx, node);
+    for (unsigned i = 0; i < node->n; i++) {
+        unsigned slot = backward ? node->n - 1u - i : i;
+        if (i + 1u < node->n) prefetch_node(child_of(t, node, backward ? slot - 1 : slot + 1));
+        if (!each_leaf_below(t, child_of(t, node, slot), backward, visit, ctx)) return false;
+    }
+    return true;
+}
+
+bool count_tree_each_leaf(const struct count_tree *t, bool backward, count_leaf_visit *visit,
+                          void *ctx) {
+    return !t->root || each_leaf_below(t, t->root, backward, visit, ctx);
+}
+
+/* ---- stills ---- */
+
+void count_tree_still(struct count_tree *t, struct count_tree *still) {
+    if (!t->stills) t->stills = mem_calloc(sizeof *t->stills);
+    t->stills->out++;
+    t->number++;
+    *still = (struct count_tree){.root = t->root, .weight = t->weight, .kind = t->kind};
+}
+
+void count_tree_still_end(struct count_tree *t) {
+    ASSERT(t->stills && t->stills->out);
+    if (--t->stills->out) return;
+    later_bag_free(&t->stills->kept);
+    mem_free(t->stills);
+    t->stills = NULL;
+}
+
+struct later_bag *count_tree_kept(struct count_tree *t) {
+    ASSERT(t->stills);
+    return &t->stills->kept;
+}
+
+size_t count_tree_still_bytes(const struct count_tree *t) {
+    return t->stills ? sizeof *t->stills + t->stills->kept.bytes : 0;
 }

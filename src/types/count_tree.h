@@ -14,16 +14,23 @@
  *     refilled, as long as it has a neighbour under the same parent.
  * C5  A full node gives rows to a neighbour before it splits; at either end of the tree it
  *     splits off an empty node, so that sorted input leaves full nodes behind.
+ * C6  Stills: a node that a still may see is not written, but for its chain, which no still uses.
+ *     A change first makes the nodes that it writes the tree's own: a copy takes the place of one
+ *     that became part of the tree before the last still was made, and the node is kept until no
+ *     still is left. Above an own node all are own.
  * Cost: a change touches a node a level, a split or merge moves at most a node's rows. Threads:
- * readers change nothing, so any number of them while nobody writes.
+ * readers change nothing, so any number of them while nobody writes; of a still at any time.
  * To add a kind: a const struct count_kind (little-endian columns, inner ones in the order
  * keys, child, weight; 6-byte columns need 2 more bytes behind them within the node).
- * After: Bayer and Unterauer's B+tree, Knuth's B*-tree (redistribution before a split).
+ * After: Bayer and Unterauer's B+tree, Knuth's B*-tree (redistribution before a split); Rodeh's
+ * shadowing for the stills.
  */
 #ifndef TYPES_COUNT_TREE_H
 #define TYPES_COUNT_TREE_H
 
+#include "base/assert.h"
 #include "base/bytes.h"
+#include "base/later.h"
 
 #define COUNT_NODE_BYTES 512
 #define COUNT_LEVELS_MAX 32
@@ -35,9 +42,13 @@ struct count_node {
     uint8_t level;         /* 0: a leaf */
     uint8_t next[6];       /* of leaves: their chain. The columns of leaves begin at byte 16, */
     uint8_t prev[6];       /* those of inner nodes here */
-    uint8_t columns[COUNT_NODE_BYTES - 14];
+    uint8_t columns[COUNT_NODE_BYTES - 14 - 4];
+    uint32_t own; /* the tree's number when the node became part of it */
 };
 _Static_assert(sizeof(struct count_node) == COUNT_NODE_BYTES, "a node has its size class");
+
+/* Where the columns end: those of 6 bytes are read by 8. */
+#define COUNT_COLUMNS_END (COUNT_NODE_BYTES - 4)
 
 struct count_shape {
     uint8_t rows_max;
@@ -52,7 +63,12 @@ struct count_kind {
     struct count_shape leaf, inner;
     uint8_t keys;   /* the first columns of both shapes */
     uint8_t weight; /* a leaf's column, or COUNT_WEIGHT_ONE */
+    /* Is told of a leaf that is a copy, so that what its rows point to is a still's too; NULL: of
+     * no interest. May write the rows, but not their keys and weights. */
+    void (*copied)(struct count_node *leaf);
 };
+
+struct count_stills;
 
 struct count_tree {
     struct count_node *root; /* NULL: empty */
@@ -60,6 +76,8 @@ struct count_tree {
     uint64_t weight;
     size_t nodes;
     const struct count_kind *kind;
+    struct count_stills *stills; /* NULL: none is out */
+    uint32_t number;             /* of stills made so far */
 };
 
 /* A place, and the way to it: in node[0], a leaf, the row slot[0], or behind its last row; above,
@@ -122,11 +140,24 @@ uint64_t count_path_before(const struct count_tree *t, const struct count_path *
  */
 void count_tree_insert(struct count_tree *t, struct count_path *path, const struct count_row *row);
 
-/* Takes the row at a place out. */
-void count_tree_remove(struct count_tree *t, const struct count_path *path);
+/* Takes the row at a place out, which makes the path void. */
+void count_tree_remove(struct count_tree *t, struct count_path *path);
+
+/* Whether no still sees a node. All that the rows of a leaf that is not own point to, stills see.
+ */
+static inline bool count_is_own(const struct count_tree *t, const struct count_node *node) {
+    return !t->stills || node->own == t->number;
+}
+
+/* Makes the nodes of a path own, and the path follow. To be called before a row is written where it
+ * lies. */
+void count_path_copy(struct count_tree *t, struct count_path *path);
+static inline void count_path_own(struct count_tree *t, struct count_path *path) {
+    if (unlikely(t->stills)) count_path_copy(t, path);
+}
 
 /* To be called after a row's weight has changed by `delta` (the row itself already has it), and
- * after its key columns have. */
+ * after its key columns have. The path is own. */
 void count_tree_reweigh(struct count_tree *t, const struct count_path *path, int64_t delta);
 void count_tree_rekey(struct count_tree *t, const struct count_path *path);
 
@@ -139,13 +170,36 @@ void count_tree_settle(struct count_tree *t, bool last, int64_t delta);
 void count_tree_cut(struct count_tree *t, uint64_t from, uint64_t to, struct count_gone gone);
 
 /* Takes rows off the end, at most `rows_max`, and the memory with them; true when the tree is
- * empty. From the first call on until then, nothing else may be done with the tree. Any thread
- * that owns it. */
+ * empty. From the first call on until then, nothing else may be done with the tree, of which no
+ * still may be out. Any thread that owns it. */
 bool count_tree_free_some(struct count_tree *t, size_t rows_max, struct count_gone gone);
 
-/* Bytes of the nodes. */
+/* Visits the leaves in order, or, backward, from the last to the first, until `visit` returns
+ * false; then it does so itself. Goes by way of the inner nodes, so it can be used on a still. */
+typedef bool count_leaf_visit(void *ctx, const struct count_node *leaf);
+bool count_tree_each_leaf(const struct count_tree *t, bool backward, count_leaf_visit *visit,
+                          void *ctx);
+
+/* Bytes of the nodes, without those kept for stills. */
 static inline size_t count_tree_bytes(const struct count_tree *t) {
     return t->nodes * COUNT_NODE_BYTES;
 }
+
+/* ---- stills ---- */
+
+/* Makes *still a tree that stays as this one is now. It has no memory of its own, is not to be
+ * changed, and has no chain: what reads it goes from the root down. Cost: O(1). By the owner of
+ * the tree; the still is anybody's. */
+void count_tree_still(struct count_tree *t, struct count_tree *still);
+
+/* Nobody reads one of the stills any more. With the last one goes what was kept for them. */
+void count_tree_still_end(struct count_tree *t);
+
+/* Holds what is kept until the last still has ended; one is out. The nodes are in it, and what the
+ * rows point to may be put there. */
+struct later_bag *count_tree_kept(struct count_tree *t);
+
+/* Bytes that are kept for stills alone. Cost: O(1). */
+size_t count_tree_still_bytes(const struct count_tree *t);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/table_still.h"
 
 /* Buckets that one step of a scan may pass for each member that it was asked for. */
 #define SCAN_BUCKETS_PER_MEMBER 10
@@ -117,7 +118,7 @@ static bool overwrite(struct hash_value *h, uint64_t hash, struct table_place pl
                       struct hash_member *m, struct slice value, int64_t time_ms) {
     struct slice field = hash_member_field(m);
     bool timed = time_ms >= 0;
-    if (timed != ((m->head & HASH_TIMED) != 0)) return false;
+    if (timed != ((m->head & HASH_TIMED) != 0) || member_heap_is_held(&h->heap)) return false;
     if (!fits(m, member_bytes(m), member_room(field.n, value.n, timed))) return false;
     put_value((uint8_t *)field.p + field.n, value);
     if (unlikely(timed) && time_ms != hash_member_time(m)) {
@@ -147,7 +148,7 @@ bool hash_value_set_time(struct hash_value *h, struct slice field, int64_t time_
     uint64_t hash = field_hash(field);
     struct hash_member *m = find(h, field, hash, &place);
     if (!m || hash_member_time(m) == time_ms) return m != NULL;
-    if (m->head & HASH_TIMED && time_ms >= 0) {
+    if (m->head & HASH_TIMED && time_ms >= 0 && !member_heap_is_held(&h->heap)) {
         put_time(m, time_ms);
         table_replace(&h->table, hash, place, m);
         return true;
@@ -259,7 +260,25 @@ size_t hash_value_free_cost(const struct hash_value *h) {
 }
 
 size_t hash_value_memory(const struct hash_value *h) {
-    return sizeof *h + h->table.bytes + member_heap_bytes(&h->heap);
+    return sizeof *h + h->table.bytes + table_still_bytes(&h->table) + member_heap_bytes(&h->heap);
+}
+
+struct hash_value *hash_value_still(struct hash_value *h) {
+    struct hash_value *still = mem_alloc(sizeof *still);
+    *still = (struct hash_value){.timed = h->timed};
+    table_still(&h->table, &still->table);
+    member_heap_hold(&h->heap);
+    return still;
+}
+
+void hash_value_still_end(struct hash_value *h, struct hash_value *still) {
+    table_still_end(&h->table, &still->table);
+    member_heap_release(&h->heap);
+    mem_free(still);
+}
+
+size_t hash_value_still_bytes(const struct hash_value *h) {
+    return table_still_bytes(&h->table) + member_heap_limbo_bytes(&h->heap);
 }
 
 /* ---- either form ---- */
@@ -272,6 +291,11 @@ size_t hash_view_kept(struct hash_view v) {
 int64_t hash_view_next_ms(struct hash_view v) {
     if (v.large) return hash_value_next_ms(v.large);
     return v.triples ? hash_packed_next_ms(v.packed) : INT64_MAX;
+}
+
+bool hash_view_is_timed(struct hash_view v) {
+    if (v.large) return v.large->timed;
+    return v.triples && hash_packed_next_ms(v.packed) != INT64_MAX;
 }
 
 static void count_pair(void *ctx, const struct hash_pair *p) {
@@ -371,7 +395,7 @@ bool hash_view_step(struct hash_view v, struct table_walk *w,
 
 void hash_view_each(struct hash_view v, void (*visit)(void *ctx, const struct hash_pair *p),
                     void *ctx) {
-    struct table_walk w = {NULL, 0};
+    struct table_walk w = {0, 0};
     while (hash_view_step(v, &w, visit, ctx)) {
     }
 }

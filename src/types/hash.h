@@ -11,7 +11,8 @@
  * H1  A large hash's fields are unique; so are those of a listpack that is a hash.
  * H2  Reads change nothing, so that a worker may read a pinned value.
  * H3  What a read gives out is good until the value changes.
- * H4  A field whose time is before now stays until somebody deletes it or calls
+ * H4  While stills are out no member is changed where it lies.
+ * H5  A field whose time is before now stays until somebody deletes it or calls
  *     hash_value_expire; a view does not show it.
  * Threads: the owner's; hash_value_free any, for a value that nobody else knows.
  * To add a part to a member: member_room, member_write, and the readers below.
@@ -86,6 +87,14 @@ void hash_value_free(struct hash_value *h);
 /* Allocations that freeing gives back, about; bytes in memory. O(1). */
 size_t hash_value_free_cost(const struct hash_value *h);
 size_t hash_value_memory(const struct hash_value *h);
+
+/* A still of h (base/table_still.h): reads as h does now, by any thread, with hash_value_count,
+ * _find, _each and a view's _each and _is_timed; h outlives it. Several may be out at once. */
+struct hash_value *hash_value_still(struct hash_value *h);
+void hash_value_still_end(struct hash_value *h, struct hash_value *still);
+
+/* Bytes that are kept for stills, or were and are not freed yet; hash_value_memory has them too. */
+size_t hash_value_still_bytes(const struct hash_value *h);
 
 static inline size_t hash_value_count(const struct hash_value *h) { return h->table.count; }
 
@@ -179,5 +188,8 @@ static inline bool hash_view_shows(struct hash_view v, const struct hash_member 
 
 /* As hash_value_next_ms, of either form. */
 int64_t hash_view_next_ms(struct hash_view v);
+
+/* Whether some field that is kept has a time. */
+bool hash_view_is_timed(struct hash_view v);
 
 #endif

@@ -24,8 +24,8 @@ struct list_limit list_limit_of(int directive) {
 
 /* Mark the bytes of a blob, and of a sealed listpack. The tree adds bytes up, of which sum the bits
  * below stay right. */
-#define BLOB_BIT ((uint64_t)1 << 47)
-#define SEALED_BIT ((uint64_t)1 << 46)
+#define BLOB_BIT ((uint64_t)1 << 46)
+#define SEALED_BIT ((uint64_t)1 << 45)
 #define BYTES_MASK (SEALED_BIT - 1)
 
 static bool is_blob(struct chunk chunk) { return chunk.bytes & BLOB_BIT; }
@@ -50,17 +50,38 @@ static struct lp_sealed sealed_in(struct chunk chunk) {
     return (struct lp_sealed){chunk.p, bytes_in(chunk), chunk.count};
 }
 
-static void free_on_loop(void *ctx, struct chunk chunk) {
-    (void)ctx;
+/* Keeps a chunk that is the list's no more until no still shares it. */
+static void keep(struct list_value *l, struct chunk chunk) {
+    struct later_bag *kept = count_tree_kept(&l->chunks.tree);
     if (is_blob(chunk)) {
+        later_bag_add_blob(kept, blob_in(chunk));
+    } else {
+        later_bag_add(kept, chunk.p, mem_usable(chunk.p));
+    }
+}
+
+static void give_up(void *ctx, struct chunk chunk, bool shared) {
+    if (unlikely(shared)) {
+        keep(ctx, chunk);
+    } else if (is_blob(chunk)) {
         blob_unref(blob_in(chunk));
     } else {
         later_free(chunk.p, bytes_in(chunk));
     }
 }
 
-static void free_anywhere(void *ctx, struct chunk chunk) {
+/* The same where what comes in its place will soon have its memory. */
+static void give_back(struct list_value *l, struct chunk chunk, bool shared) {
+    if (shared || is_blob(chunk)) {
+        give_up(l, chunk, shared);
+    } else {
+        mem_free(chunk.p);
+    }
+}
+
+static void free_anywhere(void *ctx, struct chunk chunk, bool shared) {
     (void)ctx;
+    (void)shared;
     if (is_blob(chunk)) {
         blob_unref_now(blob_in(chunk));
     } else {
@@ -74,6 +95,33 @@ static bool is_first(const struct list_value *l, struct chunk_place place) {
 
 static bool is_last(const struct list_value *l, struct chunk_place place) {
     return place.leaf == l->chunks.tree.last && place.slot + 1u == place.leaf->n;
+}
+
+/* Puts a chunk in the place of another. */
+static void exchange(struct list_value *l, struct chunk_place *place, struct chunk chunk) {
+    struct chunk old = chunk_at(*place);
+    bool shared = chunk_tree_is_shared(&l->chunks, *place);
+    chunk_tree_set(&l->chunks, place, chunk);
+    give_back(l, old, shared);
+}
+
+/* own_chunk while there are stills: a copy takes the place of a listpack that is shared, and of its
+ * block. */
+static __attribute__((noinline)) void copy_shared(struct list_value *l, struct chunk_place *place) {
+    struct chunk chunk = chunk_at(*place);
+    if (!chunk_tree_is_shared(&l->chunks, *place) || is_blob(chunk) || is_sealed(chunk)) return;
+    size_t before = is_first(l, *place) ? l->head_room : 0;
+    size_t behind = is_last(l, *place) ? l->tail_room : 0;
+    uint8_t *old = (uint8_t *)chunk.p - before;
+    uint8_t *block = mem_alloc(lp_buf_heap_bytes(before + chunk.bytes + behind));
+    chunk.p = memcpy(block + before, chunk.p, chunk.bytes);
+    chunk_tree_set(&l->chunks, place, chunk);
+    keep(l, (struct chunk){old, before + chunk.bytes, chunk.count});
+}
+
+/* The gate (L6): to be passed before a listpack is changed where it lies, its block too. */
+static inline void own_chunk(struct list_value *l, struct chunk_place *place) {
+    if (unlikely(chunk_tree_has_stills(&l->chunks))) copy_shared(l, place);
 }
 
 static bool is_large(const struct list_value *l, struct slice s) { return s.n > l->limit.bytes; }
@@ -119,8 +167,9 @@ static struct chunk chunk_of(const struct list_value *l, struct list_item item) 
     return packed_chunk(b.p);
 }
 
-/* The first listpack goes to the beginning of its block. Returns the room behind it then. */
-static size_t close_head(struct list_value *l, const struct chunk_place *place) {
+/* The first listpack, which is own, goes to the beginning of its block. Returns the room behind it
+ * then. */
+static size_t close_head(struct list_value *l, struct chunk_place *place) {
     struct chunk chunk = chunk_at(*place);
     size_t room = l->head_room;
     if (room) {
@@ -144,13 +193,14 @@ static struct lp_buf unsealed(struct chunk chunk) {
 }
 
 /* A listpack for any edit, to be given back by put. */
-static struct lp_buf own(struct list_value *l, const struct chunk_place *place) {
+static struct lp_buf own(struct list_value *l, struct chunk_place *place) {
     if (is_sealed(chunk_at(*place))) {
         struct lp_buf b = unsealed(chunk_at(*place));
-        mem_free(chunk_at(*place).p);
+        give_back(l, chunk_at(*place), chunk_tree_is_shared(&l->chunks, *place));
         return b;
     }
     size_t room = 0;
+    own_chunk(l, place);
     if (is_first(l, *place)) room = close_head(l, place);
     if (is_last(l, *place)) room += l->tail_room;
     struct chunk chunk = chunk_at(*place);
@@ -158,7 +208,7 @@ static struct lp_buf own(struct list_value *l, const struct chunk_place *place) 
 }
 
 /* Seals a chunk if it is between the ends and becomes smaller. */
-static void seal(struct list_value *l, const struct chunk_place *place) {
+static void seal(struct list_value *l, struct chunk_place *place) {
     struct chunk chunk = chunk_at(*place);
     if (is_blob(chunk) || is_sealed(chunk) || is_first(l, *place) || is_last(l, *place)) return;
     size_t bytes = lp_sealed_bytes(chunk.bytes, chunk.count), block = lp_buf_heap_bytes(bytes);
@@ -168,11 +218,10 @@ static void seal(struct list_value *l, const struct chunk_place *place) {
         mem_free(sealed);
         return;
     }
-    mem_free(chunk.p);
-    chunk_tree_set(&l->chunks, place, sealed_chunk((struct lp_sealed){sealed, bytes, chunk.count}));
+    exchange(l, place, sealed_chunk((struct lp_sealed){sealed, bytes, chunk.count}));
 }
 
-static void put(struct list_value *l, const struct chunk_place *place, struct lp_buf b) {
+static void put(struct list_value *l, struct chunk_place *place, struct lp_buf b) {
     lp_buf_trim(&b);
     if (is_last(l, *place)) l->tail_room = b.cap > b.len ? b.cap - b.len : 0;
     chunk_tree_set(&l->chunks, place, packed_chunk(b.p));
@@ -181,14 +230,13 @@ static void put(struct list_value *l, const struct chunk_place *place, struct lp
 
 /* Puts the item, if it is not NULL, in the place of `cut` elements of a sealed chunk. False if it
  * is not sealed, or could not be with that item. */
-static bool edit_sealed(struct list_value *l, const struct chunk_place *place, uint64_t inside,
+static bool edit_sealed(struct list_value *l, struct chunk_place *place, uint64_t inside,
                         uint64_t cut, const struct lp_item *item) {
     struct chunk chunk = chunk_at(*place);
     if (!is_sealed(chunk)) return false;
     struct lp_sealed made = lp_sealed_splice(sealed_in(chunk), inside, cut, item);
     if (!made.p) return false;
-    chunk_tree_set(&l->chunks, place, sealed_chunk(made));
-    mem_free(chunk.p);
+    exchange(l, place, sealed_chunk(made));
     return true;
 }
 
@@ -242,14 +290,17 @@ struct list_value *list_value_copy(const struct list_value *l) {
     return copy;
 }
 
-/* The address that the first chunk's memory has goes into the tree, for it is about to be freed. */
-static void forget_head(struct list_value *l) {
-    if (!l->head_room) return;
+/* The address that the first chunk's memory has goes into the tree, for it is about to be freed.
+ * Returns the first place. */
+static struct chunk_place forget_head(struct list_value *l) {
     struct chunk_place place = chunk_tree_end(&l->chunks, false);
+    if (!l->head_room) return place;
+    own_chunk(l, &place);
     struct chunk chunk = chunk_at(place);
     chunk.p = (uint8_t *)chunk.p - l->head_room;
     chunk_tree_set(&l->chunks, &place, chunk);
     l->head_room = 0;
+    return place;
 }
 
 void list_value_free(struct list_value *l) {
@@ -260,11 +311,27 @@ void list_value_free(struct list_value *l) {
 
 size_t list_value_memory(const struct list_value *l) {
     return sizeof *l + chunk_tree_bytes(&l->chunks) +
-           (chunk_tree_data_bytes(&l->chunks) & BYTES_MASK) + l->head_room + l->tail_room;
+           (chunk_tree_data_bytes(&l->chunks) & BYTES_MASK) + l->head_room + l->tail_room +
+           list_value_still_bytes(l);
 }
 
 size_t list_value_free_cost(const struct list_value *l) {
     return l->chunks.tree.nodes * CHUNK_LEAF_ROWS;
+}
+
+struct list_value *list_value_still(struct list_value *l) {
+    struct list_value *still = list_value_new(l->limit);
+    chunk_tree_still(&l->chunks, &still->chunks);
+    return still;
+}
+
+void list_value_still_end(struct list_value *l, struct list_value *still) {
+    chunk_tree_still_end(&l->chunks);
+    mem_free(still);
+}
+
+size_t list_value_still_bytes(const struct list_value *l) {
+    return count_tree_still_bytes(&l->chunks.tree);
 }
 
 const uint8_t *list_value_small(const struct list_value *l) {
@@ -290,7 +357,7 @@ static size_t grown(const struct list_value *l, struct chunk chunk, size_t bytes
 
 /* Room for `need` bytes before the first listpack. If it is the last one as well, what is free
  * behind it is used, or kept. Cost: the chunk, rarely. */
-static void make_head_room(struct list_value *l, const struct chunk_place *place, size_t need) {
+static void make_head_room(struct list_value *l, struct chunk_place *place, size_t need) {
     struct chunk chunk = chunk_at(*place);
     size_t behind = is_last(l, *place) ? l->tail_room : 0;
     uint8_t *block = (uint8_t *)chunk.p - l->head_room;
@@ -310,7 +377,7 @@ static void make_head_room(struct list_value *l, const struct chunk_place *place
 }
 
 /* The same behind the last one. */
-static void make_tail_room(struct list_value *l, const struct chunk_place *place, size_t need) {
+static void make_tail_room(struct list_value *l, struct chunk_place *place, size_t need) {
     struct chunk chunk = chunk_at(*place);
     size_t before = is_first(l, *place) ? l->head_room : 0;
     uint8_t *block = (uint8_t *)chunk.p - before;
@@ -328,9 +395,10 @@ static void make_tail_room(struct list_value *l, const struct chunk_place *place
     chunk_tree_set(&l->chunks, place, chunk);
 }
 
-static void push_packed(struct list_value *l, const struct chunk_place *place, bool last,
+static void push_packed(struct list_value *l, struct chunk_place *place, bool last,
                         struct slice s) {
     struct lp_item item = lp_item_text(s);
+    own_chunk(l, place);
     if (unlikely(item.bytes > (last ? l->tail_room : l->head_room))) {
         if (last) {
             make_tail_room(l, place, item.bytes);
@@ -370,15 +438,19 @@ void list_value_push(struct list_value *l, bool last, struct list_item item) {
 /* ---- taking out ---- */
 
 static void remove_chunk(struct list_value *l, struct chunk_place *place) {
-    if (is_first(l, *place)) forget_head(l);
+    uint64_t first = place->first, inside;
+    if (is_first(l, *place)) *place = forget_head(l);
     if (is_last(l, *place)) l->tail_room = 0;
-    free_on_loop(NULL, chunk_tree_remove(&l->chunks, place));
+    bool shared = chunk_tree_is_shared(&l->chunks, *place);
+    give_up(l, chunk_tree_remove(&l->chunks, place), shared);
     unseal_ends(l);
+    *place = chunk_tree_find(&l->chunks, first, &inside);
 }
 
 /* Takes out some but not all elements of a chunk. */
-static void drop_inside(struct list_value *l, const struct chunk_place *place, uint64_t inside,
+static void drop_inside(struct list_value *l, struct chunk_place *place, uint64_t inside,
                         uint64_t count) {
+    own_chunk(l, place);
     struct chunk chunk = chunk_at(*place);
     if (inside == 0 && is_first(l, *place)) {
         size_t at = lp_seek(chunk.p, (int64_t)count);
@@ -406,7 +478,7 @@ static void drop_inside(struct list_value *l, const struct chunk_place *place, u
 static void drop_chunks(struct list_value *l, uint64_t from, uint64_t to) {
     if (from == 0) forget_head(l);
     if (to == list_value_count(l)) l->tail_room = 0;
-    chunk_tree_cut(&l->chunks, from, to, (struct chunk_gone){free_on_loop, NULL});
+    chunk_tree_cut(&l->chunks, from, to, (struct chunk_gone){give_up, l});
     unseal_ends(l);
 }
 
@@ -536,7 +608,7 @@ static struct chunk_place split(struct list_value *l, struct chunk_place place, 
     return place;
 }
 
-static void insert_packed(struct list_value *l, const struct chunk_place *place, uint64_t inside,
+static void insert_packed(struct list_value *l, struct chunk_place *place, uint64_t inside,
                           struct list_item item) {
     struct lp_item add = lp_item_text(item.text);
     if (!edit_sealed(l, place, inside, 0, &add)) {
@@ -601,12 +673,9 @@ void list_value_replace(struct list_value *l, uint64_t index, struct list_item i
     struct chunk_place place = chunk_tree_find(&l->chunks, index, &inside);
     struct chunk chunk = chunk_at(place);
     if (chunk.count == 1) {
-        if (is_first(l, place)) forget_head(l);
+        if (is_first(l, place)) place = forget_head(l);
         if (is_last(l, place)) l->tail_room = 0;
-        chunk = chunk_at(place);
-        struct chunk made = chunk_of(l, item);
-        chunk_tree_set(&l->chunks, &place, made);
-        free_on_loop(NULL, chunk);
+        exchange(l, &place, chunk_of(l, item));
         return;
     }
     struct chunk rest = without(chunk, inside);

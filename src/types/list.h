@@ -11,8 +11,11 @@
  * L5  A chunk between the ends may be sealed, where that takes less memory; the ends never are. It
  *     becomes so when it is edited, or when a second chunk comes between it and an end: who
  *     pushes and pops by turns where a chunk begins seals nothing.
- * Cost: at the ends O(1); reaching an index O(log n) and half a chunk; an edit a chunk.
- * Threads: the owner's; list_value_free any.
+ * L6  A chunk that a still may see (list_value_still) is not written. own_chunk, in list.c, is the
+ *     gate before a listpack is changed where it lies, and copies it; what is replaced or freed
+ *     goes through give_up or give_back, which keep it. Blobs and sealed listpacks are only ever
+ * replaced. Cost: at the ends O(1); reaching an index O(log n) and half a chunk; an edit a chunk.
+ * Threads: the owner's; list_value_free any, and what reads a still.
  * Specification: Redis 7.2's limits of a node (list-max-listpack-size), and its rule of when a
  * list is small again.
  */
@@ -71,6 +74,15 @@ size_t list_value_free_cost(const struct list_value *l);
 /* The listpack with all the elements, if there is one and the limit says that the list is small;
  * otherwise NULL. */
 const uint8_t *list_value_small(const struct list_value *l);
+
+/* A still of l: reads as l does now, whatever becomes of l; by any thread, with list_value_count
+ * and what chunk_tree.h has for stills of l->chunks. l is to outlive it, and is not freed before it
+ * is ended. Cost: O(1). */
+struct list_value *list_value_still(struct list_value *l);
+/* Nobody reads the still any more. */
+void list_value_still_end(struct list_value *l, struct list_value *still);
+/* Bytes that are kept for stills alone. O(1). */
+size_t list_value_still_bytes(const struct list_value *l);
 
 void list_value_push(struct list_value *l, bool last, struct list_item item);
 

@@ -68,8 +68,9 @@ void rank_path_insert(struct rank_tree *t, struct count_path *path, double score
     count_tree_insert(&t->tree, path, &row);
 }
 
-void rank_path_set(struct rank_tree *t, const struct count_path *path, double score, void *blob) {
+void rank_path_set(struct rank_tree *t, struct count_path *path, double score, void *blob) {
     ASSERT(score == score);
+    count_path_own(&t->tree, path);
     uint8_t *leaf = (uint8_t *)path->node[0];
     memcpy(leaf + RANK_LEAF_AT + path->slot[0] * 8, &score, 8);
     count_store48(leaf + RANK_LEAF_BLOBS + path->slot[0] * 6, (uintptr_t)blob);
@@ -84,7 +85,7 @@ static bool row_below(struct rank_cursor c, const struct rank_ops *ops, double s
     return slice_cmp(ops->member(rank_cursor_blob(c)), member) < 0;
 }
 
-bool rank_path_move(struct rank_tree *t, const struct rank_ops *ops, const struct count_path *path,
+bool rank_path_move(struct rank_tree *t, const struct rank_ops *ops, struct count_path *path,
                     struct slice member, double score) {
     struct rank_cursor row = {path->node[0], path->slot[0]}, before = row, behind = row;
     rank_cursor_prev(&before);
@@ -95,7 +96,7 @@ bool rank_path_move(struct rank_tree *t, const struct rank_ops *ops, const struc
     return true;
 }
 
-void *rank_path_remove(struct rank_tree *t, const struct count_path *path) {
+void *rank_path_remove(struct rank_tree *t, struct count_path *path) {
     void *blob = rank_cursor_blob((struct rank_cursor){path->node[0], path->slot[0]});
     count_tree_remove(&t->tree, path);
     return blob;

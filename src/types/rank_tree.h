@@ -39,8 +39,8 @@
 #define RANK_INNER_BLOBS (RANK_INNER_AT + RANK_INNER_ROWS * 8)
 #define RANK_INNER_CHILDREN (RANK_INNER_BLOBS + RANK_INNER_ROWS * 6)
 #define RANK_INNER_WEIGHTS (RANK_INNER_CHILDREN + RANK_INNER_ROWS * 6)
-_Static_assert(RANK_LEAF_BLOBS + RANK_LEAF_ROWS * 6 + 2 <= COUNT_NODE_BYTES, "a leaf fits");
-_Static_assert(RANK_INNER_WEIGHTS + RANK_INNER_ROWS * 6 + 2 <= COUNT_NODE_BYTES, "so do the rest");
+_Static_assert(RANK_LEAF_BLOBS + RANK_LEAF_ROWS * 6 + 2 <= COUNT_COLUMNS_END, "a leaf fits");
+_Static_assert(RANK_INNER_WEIGHTS + RANK_INNER_ROWS * 6 + 2 <= COUNT_COLUMNS_END, "so do the rest");
 
 struct rank_tree {
     struct count_tree tree;
@@ -246,9 +246,9 @@ static inline __attribute__((always_inline)) bool rank_tree_rank(const struct ra
 
 /* The ends of the functions below; rank_path_move is false where the order would not stay. */
 void rank_path_insert(struct rank_tree *t, struct count_path *path, double score, void *blob);
-void *rank_path_remove(struct rank_tree *t, const struct count_path *path);
-void rank_path_set(struct rank_tree *t, const struct count_path *path, double score, void *blob);
-bool rank_path_move(struct rank_tree *t, const struct rank_ops *ops, const struct count_path *path,
+void *rank_path_remove(struct rank_tree *t, struct count_path *path);
+void rank_path_set(struct rank_tree *t, struct count_path *path, double score, void *blob);
+bool rank_path_move(struct rank_tree *t, const struct rank_ops *ops, struct count_path *path,
                     struct slice member, double score);
 
 /* Adds a row that is not there yet, with the member of `blob`. */

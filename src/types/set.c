@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/random.h"
-#include "base/table.h"
+#include "base/table_still.h"
 #include "types/intset.h"
 #include "types/listpack.h"
 #include "types/member_heap.h"
@@ -117,7 +117,25 @@ size_t set_value_free_cost(const struct set_value *s) {
 }
 
 size_t set_value_memory(const struct set_value *s) {
-    return sizeof *s - sizeof s->table + s->table.bytes + member_heap_bytes(&s->heap);
+    return sizeof *s - sizeof s->table + s->table.bytes + table_still_bytes(&s->table) +
+           member_heap_bytes(&s->heap);
+}
+
+struct set_value *set_value_still(struct set_value *s) {
+    struct set_value *still = mem_calloc(sizeof *still);
+    table_still(&s->table, &still->table);
+    member_heap_hold(&s->heap);
+    return still;
+}
+
+void set_value_still_end(struct set_value *s, struct set_value *still) {
+    table_still_end(&s->table, &still->table);
+    member_heap_release(&s->heap);
+    mem_free(still);
+}
+
+size_t set_value_still_bytes(const struct set_value *s) {
+    return table_still_bytes(&s->table) + member_heap_limbo_bytes(&s->heap);
 }
 
 static bool value_add(struct set_value *s, struct slice member) {
@@ -226,7 +244,7 @@ bool set_step(struct set_view s, struct table_walk *w, set_visit *visit, void *c
 }
 
 void set_each(struct set_view s, set_visit *visit, void *ctx) {
-    struct table_walk w = {NULL, 0};
+    struct table_walk w = {0, 0};
     while (set_step(s, &w, visit, ctx)) {
     }
 }

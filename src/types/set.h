@@ -36,6 +36,14 @@ size_t set_value_free_cost(const struct set_value *s); /* allocations, about */
 size_t set_value_memory(const struct set_value *s);
 struct set_value *set_value_copy(const struct set_value *s);
 
+/* A still of s (base/table_still.h): reads as s does now, by any thread, with set_count, _has,
+ * _each and _step; s outlives it. Several may be out at once. */
+struct set_value *set_value_still(struct set_value *s);
+void set_value_still_end(struct set_value *s, struct set_value *still);
+
+/* Bytes that are kept for stills, or were and are not freed yet; set_value_memory has them too. */
+size_t set_value_still_bytes(const struct set_value *s);
+
 /* ---- reading ---- */
 
 enum set_form { SET_INTSET, SET_LISTPACK, SET_VALUE };

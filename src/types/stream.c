@@ -2,6 +2,7 @@
 #include "types/stream.h"
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "types/stream_group.h"
 #include "types/stream_idmp.h"
@@ -22,24 +23,50 @@ static bool is_tail(const struct stream *s, struct stream_place place) {
     return lp_of(place) == s->tail.p;
 }
 
+/* Writes a node's reference if it is another one. */
+static void node_moved(struct stream *s, struct stream_place *place, uint64_t ref) {
+    if (stream_place_ref(*place) != ref) stream_place_set(&s->nodes, place, ref);
+}
+
 /* The last node's row follows its buffer. */
 static void tail_moved(struct stream *s) {
-    stream_place_set(stream_tree_end(&s->nodes, true), (uintptr_t)s->tail.p);
+    struct stream_place place = stream_tree_end(&s->nodes, true);
+    node_moved(s, &place, (uintptr_t)s->tail.p);
 }
 
 static void pack_nodes(struct stream *s) {
     struct stream_place p = stream_tree_end(&s->nodes, false);
     for (; p.leaf && !is_tail(s, p); p = stream_place_next(p)) {
         uint64_t ref = stream_place_ref(p);
-        stream_place_set(p, stream_heap_pack(&s->heap, ref, lp_bytes(stream_ref_lp(ref))));
+        node_moved(s, &p, stream_heap_pack(&s->heap, ref, lp_bytes(stream_ref_lp(ref))));
     }
+}
+
+/* Sees that the tail's bytes may change: a still that sees them keeps the buffer. */
+static void tail_own(struct stream *s) {
+    if (likely(!s->tail_shared)) return;
+    struct lp_buf old = s->tail;
+    s->tail = lp_buf_take(mem_alloc(old.cap), old.len, old.cap);
+    memcpy(s->tail.p, old.p, old.len);
+    s->tail_shared = false;
+    tail_moved(s);
+    stream_heap_drop(&s->heap, &old);
+}
+
+/* The last node goes; what of it is in the tail is forgotten. */
+static void tail_drop(struct stream *s) {
+    if (unlikely(s->tail_shared)) stream_heap_drop(&s->heap, &s->tail);
+    s->tail_shared = false;
+    s->tail.len = 0;
 }
 
 /* Makes the last node one that is kept in the heap, before another comes behind it. */
 static void tail_close(struct stream *s) {
     if (!s->tail.len) return;
+    tail_own(s);
     if (stream_heap_is_due(&s->heap)) pack_nodes(s);
-    stream_place_set(stream_tree_end(&s->nodes, true), stream_heap_keep(&s->heap, &s->tail));
+    struct stream_place place = stream_tree_end(&s->nodes, true);
+    node_moved(s, &place, stream_heap_keep(&s->heap, &s->tail));
     if (s->tail.cap > TAIL_KEPT_BYTES_MAX) lp_buf_free(&s->tail);
 }
 
@@ -67,15 +94,18 @@ static void row_gone(void *ctx, const struct count_node *leaf, unsigned slot) {
     struct stream *s = ctx;
     struct stream_place place = {(struct count_node *)leaf, slot};
     if (is_tail(s, place)) {
-        s->tail.len = 0;
+        tail_drop(s);
     } else {
         stream_heap_free(&s->heap, stream_place_ref(place), lp_bytes(lp_of(place)));
     }
 }
 
-/* Moves the nodes of a pack that has become sparse. They are not far from the place. */
-static void unpack(struct stream *s, struct stream_place at, const struct stream_pack *pack) {
+/* Moves the nodes of a pack that has become sparse. They are not far from the place, whose own node
+ * is none of them. */
+static void unpack(struct stream *s, struct stream_place *place, const struct stream_pack *pack) {
     unsigned left = pack->nodes, ever = pack->nodes_ever;
+    stream_place_own(&s->nodes, place);
+    struct stream_place at = *place;
     for (int back = 0; back < 2; back++) {
         struct stream_place p = at;
         for (unsigned i = 0; i < ever && left; i++) {
@@ -84,7 +114,8 @@ static void unpack(struct stream *s, struct stream_place at, const struct stream
             uint64_t ref = stream_place_ref(p);
             if (!stream_pack_has(pack, ref)) continue;
             left--;
-            stream_place_set(p, stream_heap_move(&s->heap, ref, lp_bytes(stream_ref_lp(ref))));
+            ref = stream_heap_move(&s->heap, ref, lp_bytes(stream_ref_lp(ref)));
+            stream_place_set(&s->nodes, &p, ref);
         }
     }
 }
@@ -92,7 +123,7 @@ static void unpack(struct stream *s, struct stream_place at, const struct stream
 static void node_remove(struct stream *s, struct stream_place place) {
     struct stream_id base = stream_place_base(place);
     if (is_tail(s, place)) {
-        s->tail.len = 0;
+        tail_drop(s);
         stream_tree_remove(&s->nodes, base);
         tail_open(s);
         return;
@@ -100,11 +131,27 @@ static void node_remove(struct stream *s, struct stream_place place) {
     uint64_t ref = stream_place_ref(place);
     bool first = !stream_place_prev(place).leaf; /* more of its pack are likely to follow */
     struct stream_pack *pack = stream_heap_free(&s->heap, ref, lp_bytes(stream_ref_lp(ref)));
-    if (pack && !first) unpack(s, place, pack);
+    if (pack && !first) unpack(s, &place, pack);
     stream_tree_remove(&s->nodes, base);
 }
 
-/* Writes a node's numbers of entries. */
+/* The bytes of a node for an edit where they lie, those that a still may see being copied before.
+ * The place follows. */
+static uint8_t *node_edit(struct stream *s, struct stream_place *place) {
+    if (is_tail(s, *place)) {
+        tail_own(s);
+        *place = stream_tree_end(&s->nodes, true);
+    } else if (unlikely(s->heap.limbo != NULL)) {
+        stream_place_own(&s->nodes, place);
+        uint64_t ref = stream_place_ref(*place);
+        struct stream_pack *pack = stream_heap_own(&s->heap, &ref, lp_bytes(stream_ref_lp(ref)));
+        stream_place_set(&s->nodes, place, ref);
+        if (pack) unpack(s, place, pack);
+    }
+    return (uint8_t *)lp_of(*place);
+}
+
+/* Writes a node's numbers of entries, after node_edit. */
 static void node_recount(struct stream *s, struct stream_place place, uint64_t live,
                          uint64_t dead) {
     bool done;
@@ -121,7 +168,7 @@ static void node_recount(struct stream *s, struct stream_place place, uint64_t l
             b = stream_heap_open(ref, n);
             done = stream_node_recount(&b, live, dead);
         }
-        stream_place_set(place, stream_heap_close(&s->heap, ref, n, b));
+        node_moved(s, &place, stream_heap_close(&s->heap, ref, n, b));
     }
     ASSERT(done); /* a byte more */
 }
@@ -137,6 +184,7 @@ struct stream *stream_new(void) {
 }
 
 void stream_free(struct stream *s) {
+    ASSERT(!s->heap.limbo);
     count_tree_free_some(&s->nodes, SIZE_MAX, (struct count_gone){row_gone, s});
     lp_buf_free(&s->tail);
     stream_groups_free(s);
@@ -167,7 +215,40 @@ size_t stream_free_cost(const struct stream *s) {
 
 size_t stream_memory(const struct stream *s) {
     return sizeof *s + count_tree_bytes(&s->nodes) + s->heap.bytes + s->tail.cap +
-           stream_groups_memory(s) + stream_idmp_memory(s->idmp);
+           stream_groups_memory(s) + stream_idmp_memory(s->idmp) + stream_still_bytes(s);
+}
+
+/* ---- stills ---- */
+
+/* What a still has for itself. */
+static size_t still_own_bytes(const struct stream *still) {
+    return sizeof *still + stream_groups_memory(still);
+}
+
+/* A still has the rows of the tree, and groups of its own. What the rows refer to is the stream's:
+ * that of the last one is the tail until it changes. */
+struct stream *stream_still(struct stream *s) {
+    if (s->tail.len > STREAM_STILL_TAIL_BYTES_MAX) return NULL;
+    if (!stream_groups_are_few(s, STREAM_STILL_PENDING_MAX)) return NULL;
+    struct stream *still = stream_new();
+    still->state = s->state;
+    stream_groups_copy(still, s);
+    count_tree_still(&s->nodes, &still->nodes);
+    stream_heap_hold(&s->heap, still_own_bytes(still));
+    s->tail_shared = s->tail.len;
+    return still;
+}
+
+void stream_still_end(struct stream *s, struct stream *still) {
+    count_tree_still_end(&s->nodes);
+    stream_heap_release(&s->heap, still_own_bytes(still));
+    if (!s->heap.limbo) s->tail_shared = false;
+    stream_groups_free(still);
+    mem_free(still);
+}
+
+size_t stream_still_bytes(const struct stream *s) {
+    return count_tree_still_bytes(&s->nodes) + stream_heap_limbo_bytes(&s->heap);
 }
 
 const struct stream_state *stream_state(const struct stream *s) { return &s->state; }
@@ -199,9 +280,11 @@ bool stream_next_seq(const struct stream *s, uint64_t ms, struct stream_id *id) 
 
 static bool append_to_tail(struct stream *s, struct stream_id id, const struct slice *texts,
                            size_t pairs, size_t text_bytes) {
+    tail_own(s);
     struct stream_id base = stream_place_base(stream_tree_end(&s->nodes, true));
+    const uint8_t *before = s->tail.p;
     bool done = stream_node_append(&s->tail, base, id, texts, pairs, text_bytes);
-    tail_moved(s);
+    if (s->tail.p != before) tail_moved(s);
     return done;
 }
 
@@ -405,7 +488,7 @@ bool stream_delete(struct stream *s, struct stream_id id) {
         return true;
     }
     if (first) s->state.first = next_live(place, &head, &item);
-    stream_item_kill((uint8_t *)lp_of(place), item.at);
+    stream_item_kill(node_edit(s, &place), item.at);
     node_recount(s, place, head.live - 1, head.dead + 1);
     return true;
 }
@@ -454,6 +537,7 @@ static uint64_t trim_entries(struct stream *s, const struct stream_trim *trim,
             break;
         }
         if (item.flags & STREAM_NODE_DEAD || !may_go(s, trim, item.entry.id)) continue;
+        item.entry.lp = lp = node_edit(s, &place);
         stream_item_kill(lp, at);
         s->state.length--;
         killed++;
@@ -509,19 +593,24 @@ uint64_t stream_trim(struct stream *s, const struct stream_trim *trim) {
 
 /* ---- nodes ---- */
 
-struct stream_node_iter stream_nodes(const struct stream *s) {
-    struct stream_place p = stream_tree_end(&s->nodes, false);
-    return (struct stream_node_iter){p.leaf, p.slot};
+struct node_visit {
+    stream_visit *visit;
+    void *ctx;
+};
+
+static bool visit_leaf(void *ctx, const struct count_node *leaf) {
+    const struct node_visit *v = ctx;
+    struct stream_place p = {(struct count_node *)leaf, 0};
+    for (; p.slot < leaf->n; p.slot++) __builtin_prefetch(lp_of(p));
+    for (p.slot = 0; p.slot < leaf->n; p.slot++) {
+        const uint8_t *lp = lp_of(p);
+        if (!v->visit(v->ctx, stream_place_base(p), slice_of(lp, lp_bytes(lp)))) return false;
+    }
+    return true;
 }
 
-bool stream_node_iter_next(struct stream_node_iter *it, struct stream_id *base, struct slice *lp) {
-    struct stream_place p = {it->leaf, it->slot};
-    if (!p.leaf) return false;
-    *base = stream_place_base(p);
-    *lp = slice_of(lp_of(p), lp_bytes(lp_of(p)));
-    p = stream_place_next(p);
-    *it = (struct stream_node_iter){p.leaf, p.slot};
-    return true;
+bool stream_each_node(const struct stream *s, stream_visit *visit, void *ctx) {
+    return count_tree_each_leaf(&s->nodes, false, visit_leaf, &(struct node_visit){visit, ctx});
 }
 
 /* Until stream_load_end the state's `last` and `length` are those of the nodes so far. */

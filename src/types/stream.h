@@ -11,6 +11,7 @@
  * X4  Reads change nothing: any thread may read a stream that nobody writes.
  * X5  A change makes iterators and entries void. What is to outlive a writer keeps the ID, and
  *     starts anew behind it.
+ * X6  A still (stream_still) shares the nodes with its stream, which copies those that it changes.
  * Cost: appending O(1) and the entry; finding an ID O(log n) and a node; the rest is said below.
  * Threads: the owner's; stream_free any.
  * Specification: Redis 7.2's t_stream, and 8.2's handling of references.
@@ -37,6 +38,17 @@ void stream_free(struct stream *s);
 /* Allocations that freeing gives back, about; bytes in memory. O(groups and consumers). */
 size_t stream_free_cost(const struct stream *s);
 size_t stream_memory(const struct stream *s);
+
+/* A still of s: reads as s does now, whatever becomes of s; by any thread, with stream_state,
+ * stream_node_count, stream_each_node, and what reads groups (stream_group.h). s is to outlive it.
+ * NULL: it could not be made cheaply, as the last node is large, or more is pending than is copied
+ * at once. Several may be out. Making one changes nothing of s that anybody reads, iterators stay
+ * good. Cost: what is pending; O(1) without groups. */
+struct stream *stream_still(struct stream *s);
+/* Nobody reads the still any more. */
+void stream_still_end(struct stream *s, struct stream *still);
+/* Bytes that are kept for stills alone. O(1). */
+size_t stream_still_bytes(const struct stream *s);
 
 /* What there is to know of a stream as a whole. O(1). */
 struct stream_state {
@@ -154,9 +166,10 @@ uint64_t stream_trim(struct stream *s, const struct stream_trim *trim);
 
 /* ---- nodes, for saving and loading ---- */
 
-/* Each node in order: the ID that its entries' are written relative to, and its listpack. */
-struct stream_node_iter stream_nodes(const struct stream *s);
-bool stream_node_iter_next(struct stream_node_iter *it, struct stream_id *base, struct slice *lp);
+/* Visits each node in order, until a visit returns false; then it does so itself. `base` is the ID
+ * that its entries' are written relative to, lp its listpack. */
+typedef bool stream_visit(void *ctx, struct stream_id base, struct slice lp);
+bool stream_each_node(const struct stream *s, stream_visit *visit, void *ctx);
 
 /* Adds a node from outside, which is copied; nothing changed unless it is. Linear. Unlike
  * stream_append this leaves the state to stream_load_end. */

@@ -104,6 +104,15 @@ size_t stream_groups_memory(const struct stream *s) {
     return bytes;
 }
 
+bool stream_groups_are_few(const struct stream *s, uint64_t max) {
+    struct rank_cursor at = named_first(&s->groups);
+    uint64_t sum = 0;
+    for (struct stream_group *g; sum <= max && (g = named_next(&at));) {
+        sum += 1 + stream_pel_count(&g->pel) + rank_tree_count(&g->consumers);
+    }
+    return sum <= max;
+}
+
 size_t stream_groups_free_cost(const struct stream *s) {
     struct rank_cursor at = named_first(&s->groups);
     size_t cost = 0;

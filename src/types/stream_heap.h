@@ -7,8 +7,13 @@
  *
  * M1  A node keeps its place, but for the functions below that move it. A pack is freed with its
  *     last node; the place of one that went is not used again before.
- * M2  A reference is a node's address, which is even, the lowest bit being set in packs.
- * Threads: the stream's. Cost: O(1) and a copy of the node.
+ * M2  A reference is a node's address, a multiple of 4, with STREAM_REF_PACKED in packs, and with
+ *     STREAM_REF_SHARED where a still of the stream may see the node.
+ * M3  While there are stills (stream_still), a node that is shared is not edited, but copied before
+ *     (stream_heap_own), and blocks and packs that are freed stay as they are until the last still
+ *     has ended. Without stills the mark means nothing.
+ * Threads: the stream's; a still's reader reads nodes, and nothing else here. Cost: O(1) and a copy
+ * of the node.
  */
 #ifndef TYPES_STREAM_HEAP_H
 #define TYPES_STREAM_HEAP_H
@@ -28,21 +33,27 @@
 #endif
 #define STREAM_PACK_NODE_BYTES_MAX (STREAM_PACK_BYTES / 4) /* larger ones have blocks */
 
+#define STREAM_REF_PACKED ((uint64_t)1)
+#define STREAM_REF_SHARED ((uint64_t)2)
+
 struct stream_pack {
     uint32_t used;       /* bytes, from the pack's beginning */
     uint16_t nodes;      /* that are there */
     uint16_t nodes_ever; /* that were put there */
 };
 
+struct stream_limbo;
+
 struct stream_heap {
-    struct stream_pack *open; /* with room for more; NULL: none */
-    bool in_packs;            /* where new nodes are put */
-    size_t bytes;             /* of packs and blocks */
-    size_t blocks;            /* how many they are */
+    struct stream_pack *open;   /* with room for more; NULL: none */
+    bool in_packs;              /* where new nodes are put */
+    size_t bytes;               /* of packs and blocks, without those in limbo */
+    size_t blocks;              /* how many they are */
+    struct stream_limbo *limbo; /* NULL: no still */
 };
 
 static inline uint8_t *stream_ref_lp(uint64_t ref) {
-    return (uint8_t *)(uintptr_t)(ref & ~(uint64_t)1);
+    return (uint8_t *)(uintptr_t)(ref & ~(STREAM_REF_PACKED | STREAM_REF_SHARED));
 }
 
 /* Keeps the node in a heap buffer; returns the reference. The buffer is empty afterwards; it still
@@ -72,10 +83,24 @@ bool stream_pack_has(const struct stream_pack *pack, uint64_t ref);
 /* Puts a node of n bytes from its pack into a block; returns the reference. */
 uint64_t stream_heap_move(struct stream_heap *h, uint64_t ref, size_t n);
 
+/* Sees that a node of n bytes may be edited: one that is shared is copied into a block. The
+ * reference follows, without the mark. Returns what stream_heap_free does of the old one. */
+struct stream_pack *stream_heap_own(struct stream_heap *h, uint64_t *ref, size_t n);
+
 /* A node's bytes for an edit, with no room beyond them if it is in a pack: if an edit finds none,
  * the node is to be moved, and opened again. Closing it tells the reference, which may be another;
  * n_old is the size before. */
 struct lp_buf stream_heap_open(uint64_t ref, size_t n);
 uint64_t stream_heap_close(struct stream_heap *h, uint64_t ref, size_t n_old, struct lp_buf b);
+
+/* Frees a heap buffer that is not in the heap but that a still may see; it is empty afterwards. */
+void stream_heap_drop(struct stream_heap *h, struct lp_buf *b);
+
+/* A still begins, or ends, which has so many bytes for itself; with the last one limbo goes. */
+void stream_heap_hold(struct stream_heap *h, size_t bytes);
+void stream_heap_release(struct stream_heap *h, size_t bytes);
+
+/* Bytes in limbo, and those that stills have for themselves. */
+size_t stream_heap_limbo_bytes(const struct stream_heap *h);
 
 #endif

@@ -7,7 +7,7 @@
 #define LEAF_ROWS 4
 #define INNER_ROWS 4
 #else
-#define LEAF_ROWS 82
+#define LEAF_ROWS 81
 #define INNER_ROWS 27
 #endif
 
@@ -16,8 +16,8 @@
 #define INNER_NACK 8
 #define INNER_CHILD (INNER_NACK + INNER_ROWS * 6)
 #define INNER_WEIGHT (INNER_CHILD + INNER_ROWS * 6)
-_Static_assert(LEAF_NACK + LEAF_ROWS * 6 + 2 <= COUNT_NODE_BYTES, "a leaf fits");
-_Static_assert(INNER_WEIGHT + INNER_ROWS * 6 + 2 <= COUNT_NODE_BYTES, "so do the rest");
+_Static_assert(LEAF_NACK + LEAF_ROWS * 6 + 2 <= COUNT_COLUMNS_END, "a leaf fits");
+_Static_assert(INNER_WEIGHT + INNER_ROWS * 6 + 2 <= COUNT_COLUMNS_END, "so do the rest");
 
 static const struct count_kind kind = {
     .leaf = {LEAF_ROWS, 1, {{LEAF_NACK, 6}}},

@@ -2,6 +2,7 @@
 #include "types/stream_tree.h"
 
 #include "base/assert.h"
+#include "types/stream_heap.h"
 
 /* Columns: milliseconds, sequence numbers, and references, or children and weights. */
 #define LEAF_MS 16
@@ -11,8 +12,18 @@
 #define INNER_SEQ (INNER_MS + STREAM_INNER_ROWS * 8)
 #define INNER_CHILD (INNER_SEQ + STREAM_INNER_ROWS * 8)
 #define INNER_WEIGHT (INNER_CHILD + STREAM_INNER_ROWS * 6)
-_Static_assert(LEAF_REF + STREAM_LEAF_ROWS * 6 + 2 <= COUNT_NODE_BYTES, "a leaf fits");
-_Static_assert(INNER_WEIGHT + STREAM_INNER_ROWS * 6 + 2 <= COUNT_NODE_BYTES, "so do the rest");
+_Static_assert(LEAF_REF + STREAM_LEAF_ROWS * 6 + 2 <= COUNT_COLUMNS_END, "a leaf fits");
+_Static_assert(INNER_WEIGHT + STREAM_INNER_ROWS * 6 + 2 <= COUNT_COLUMNS_END, "so do the rest");
+
+static void store_ref(struct count_node *leaf, unsigned slot, uint64_t ref) {
+    count_store48((uint8_t *)leaf + LEAF_REF + slot * 6, ref);
+}
+
+static void mark_shared(struct count_node *leaf) {
+    for (unsigned i = 0; i < leaf->n; i++) {
+        store_ref(leaf, i, stream_place_ref((struct stream_place){leaf, i}) | STREAM_REF_SHARED);
+    }
+}
 
 static const struct count_kind kind = {
     .leaf = {STREAM_LEAF_ROWS, 3, {{LEAF_MS, 8}, {LEAF_SEQ, 8}, {LEAF_REF, 6}}},
@@ -21,6 +32,7 @@ static const struct count_kind kind = {
               {{INNER_MS, 8}, {INNER_SEQ, 8}, {INNER_CHILD, 6}, {INNER_WEIGHT, 6}}},
     .keys = 2,
     .weight = COUNT_WEIGHT_ONE,
+    .copied = mark_shared,
 };
 
 void stream_tree_init(struct count_tree *t) { count_tree_init(t, &kind); }
@@ -91,8 +103,18 @@ uint64_t stream_place_ref(struct stream_place p) {
     return count_load48(count_column(p.leaf, LEAF_REF) + p.slot * 6);
 }
 
-void stream_place_set(struct stream_place p, uint64_t ref) {
-    count_store48((uint8_t *)p.leaf + LEAF_REF + p.slot * 6, ref);
+void stream_place_own(struct count_tree *t, struct stream_place *p) {
+    struct count_path path;
+    if (likely(count_is_own(t, p->leaf))) return;
+    path_to(t, stream_place_base(*p), &path);
+    path.slot[0]--;
+    count_path_own(t, &path);
+    p->leaf = path.node[0];
+}
+
+void stream_place_set(struct count_tree *t, struct stream_place *p, uint64_t ref) {
+    stream_place_own(t, p);
+    store_ref(p->leaf, p->slot, ref);
 }
 
 void stream_tree_push(struct count_tree *t, struct stream_id base, uint64_t ref) {

@@ -1,8 +1,11 @@
 /* stream_tree.h - a stream's nodes by their base IDs: a B+tree (count_tree.h) of base and
  * reference.
  *
- * Rows rise by base. A place is void after any change of the tree but stream_place_set. Cost: a
- * step O(1), the rest O(log n). Threads: as count_tree.h.
+ * Rows rise by base. A place is void after any change of the tree; stream_place_own and _set make
+ * all others void that are in the same leaf. Leaves that a still sees as well have all references
+ * marked when they are copied (STREAM_REF_SHARED, stream_heap.h). A still is read by
+ * count_tree_each_leaf alone, from each leaf's first slot on. Cost: a step O(1), the rest O(log n).
+ * Threads: as count_tree.h.
  */
 #ifndef TYPES_STREAM_TREE_H
 #define TYPES_STREAM_TREE_H
@@ -46,7 +49,12 @@ static inline struct stream_place stream_place_prev(struct stream_place p) {
 
 struct stream_id stream_place_base(struct stream_place p);
 uint64_t stream_place_ref(struct stream_place p);
-void stream_place_set(struct stream_place p, uint64_t ref);
+
+/* Sees that the leaf may be written; the place follows. O(1) if no still has to do with it. */
+void stream_place_own(struct count_tree *t, struct stream_place *p);
+
+/* Writes the reference; likewise. */
+void stream_place_set(struct count_tree *t, struct stream_place *p, uint64_t ref);
 
 /* Adds a node behind all others. */
 void stream_tree_push(struct count_tree *t, struct stream_id base, uint64_t ref);

@@ -72,8 +72,50 @@ size_t zset_value_free_cost(const struct zset_value *z) {
 }
 
 size_t zset_value_memory(const struct zset_value *z) {
-    return sizeof *z + z->members.bytes + rank_tree_bytes(&z->order) + member_heap_bytes(&z->heap);
+    return sizeof *z + z->members.bytes + rank_tree_bytes(&z->order) + member_heap_bytes(&z->heap) +
+           count_tree_still_bytes(&z->order.tree);
 }
+
+/* ---- stills ---- */
+
+struct zset_value *zset_value_still(struct zset_value *z) {
+    struct zset_value *still = mem_calloc(sizeof *still);
+    ASSERT(zset_value_count(z) == z->members.count);
+    count_tree_still(&z->order.tree, &still->order.tree);
+    member_heap_hold(&z->heap);
+    return still;
+}
+
+void zset_value_still_end(struct zset_value *z, struct zset_value *still) {
+    count_tree_still_end(&z->order.tree);
+    member_heap_release(&z->heap);
+    mem_free(still);
+}
+
+size_t zset_value_still_bytes(const struct zset_value *z) {
+    return count_tree_still_bytes(&z->order.tree) + member_heap_limbo_bytes(&z->heap);
+}
+
+struct member_visit {
+    void (*visit)(void *ctx, struct slice member, double score);
+    void *ctx;
+};
+
+static bool visit_leaf(void *ctx, const struct count_node *leaf) {
+    const struct member_visit *v = ctx;
+    struct rank_cursor c = {leaf, 0};
+    for (; c.slot < leaf->n; c.slot++) __builtin_prefetch(rank_cursor_blob(c));
+    while (c.slot--) v->visit(v->ctx, zset_blob_member(rank_cursor_blob(c)), rank_cursor_score(c));
+    return true;
+}
+
+void zset_value_each_down(const struct zset_value *z,
+                          void (*visit)(void *ctx, struct slice member, double score), void *ctx) {
+    struct member_visit v = {visit, ctx};
+    count_tree_each_leaf(&z->order.tree, true, visit_leaf, &v);
+}
+
+/* ---- changing ---- */
 
 struct zset_value *zset_value_copy(const struct zset_value *z) {
     struct zset_value *copy = zset_value_new();
@@ -165,7 +207,7 @@ static int compare_rows(const void *a, const void *b) {
 }
 
 void zset_value_sort(struct zset_value *z) {
-    struct sort_rows rows = {mem_alloc((zset_value_count(z) + 1) * sizeof *rows.row), 0};
+    struct sort_rows rows = {mem_alloc((z->members.count + 1) * sizeof *rows.row), 0};
     table_each_wanted(&z->members, list_row, &rows);
     qsort(rows.row, rows.n, sizeof *rows.row, compare_rows);
     for (size_t i = 0; i < rows.n; i++) {

@@ -14,6 +14,9 @@
  * Z3  In a listpack a whole score of at most 52 bits is an integer, any other the shortest text
  *     that reads back as it: Redis' bytes, where Redis finds the shortest.
  * Z4  Reads change nothing: any thread may work on a view that nobody writes.
+ * Z5  A still (zset_value_still) is the order alone: scores are read from its rows, members from
+ *     the blobs, of which the score may be written all the while. Blobs that are freed stay in
+ *     limbo.
  * Changing either form, and passing from one to the other: zset_edit.h.
  * Threads: as the owner says. Specification: Redis 7.2.
  */
@@ -63,7 +66,10 @@ static inline struct slice zset_blob_member(const void *blob) {
     return slice_of(p + 9, n);
 }
 
-static inline size_t zset_value_count(const struct zset_value *z) { return z->members.count; }
+/* Not between zset_value_gather and zset_value_sort. */
+static inline size_t zset_value_count(const struct zset_value *z) {
+    return rank_tree_count(&z->order);
+}
 
 /* The blob of a member, NULL if it is not there. The hash is hash_bytes'. */
 void *zset_value_find(const struct zset_value *z, struct slice member, uint64_t hash);
@@ -90,6 +96,19 @@ static inline void zset_value_rescore(void *blob, double score) {
     memcpy((uint8_t *)zset_blob_score_at(blob), &score, sizeof score);
 }
 void zset_value_sort(struct zset_value *z);
+
+/* Visits all members, the highest first. */
+void zset_value_each_down(const struct zset_value *z,
+                          void (*visit)(void *ctx, struct slice member, double score), void *ctx);
+
+/* A still of z, which is in order: reads as z does now, whatever becomes of z; by any thread, with
+ * zset_value_count and zset_value_each_down. z is to outlive it. Several may be out. Making one
+ * changes nothing of z that anybody reads. O(1). */
+struct zset_value *zset_value_still(struct zset_value *z);
+/* Nobody reads the still any more. */
+void zset_value_still_end(struct zset_value *z, struct zset_value *still);
+/* Bytes that are kept for stills alone. O(1). */
+size_t zset_value_still_bytes(const struct zset_value *z);
 
 /* ---- both forms ---- */
 

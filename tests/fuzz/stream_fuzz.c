@@ -64,13 +64,14 @@ static void check_reads(const struct stream *s) {
     ASSERT(backward == n);
 }
 
-static void check_nodes(const struct stream *s) {
-    struct stream_node_iter it = stream_nodes(s);
-    struct stream_id base, last;
-    for (struct slice lp; stream_node_iter_next(&it, &base, &lp);) {
-        ASSERT(stream_node_check(lp.p, lp.n, base, &last));
-    }
+static bool check_node(void *ctx, struct stream_id base, struct slice lp) {
+    struct stream_id last;
+    (void)ctx;
+    ASSERT(stream_node_check(lp.p, lp.n, base, &last));
+    return true;
 }
+
+static void check_nodes(const struct stream *s) { stream_each_node(s, check_node, NULL); }
 
 static void delete_some(struct stream *s, unsigned choice) {
     struct stream_iter it;

@@ -290,6 +290,7 @@ static void expired_keys_are_passed_over(void) {
 /* ---- the cut ------------------------------------------------------------------------ */
 
 #define TOGETHER 100 /* keys that have the same number always */
+#define BEFORE 20000 /* items of what counts beside them, before it does */
 
 struct writer {
     pthread_t thread;
@@ -297,7 +298,9 @@ struct writer {
     long long rounds;
 };
 
-/* Counts in many keys, a large hash, a list and a string at once. */
+#define KINDS_TOGETHER 6 /* what counts beside these keys */
+
+/* Counts in many keys and in a large value of each type at once. */
 static void *count_together(void *arg) {
     struct writer *w = arg;
     redisContext *on = client_open(server);
@@ -307,8 +310,11 @@ static void *count_together(void *arg) {
         redisAppendCommand(on, "HINCRBY hash count 1");
         redisAppendCommand(on, "RPUSH list %lld", w->rounds);
         redisAppendCommand(on, "SETRANGE string 0 %010lld", w->rounds + 1);
+        redisAppendCommand(on, "SADD set round:%lld", w->rounds);
+        redisAppendCommand(on, "ZINCRBY zset 1 count");
+        redisAppendCommand(on, "XADD stream %lld-1 f v", w->rounds + BEFORE + 1);
         redisAppendCommand(on, "EXEC");
-        for (int i = 0; i < TOGETHER + 5; i++) {
+        for (int i = 0; i < TOGETHER + KINDS_TOGETHER + 2; i++) {
             redisReply *r = NULL;
             if (redisGetReply(on, (void **)&r) != REDIS_OK || r->type == REDIS_REPLY_ERROR) abort();
             freeReplyObject(r);
@@ -331,7 +337,19 @@ static void *churn(void *arg) {
         "APPEND churn:%d abcdef",
         "LPUSH lists:%d a",
         "HSET large f%d changed",
+        "HDEL large f%d",
         "LPUSH longlist %d",
+        "LSET longlist %d changed",
+        "RPOP longlist",
+        "LREM longlist 1 %d",
+        "SADD largeset new:%d",
+        "SREM largeset member:%d",
+        "ZINCRBY largezset 1.5 m%d",
+        "ZREM largezset m%d",
+        "ZREMRANGEBYRANK largezset -3 -2",
+        "XADD largestream * f %d",
+        "XDEL largestream %d-1",
+        "XTRIM largestream MAXLEN ~ 1%d",
         "SETRANGE bigstring %d x",
         "PEXPIRE lists:%d 3",
     };
@@ -366,18 +384,37 @@ static void check_cut(struct server *reader) {
     snprintf(text, sizeof text, "%lld", n);
     expect_str(on, text, "HGET hash count");
     expect_int(on, n, "LLEN list");
+    expect_str(on, text, "ZSCORE zset count");
+    expect_int(on, n + BEFORE, "SCARD set");
+    expect_int(on, n + BEFORE, "XLEN stream");
     snprintf(text, sizeof text, "%010lld", n);
     expect_str(on, text, "GETRANGE string 0 9");
     redisFree(on);
+}
+
+static void fill_stream(const char *key, int count) {
+    for (int i = 1; i <= count; i++) redisAppendCommand(c, "XADD %s %d-1 f value:%d", key, i, i);
+    for (int i = 1; i <= count; i++) {
+        redisReply *r = NULL;
+        CU_ASSERT_EQUAL_FATAL(redisGetReply(c, (void **)&r), REDIS_OK);
+        freeReplyObject(r);
+    }
 }
 
 static void a_snapshot_is_of_one_instant(void) {
     struct writer count = {0}, other = {0};
     struct server *reader = server_start(plain);
     open_server(plain);
-    fill_large(c, "HSET", "hash", 20000);
-    fill_large(c, "HSET", "large", 20000);
-    fill_large(c, "RPUSH", "longlist", 20000);
+    static const char *const larges[][3] = {{"HSET", "hash", "large"},
+                                            {"SADD", "set", "largeset"},
+                                            {"ZADD", "zset", "largezset"},
+                                            {"RPUSH", "longlist", "longlist"}};
+    for (size_t i = 0; i < sizeof larges / sizeof *larges; i++) {
+        fill_large(c, larges[i][0], larges[i][1], BEFORE);
+        fill_large(c, larges[i][0], larges[i][2], BEFORE);
+    }
+    fill_stream("stream", BEFORE);
+    fill_stream("largestream", BEFORE);
     expect_int(c, 3000001, "SETRANGE string 3000000 x");
     expect_int(c, 3000001, "SETRANGE bigstring 3000000 x");
     expect_ok(c, "DEBUG POPULATE 50000 other 100");

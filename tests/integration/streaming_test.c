@@ -32,6 +32,7 @@ static const char *const listings[] = {
     "HVALS huge",
     "HGETALL huge",
     "ZRANGE zset 0 -1 WITHSCORES",
+    "ZRANDMEMBER zset 1000000 WITHSCORES",
     "ZREVRANGEBYSCORE zset +inf -inf",
     "XRANGE stream - +",
     "XREVRANGE stream + 20-0 COUNT 7900",

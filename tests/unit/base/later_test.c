@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "base/blob.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "support/suite.h"
@@ -58,6 +59,52 @@ static void large_ones_wait(void) {
     later_enable(NULL);
 }
 
+static void bag_of(struct later_bag *bag, size_t blocks) {
+    size_t before = bag->bytes;
+    for (size_t i = 0; i < blocks; i++) later_bag_add(bag, mem_alloc(BYTES), BYTES);
+    CU_ASSERT_EQUAL(bag->bytes, before + blocks * BYTES);
+}
+
+static void a_bag_goes_as_a_whole(void) {
+    struct later_bag bag = {NULL, NULL, 0};
+    later_bag_free(&bag);
+    bag_of(&bag, BLOCKS);
+    later_bag_free(&bag); /* at once */
+    CU_ASSERT(!bag.first && !bag.last && !bag.bytes);
+    CU_ASSERT_EQUAL(later_pending_bytes(), 0);
+    mark++;
+    later_enable(&mark);
+    bag_of(&bag, 1);
+    later_bag_free(&bag);
+    CU_ASSERT_FALSE(later_waits());
+    mark++;
+    give_up(BLOCKS, BYTES);
+    bag_of(&bag, BLOCKS);
+    later_bag_free(&bag);
+    give_up(BLOCKS, BYTES);
+    CU_ASSERT_EQUAL(later_pending_bytes(), (3 * BLOCKS - LATER_HERE_BYTES / BYTES) * BYTES);
+    CU_ASSERT_EQUAL(set_aside(), 3 * BLOCKS - LATER_HERE_BYTES / BYTES);
+    CU_ASSERT_EQUAL(later_pending_bytes(), 0);
+    later_enable(NULL);
+}
+
+/* A reference goes with the bag; who has another one goes on. */
+static void a_bag_holds_references(void) {
+    struct later_bag bag = {NULL, NULL, 0};
+    struct blob *b = blob_new(GARBAGE_BLOB_BYTES_MIN);
+    mark++;
+    later_enable(&mark);
+    later_bag_add_blob(&bag, blob_ref(b));
+    later_bag_add_blob(&bag, blob_ref(b));
+    bag_of(&bag, 1);
+    later_bag_free(&bag);
+    CU_ASSERT_EQUAL(b->refs, 3);
+    CU_ASSERT_EQUAL(set_aside(), 3);
+    CU_ASSERT_EQUAL(b->refs, 1);
+    blob_unref_now(b);
+    later_enable(NULL);
+}
+
 static void *elsewhere(void *ctx) {
     *(size_t *)ctx = later_free_all(*(struct later **)ctx);
     return NULL;
@@ -85,6 +132,8 @@ int main(void) {
         {"few_are_freed_at_once", few_are_freed_at_once},
         {"many_of_one_command_wait", many_of_one_command_wait},
         {"large_ones_wait", large_ones_wait},
+        {"a_bag_goes_as_a_whole", a_bag_goes_as_a_whole},
+        {"a_bag_holds_references", a_bag_holds_references},
         {"another_thread_frees", another_thread_frees},
         {NULL, NULL},
     };

@@ -1,12 +1,15 @@
 /* table_test.c - base/table against an array: presence, scan guarantee, expiry. */
 #include "base/table.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/table_still.h"
 #include "support/suite.h"
 
 #define KEYS 40000
@@ -383,6 +386,186 @@ static void what_is_expected_has_room(void) {
     }
 }
 
+/* ---- stills ---- */
+
+#define STILLS 3
+
+struct stilled {
+    struct table table;
+    struct item *items[KEYS]; /* that were there */
+    size_t n;
+    bool out;
+};
+
+static struct stilled stilled[STILLS];
+static struct item *dead[60 * KEYS]; /* as long as there are stills */
+static size_t dead_n, stills_out;
+
+static void bury(struct item *it) {
+    if (stills_out) {
+        dead[dead_n++] = it;
+    } else {
+        mem_free(it);
+    }
+}
+
+static void *expired(void *ctx, struct table *t, void *item) {
+    (void)ctx;
+    (void)t;
+    items[((struct item *)item)->id] = NULL;
+    bury(item);
+    return NULL;
+}
+
+/* Adds, takes out, or puts another item with the same key in the place. */
+static void change(int64_t now_ms) {
+    int id = (int)random_next_below(&rnd, KEYS);
+    int64_t ms = random_next_below(&rnd, 2) ? -1 : now_ms + (int64_t)random_next_below(&rnd, 5000);
+    uint64_t hash;
+    struct table_place place;
+    struct item *it = find(id, &hash, &place);
+    CU_ASSERT_PTR_EQUAL_FATAL(it, items[id]);
+    if (!it) {
+        table_insert(&table, hash, items[id] = item_new(id, ms));
+        return;
+    }
+    if (random_next_below(&rnd, 2)) {
+        table_replace(&table, hash, place, items[id] = item_new(id, ms));
+    } else {
+        table_remove(&table, hash, place);
+        items[id] = NULL;
+    }
+    bury(it);
+}
+
+static void take_out(int id) {
+    uint64_t hash;
+    struct table_place place;
+    struct item *it = find(id, &hash, &place);
+    table_remove(&table, hash, place);
+    items[id] = NULL;
+    bury(it);
+}
+
+static void still_begin(struct stilled *s) {
+    table_still(&table, &s->table);
+    memcpy(s->items, items, sizeof items);
+    s->n = table.count;
+    s->out = true;
+    stills_out++;
+}
+
+static void note_item(void *ctx, void *item) {
+    const struct stilled *s = ctx;
+    const struct item *it = item;
+    if (s->items[it->id] != it) CU_FAIL("a still has what was not there");
+    seen[it->id]++;
+}
+
+static void still_check(struct stilled *s) {
+    struct table_walk walk = {0, 0};
+    size_t n = 0;
+    CU_ASSERT_EQUAL(s->table.count, s->n);
+    memset(seen, 0, sizeof seen);
+    if (random_next_below(&rnd, 2)) {
+        table_each(&s->table, note_item, s);
+    } else {
+        while (table_step(&s->table, &walk, note_item, s)) {
+        }
+    }
+    for (int i = 0; i < KEYS; i++) {
+        if (seen[i] != (s->items[i] != NULL)) CU_FAIL("a still differs from what was there");
+        n += (size_t)seen[i];
+    }
+    CU_ASSERT_EQUAL(n, s->n);
+    for (int i = 0; i < 1000; i++) {
+        int id = (int)random_next_below(&rnd, KEYS);
+        char key[300];
+        struct slice k = slice_of(key, (size_t)snprintf(key, sizeof key, "k:%d", id));
+        struct table_place place;
+        void *found = table_find(&s->table, &ops, k, hash_bytes(k.p, k.n), &place);
+        if (found != s->items[id]) CU_FAIL("find in a still differs from what was there");
+    }
+}
+
+static void still_end(struct stilled *s) {
+    still_check(s);
+    table_still_end(&table, &s->table);
+    s->out = false;
+    if (--stills_out) return;
+    CU_ASSERT_EQUAL(table_still_bytes(&table), 0);
+    while (dead_n) mem_free(dead[--dead_n]);
+}
+
+/* Grows and shrinks the table while up to three stills are out. */
+static void stills_stay(void) {
+    int64_t now_ms = 1000;
+    size_t shared_bytes = 0;
+    begin_with(21, NULL);
+    for (int round = 0; round < 150; round++) {
+        struct stilled *s = &stilled[random_next_below(&rnd, STILLS)];
+        if (s->out) {
+            still_end(s);
+        } else {
+            still_begin(s);
+        }
+        int changes = (int)random_next_below(&rnd, 6000);
+        for (int i = 0; i < changes; i++) change(now_ms);
+        for (int i = 0; round % 10 > 6 && i < KEYS; i++) {
+            if (items[i] && random_next_below(&rnd, 10)) take_out(i);
+        }
+        now_ms += (int64_t)random_next_below(&rnd, 2000);
+        while (table_expire(&table, now_ms, expired, NULL)) {
+        }
+        if (table_still_bytes(&table) > shared_bytes) shared_bytes = table_still_bytes(&table);
+    }
+    CU_ASSERT_TRUE(shared_bytes > 0);
+    for (int i = 0; i < STILLS; i++) {
+        if (stilled[i].out) still_end(&stilled[i]);
+    }
+    end();
+}
+
+static atomic_bool reading;
+
+static void add_id(void *ctx, void *item) { *(size_t *)ctx += (size_t)((struct item *)item)->id; }
+
+static void *read_on(void *arg) {
+    const struct table *still = arg;
+    size_t first = 0, sum = 0;
+    table_each(still, add_id, &first);
+    while (atomic_load_explicit(&reading, memory_order_relaxed)) {
+        sum = 0;
+        table_each(still, add_id, &sum);
+        if (sum != first) break;
+    }
+    return (void *)(uintptr_t)(sum == 0 || sum == first);
+}
+
+/* Another thread reads a still while the table grows, shrinks and loses what ends. */
+static void threads_read_stills(void) {
+    int64_t now_ms = 1000;
+    begin_with(22, NULL);
+    for (int i = 0; i < KEYS; i++) change(now_ms);
+    for (int round = 0; round < 10; round++) {
+        pthread_t thread;
+        void *same;
+        still_begin(&stilled[0]);
+        atomic_store(&reading, true);
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, read_on, &stilled[0].table), 0);
+        for (int i = 0; i < 20000; i++) {
+            change(now_ms);
+            if (i % 1000 == 0) now_ms += 300;
+            if (i % 1000 == 0) table_expire(&table, now_ms, expired, NULL);
+        }
+        atomic_store(&reading, false);
+        pthread_join(thread, &same);
+        CU_ASSERT_TRUE(same != NULL);
+        still_end(&stilled[0]);
+    }
+    end();
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"behaves_as_an_array", behaves_as_an_array},
@@ -397,6 +580,8 @@ int main(void) {
         {"random_is_even", random_is_even},
         {"memory_comes_back", memory_comes_back},
         {"what_is_expected_has_room", what_is_expected_has_room},
+        {"stills_stay", stills_stay},
+        {"threads_read_stills", threads_read_stills},
         {NULL, NULL},
     };
     return suite_main("table", tests);

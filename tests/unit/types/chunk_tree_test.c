@@ -1,16 +1,28 @@
 /* chunk_tree_test.c - against an array of chunks. */
 #include "types/chunk_tree.h"
 
+#include "base/mem.h"
 #include "base/random.h"
+#include "still_reader.h"
 #include "support/suite.h"
 #include "tree_check.h"
 
-enum { MODEL_MAX = 5000 };
+enum { MODEL_MAX = 5000, STILLS_MAX = 3 };
 
 static struct random rng;
 static struct chunk model[MODEL_MAX];
 static unsigned chunks, told;
-static uintptr_t names;
+static uintptr_t names, names_shared; /* given to chunks; before the last still was made */
+
+/* A still, and what it has to say. */
+struct image {
+    struct chunk_tree tree;
+    struct chunk *chunk;
+    unsigned chunks;
+};
+
+static struct image image[STILLS_MAX];
+static unsigned images;
 
 static struct chunk any_chunk(void) {
     uint64_t count = random_next_below(&rng, 8) ? 1 + random_next_below(&rng, 200) : 1;
@@ -57,6 +69,8 @@ static void compare(const struct chunk_tree *t) {
     for (; chunk_place_valid(place); place = chunk_place_next(place), i++) {
         CU_ASSERT_FATAL(same(chunk_at(place), model[i]));
         CU_ASSERT_EQUAL_FATAL(place.first, count);
+        CU_ASSERT_EQUAL_FATAL(chunk_tree_is_shared(t, place),
+                              images && (uintptr_t)model[i].p <= names_shared);
         count += model[i].count;
         bytes += model[i].bytes;
         last = place;
@@ -75,8 +89,9 @@ static void compare(const struct chunk_tree *t) {
     CU_ASSERT_EQUAL_FATAL(i, 0);
 }
 
-static void gone(void *ctx, struct chunk chunk) {
+static void gone(void *ctx, struct chunk chunk, bool shared) {
     CU_ASSERT_FATAL(same(chunk, model[told]));
+    CU_ASSERT_EQUAL_FATAL(shared, images && (uintptr_t)chunk.p <= names_shared);
     told += *(int *)ctx;
 }
 
@@ -179,6 +194,104 @@ static void agrees_with_an_array(void) {
     }
 }
 
+struct reading {
+    const struct image *image;
+    unsigned at;
+    bool agrees;
+};
+
+static void read_chunk(void *ctx, struct chunk chunk) {
+    struct reading *r = ctx;
+    r->agrees = r->agrees && r->at < r->image->chunks && same(chunk, r->image->chunk[r->at]);
+    r->at++;
+}
+
+static bool image_agrees(const void *ctx) {
+    const struct image *im = ctx;
+    struct reading r = {im, 0, true};
+    uint64_t count = 0, bytes = 0;
+    chunk_tree_each(&im->tree, read_chunk, &r);
+    for (unsigned i = 0; i < im->chunks; i++) {
+        count += im->chunk[i].count;
+        bytes += im->chunk[i].bytes;
+    }
+    return r.agrees && r.at == im->chunks && chunk_tree_chunks(&im->tree) == im->chunks &&
+           chunk_tree_count(&im->tree) == count && chunk_tree_data_bytes(&im->tree) == bytes;
+}
+
+static void make_still(struct chunk_tree *t) {
+    struct image *im = &image[images++];
+    chunk_tree_still(t, &im->tree);
+    im->chunks = chunks;
+    im->chunk = mem_alloc(sizeof *model * (chunks + 1));
+    memcpy(im->chunk, model, sizeof *model * chunks);
+    names_shared = names;
+}
+
+static void end_still(struct chunk_tree *t) {
+    unsigned at = (unsigned)random_next_below(&rng, images);
+    CU_ASSERT_FATAL(image_agrees(&image[at]));
+    mem_free(image[at].chunk);
+    image[at] = image[--images];
+    chunk_tree_still_end(t);
+}
+
+static void stills_stay(void) {
+    for (unsigned round = 0; round < 12; round++) {
+        struct chunk_tree t;
+        unsigned size = 10u << (round % 6) * 3 / 2;
+        chunk_tree_init(&t);
+        while (chunks < size) push(&t, random_next_below(&rng, 2));
+        for (unsigned i = 0; i < 4000; i++) {
+            unsigned what = (unsigned)random_next_below(&rng, 60);
+            if (what == 0 && images < STILLS_MAX) make_still(&t);
+            if (what == 1 && images) end_still(&t);
+            one_step(&t, size);
+            if (i % 32) continue;
+            compare(&t);
+            for (unsigned k = 0; k < images; k++) CU_ASSERT_FATAL(image_agrees(&image[k]));
+        }
+        while (images) end_still(&t);
+        compare(&t);
+        release(&t);
+    }
+}
+
+static void stills_are_read_meanwhile(void) {
+    for (unsigned round = 0; round < 20; round++) {
+        struct chunk_tree t;
+        struct still_reader reader;
+        chunk_tree_init(&t);
+        while (chunks < 1000) push(&t, random_next_below(&rng, 2));
+        if (round % 2) make_still(&t);
+        for (unsigned i = 0; i < 50; i++) one_step(&t, 1000);
+        make_still(&t);
+        still_reader_start(&reader, image_agrees, &image[images - 1]);
+        for (unsigned i = 0; i < 1500; i++) one_step(&t, round % 3 ? 1000 : 20);
+        CU_ASSERT(still_reader_stop(&reader));
+        while (images) end_still(&t);
+        compare(&t);
+        release(&t);
+    }
+}
+
+/* After its first change, an end is set at no cost beyond a comparison. */
+static void an_end_is_copied_once(void) {
+    struct chunk_tree t;
+    chunk_tree_init(&t);
+    for (unsigned i = 0; i < 3000; i++) push(&t, true);
+    make_still(&t);
+    for (int last = 0; last < 2; last++) {
+        set(&t, last ? chunks - 1 : 0);
+        size_t kept = count_tree_still_bytes(&t.tree);
+        for (unsigned i = 0; i < 100; i++) set(&t, last ? chunks - 1 : 0);
+        CU_ASSERT_EQUAL(count_tree_still_bytes(&t.tree), kept);
+    }
+    end_still(&t);
+    compare(&t);
+    release(&t);
+}
+
 /* What a queue does: one end grows chunk by chunk, the other shrinks; the middle stays findable
  * without the sums above being brought up to date. */
 static void ends_run_ahead(void) {
@@ -237,6 +350,9 @@ static void holds_big_numbers(void) {
 int main(void) {
     static const struct suite_test tests[] = {
         {"agrees_with_an_array", agrees_with_an_array},
+        {"stills_stay", stills_stay},
+        {"stills_are_read_meanwhile", stills_are_read_meanwhile},
+        {"an_end_is_copied_once", an_end_is_copied_once},
         {"ends_run_ahead", ends_run_ahead},
         {"sorted_pushes_fill_nodes", sorted_pushes_fill_nodes},
         {"holds_big_numbers", holds_big_numbers},

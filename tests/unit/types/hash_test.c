@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "support/suite.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -192,6 +194,103 @@ static void fields_end_at_their_times(void) {
     now_ms = 0;
 }
 
+/* ---- stills ---- */
+
+static void add_member(void *ctx, const struct hash_member *m) {
+    struct slice field = hash_member_field(m), value = hash_member_value(m);
+    uint64_t time_ms = (uint64_t)hash_member_time(m), *sum = ctx;
+    *sum += hash_bytes(field.p, field.n) * 3 + hash_bytes(value.p, value.n) * 5 + time_ms * 7;
+}
+
+/* Of all that is there, in whatever order. */
+static uint64_t sum_of(const struct hash_value *h) {
+    uint64_t sum = hash_value_count(h);
+    hash_value_each(h, add_member, &sum);
+    return sum;
+}
+
+struct still {
+    struct hash_value *value; /* NULL: not out */
+    uint64_t sum;
+};
+
+static void still_turn(struct hash_value *h, struct still *s) {
+    if (!s->value) {
+        *s = (struct still){hash_value_still(h), sum_of(h)};
+        return;
+    }
+    CU_ASSERT_EQUAL(sum_of(s->value), s->sum);
+    hash_value_still_end(h, s->value);
+    s->value = NULL;
+}
+
+static void stills_stay(void) {
+    struct still stills[3] = {{NULL, 0}};
+    size_t before = mem_used(), kept = 0;
+    struct hash_value *h = hash_value_new();
+    random_seed(&rng, 19);
+    model = calloc(FIELDS, sizeof *model);
+    model_count = 0;
+    now_ms = 1000000;
+    for (int i = 0; i < EDITS; i++) {
+        edit(h, i / (EDITS / 3) == 1 ? 60 : 10, i / (EDITS / 3) == 2 ? 30 : 0);
+        if (i % 50 == 0) now_ms += (int64_t)random_next_below(&rng, 300);
+        if (i % 400 == 0) let_leave(h);
+        if (random_next_below(&rng, 200) == 0) still_turn(h, &stills[random_next_below(&rng, 3)]);
+        if (hash_value_still_bytes(h) > kept) kept = hash_value_still_bytes(h);
+        CU_ASSERT(hash_value_memory(h) >= hash_value_still_bytes(h));
+        if (i % (EDITS / 12) == 0) compare(h);
+    }
+    CU_ASSERT(kept > 10000);
+    for (int i = 0; i < 3; i++) {
+        if (stills[i].value) still_turn(h, &stills[i]);
+    }
+    compare(h);
+    for (int i = 0; i < EDITS; i++) edit(h, 50, 0);
+    CU_ASSERT_EQUAL(hash_value_still_bytes(h), 0);
+    hash_value_free(h);
+    CU_ASSERT_EQUAL(mem_used(), before);
+    free(model);
+    now_ms = 0;
+}
+
+static atomic_bool reading;
+
+static void *read_on(void *arg) {
+    struct still *s = arg;
+    bool same = true;
+    do {
+        same = same && sum_of(s->value) == s->sum;
+    } while (atomic_load_explicit(&reading, memory_order_relaxed));
+    return (void *)(uintptr_t)same;
+}
+
+static void threads_read_stills(void) {
+    struct hash_value *h = hash_value_new();
+    random_seed(&rng, 20);
+    model = calloc(FIELDS, sizeof *model);
+    model_count = 0;
+    now_ms = 1000000;
+    for (int round = 0; round < 8; round++) {
+        struct still s = {NULL, 0};
+        pthread_t thread;
+        void *same;
+        still_turn(h, &s);
+        atomic_store(&reading, true);
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, read_on, &s), 0);
+        for (int i = 0; i < EDITS / 6; i++) edit(h, round % 3 == 2 ? 60 : 20, 20);
+        now_ms += 2000;
+        let_leave(h);
+        atomic_store(&reading, false);
+        pthread_join(thread, &same);
+        CU_ASSERT(same != NULL);
+        still_turn(h, &s);
+    }
+    hash_value_free(h); /* with what is left in limbo */
+    free(model);
+    now_ms = 0;
+}
+
 static void lengths_at_their_limits(void) {
     static const size_t lengths[] = {0, 1, 62, 63, 64, 254, 255, 256, 257, 70000};
     enum { N = sizeof lengths / sizeof *lengths };
@@ -314,6 +413,8 @@ int main(void) {
     static const struct suite_test tests[] = {
         {"random_edits", random_edits_agree_with_the_model},
         {"fields_end", fields_end_at_their_times},
+        {"stills_stay", stills_stay},
+        {"threads_read_stills", threads_read_stills},
         {"lengths_at_their_limits", lengths_at_their_limits},
         {"all_forms", all_forms_look_the_same},
         {"memory_comes_back", memory_comes_back},

@@ -5,15 +5,17 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "still_reader.h"
 #include "support/suite.h"
 #include "tree_check.h"
 
-enum { MODEL_MAX = 3000, TEXT_BYTES_MAX = 20000 };
+enum { MODEL_MAX = 3000, TEXT_BYTES_MAX = 20000, STILLS_MAX = 3 };
 
 static struct random rng;
 static struct slice model[MODEL_MAX];
 static unsigned length;
 static bool short_texts; /* so that all chunks can be sealed */
+static bool with_stills;
 
 /* A text that no one else holds; often one that was there before. */
 static struct slice any_text(void) {
@@ -162,6 +164,75 @@ static void take_out(struct list_value *l, unsigned what) {
     }
 }
 
+/* ---- stills ---- */
+
+/* A still, and what it has to say. */
+struct image {
+    struct list_value *l;
+    struct slice *text;
+    unsigned length;
+};
+
+static struct image image[STILLS_MAX];
+static unsigned images;
+
+struct reading {
+    const struct image *image;
+    unsigned at;
+    bool agrees;
+    struct lp_buf scratch;
+};
+
+static bool next_is(struct reading *r) { return r->agrees && r->at < r->image->length; }
+
+static void read_chunk(void *ctx, struct chunk chunk) {
+    struct reading *r = ctx;
+    const struct blob *blob = list_chunk_blob(chunk);
+    if (blob) {
+        r->agrees =
+            next_is(r) && slice_eq(slice_of(blob->data, blob->len), r->image->text[r->at++]);
+        return;
+    }
+    const uint8_t *lp = list_chunk_packed(chunk, &r->scratch);
+    r->agrees = r->agrees && lp_check(lp, lp_bytes(lp), 1) && lp_count(lp) == chunk.count;
+    for (size_t p = lp_first(lp); p && r->agrees; p = lp_next(lp, p))
+        r->agrees = next_is(r) && lp_equals(lp, p, r->image->text[r->at++]);
+}
+
+static bool image_agrees(const void *ctx) {
+    struct reading r = {ctx, 0, true, lp_buf_heap()};
+    chunk_tree_each(&r.image->l->chunks, read_chunk, &r);
+    lp_buf_free(&r.scratch);
+    return r.agrees && r.at == r.image->length && list_value_count(r.image->l) == r.image->length;
+}
+
+static void make_still(struct list_value *l) {
+    struct image *im = &image[images++];
+    *im = (struct image){list_value_still(l), mem_alloc(sizeof *model * (length + 1)), length};
+    for (unsigned i = 0; i < length; i++) im->text[i] = dup(model[i]);
+}
+
+static void end_still(struct list_value *l) {
+    unsigned at = (unsigned)random_next_below(&rng, images);
+    struct image im = image[at];
+    CU_ASSERT_FATAL(image_agrees(&im));
+    image[at] = image[--images];
+    for (unsigned i = 0; i < im.length; i++) mem_free((char *)(uintptr_t)im.text[i].p);
+    mem_free(im.text);
+    size_t memory = list_value_memory(l), kept = list_value_still_bytes(l);
+    list_value_still_end(l, im.l);
+    CU_ASSERT_EQUAL(list_value_still_bytes(l) > 0, images > 0);
+    CU_ASSERT_EQUAL(memory - kept, list_value_memory(l) - list_value_still_bytes(l));
+}
+
+static void still_step(struct list_value *l) {
+    unsigned what = (unsigned)random_next_below(&rng, 100);
+    if (what < 2 && images < STILLS_MAX) make_still(l);
+    if (what == 2 && images) end_still(l);
+}
+
+/* ---- lists of all kinds ---- */
+
 static void any_list(int directive, unsigned steps) {
     struct list_value *l = list_value_new(list_limit_of(directive));
     while (short_texts && length < MODEL_MAX) add_or_set(l, random_next_below(&rng, 8));
@@ -174,10 +245,14 @@ static void any_list(int directive, unsigned steps) {
             take_out(l, random_next_below(&rng, 4));
         }
         CU_ASSERT_EQUAL_FATAL(list_value_count(l), length);
+        if (with_stills) still_step(l);
         unsigned at = (unsigned)random_next_below(&rng, length + 1);
         read_from(l, at, 3, random_next_below(&rng, 2));
-        if (i % 64 == 0) compare(l);
+        if (i % 64) continue;
+        compare(l);
+        for (unsigned k = 0; k < images; k++) CU_ASSERT_FATAL(image_agrees(&image[k]));
     }
+    while (images) end_still(l);
     compare(l);
     struct list_value *copy = list_value_copy(l);
     list_value_free(l);
@@ -204,6 +279,109 @@ static void short_elements_agree_too(void) {
     short_texts = false;
 }
 
+static void stills_stay(void) {
+    with_stills = true;
+    for (int round = 0; round < 2; round++, short_texts = !short_texts) {
+        any_list(-1, 10000);
+        any_list(-2, 5000);
+        any_list(1, 3000);
+        any_list(20, 5000);
+    }
+    with_stills = false;
+}
+
+static void stills_are_read_meanwhile(void) {
+    static const int directives[] = {-1, -2, 3, 20, -1};
+    for (unsigned round = 0; round < 20; round++, short_texts = !short_texts) {
+        struct list_value *l = list_value_new(list_limit_of(directives[round % 5]));
+        struct still_reader reader;
+        while (length < 600) add_or_set(l, (unsigned)random_next_below(&rng, 8));
+        if (round % 3 == 0) make_still(l);
+        for (unsigned i = 0; i < 30; i++) add_or_set(l, (unsigned)random_next_below(&rng, 8));
+        make_still(l);
+        still_reader_start(&reader, image_agrees, &image[images - 1]);
+        for (unsigned i = 0; i < 1500; i++) {
+            if (random_next_below(&rng, 10) < 4) {
+                add_or_set(l, (unsigned)random_next_below(&rng, 8));
+            } else {
+                take_out(l, (unsigned)random_next_below(&rng, 4));
+            }
+        }
+        CU_ASSERT(still_reader_stop(&reader));
+        while (images) end_still(l);
+        compare(l);
+        list_value_free(l);
+        model_drop(0, length);
+    }
+}
+
+static void push_letter(struct list_value *l, bool last, char letter) {
+    struct slice s = slice_of(mem_dup(&letter, 1), 1);
+    list_value_push(l, last, (struct list_item){s, NULL});
+    model_insert(last ? length : 0, s);
+}
+
+static void drop(struct list_value *l, unsigned from, unsigned count) {
+    list_value_drop(l, from, count);
+    model_drop(from, count);
+}
+
+static void letters_gone(struct list_value *l) {
+    while (images) end_still(l);
+    compare(l);
+    list_value_free(l);
+    model_drop(0, length);
+}
+
+/* The only element of a chunk at an end, which has room beside it, goes by all ways there are. */
+static void ends_go_under_a_still(void) {
+    for (unsigned way = 0; way < 16; way++) {
+        bool last = way & 1, one_chunk = way & 2;
+        struct list_value *l = list_value_new(list_limit_of(4));
+        while (length < (one_chunk ? 4 : 80)) push_letter(l, last, 'a');
+        push_letter(l, last, 'b');
+        while (!one_chunk && chunk_at(chunk_tree_end(&l->chunks, last)).count < 4)
+            push_letter(l, last, 'b');
+        while (chunk_at(chunk_tree_end(&l->chunks, last)).count > 1)
+            drop(l, last ? length - 1 : 0, 1);
+        make_still(l);
+        unsigned at = last ? length - 1 : 0;
+        if (way / 4 == 0) {
+            struct slice s = slice_of(mem_dup("c", 1), 1);
+            list_value_replace(l, at, (struct list_item){s, NULL});
+            mem_free((char *)(uintptr_t)model[at].p);
+            model[at] = s;
+        } else if (way / 4 == 1) {
+            CU_ASSERT_EQUAL(list_value_remove(l, model[at], 1, last), 1);
+            model_drop(at, 1);
+        } else if (way / 4 == 2) {
+            drop(l, at, 1);
+        } else {
+            drop(l, last && length > 3 ? length - 3 : 0, length > 3 ? 3 : length);
+        }
+        compare(l);
+        letters_gone(l);
+    }
+}
+
+/* The first leaf has one chunk; that goes, and the next, sealed and of another leaf, becomes the
+ * first. */
+static void removal_goes_on_in_a_shared_leaf(void) {
+    struct list_value *l = list_value_new(list_limit_of(60));
+    do {
+        push_letter(l, false, length % 2 ? 'y' : 'x');
+    } while (length < 60 || l->chunks.tree.first == l->chunks.tree.last ||
+             l->chunks.tree.first->n > 1);
+    CU_ASSERT_EQUAL_FATAL(chunk_at(chunk_tree_end(&l->chunks, false)).count, 1);
+    list_value_replace(l, 1, (struct list_item){model[1], NULL}); /* an edit seals */
+    make_still(l);
+    struct slice s = dup(model[0]);
+    CU_ASSERT_EQUAL(list_value_remove(l, s, 5, false), 5);
+    CU_ASSERT_EQUAL(model_remove(s, 5, false), 5);
+    mem_free((char *)(uintptr_t)s.p);
+    letters_gone(l);
+}
+
 static void push_number(struct list_value *l, bool last, unsigned i) {
     char text[24];
     int n = snprintf(text, sizeof text, "item:%010u", i);
@@ -217,6 +395,32 @@ static void long_lists_are_sealed(void) {
         for (unsigned i = 0; i < 200000; i++) push_number(l, way == 2 ? i % 2 == 1 : way == 1, i);
         size_t chunks = list_value_memory(l) - chunk_tree_bytes(&l->chunks);
         CU_ASSERT(chunks < 200000 * 16 + 60000);
+        list_value_free(l);
+    }
+}
+
+/* A queue under a still keeps what was there, no more; and a push to an end that was copied
+ * nothing. */
+static void queue_under_a_still(void) {
+    for (int last = 0; last < 2; last++) {
+        struct list_value *l = list_value_new(list_limit_of(-2));
+        for (unsigned i = 0; i < 20000; i++) push_number(l, last, i);
+        size_t memory = list_value_memory(l);
+        struct list_value *still = list_value_still(l);
+        push_number(l, last, 0);
+        size_t kept = list_value_still_bytes(l);
+        for (unsigned i = 0; i < 100; i++) push_number(l, last, i);
+        CU_ASSERT(list_value_still_bytes(l) <
+                  kept + 20000); /* the nodes beside a chunk that comes */
+        for (unsigned i = 0; i < 200000; i++) {
+            push_number(l, last, i);
+            list_value_drop(l, last ? 0 : list_value_count(l) - 1, 1);
+        }
+        CU_ASSERT(list_value_still_bytes(l) > memory * 9 / 10);
+        CU_ASSERT(list_value_still_bytes(l) < memory + memory / 10);
+        CU_ASSERT_EQUAL(list_value_count(still), 20000);
+        list_value_still_end(l, still);
+        CU_ASSERT_EQUAL(list_value_still_bytes(l), 0);
         list_value_free(l);
     }
 }
@@ -289,6 +493,11 @@ int main(void) {
         {"agrees_with_an_array", agrees_with_an_array},
         {"short_elements_agree_too", short_elements_agree_too},
         {"long_lists_are_sealed", long_lists_are_sealed},
+        {"stills_stay", stills_stay},
+        {"stills_are_read_meanwhile", stills_are_read_meanwhile},
+        {"ends_go_under_a_still", ends_go_under_a_still},
+        {"removal_goes_on_in_a_shared_leaf", removal_goes_on_in_a_shared_leaf},
+        {"queue_under_a_still", queue_under_a_still},
         {"turns_at_a_border_seal_nothing", turns_at_a_border_seal_nothing},
         {"tiny_elements_are_counted", tiny_elements_are_counted},
         {"queue_keeps_its_size", queue_keeps_its_size},

@@ -135,22 +135,29 @@ static void check_range(const struct stream *s, struct stream_id from, struct st
     if (a == b && count > 256) CU_ASSERT(about <= count / (nodes + 1) * 2 + 2 || nodes < 2);
 }
 
+struct node_sums {
+    struct stream_id last;
+    uint64_t live, nodes;
+};
+
+static bool check_node(void *ctx, struct stream_id base, struct slice lp) {
+    struct node_sums *sums = ctx;
+    CU_ASSERT(stream_id_cmp(base, sums->last) > 0);
+    CU_ASSERT(stream_node_check(lp.p, lp.n, base, &sums->last));
+    sums->live += stream_node_live((const uint8_t *)lp.p);
+    sums->nodes++;
+    return true;
+}
+
 /* Everything that lies in the heap is reached from the tree, and each node is one. */
 static void check_nodes(const struct stream *s) {
-    struct stream_node_iter it = stream_nodes(s);
-    struct stream_id base, last = STREAM_ID_MIN;
-    struct slice lp;
-    uint64_t live = 0, nodes = 0;
+    struct node_sums sums = {0};
     tree_check(&s->nodes, NULL);
-    for (; stream_node_iter_next(&it, &base, &lp); nodes++) {
-        CU_ASSERT(stream_id_cmp(base, last) > 0);
-        CU_ASSERT(stream_node_check(lp.p, lp.n, base, &last));
-        live += stream_node_live((const uint8_t *)lp.p);
-    }
-    CU_ASSERT_EQUAL(nodes, stream_node_count(s));
-    CU_ASSERT_EQUAL(live, count);
-    CU_ASSERT_EQUAL(!nodes, !s->tail.len);
-    if (nodes <= 1) CU_ASSERT(s->heap.bytes == 0 && s->heap.blocks == 0);
+    CU_ASSERT(stream_each_node(s, check_node, &sums));
+    CU_ASSERT_EQUAL(sums.nodes, stream_node_count(s));
+    CU_ASSERT_EQUAL(sums.live, count);
+    CU_ASSERT_EQUAL(!sums.nodes, !s->tail.len);
+    if (sums.nodes <= 1) CU_ASSERT(s->heap.bytes == 0 && s->heap.blocks == 0);
 }
 
 static void check(const struct stream *s) {
@@ -189,30 +196,37 @@ static void delete (struct stream *s) {
     model_drop(at);
 }
 
+struct model_trim {
+    const struct stream_trim *trim;
+    uint64_t deleted;
+};
+
+static bool model_trim_node(void *ctx, struct stream_id base, struct slice lp) {
+    struct model_trim *m = ctx;
+    const struct stream_trim *t = m->trim;
+    struct stream_id last;
+    uint64_t live = stream_node_live((const uint8_t *)lp.p);
+    if (!t->by_id && state.length <= t->length_max) return false;
+    if (t->limit && m->deleted + live > t->limit) return false;
+    CU_ASSERT(stream_node_check(lp.p, lp.n, base, &last));
+    bool whole =
+        t->by_id ? stream_id_cmp(last, t->id_min) < 0 : state.length - live >= t->length_max;
+    if (!whole && t->approx && t->refs == STREAM_REFS_KEEP) return false;
+    for (; live; live--, m->deleted++) {
+        if (!whole && (t->by_id ? stream_id_cmp(model[0].id, t->id_min) >= 0
+                                : state.length <= t->length_max)) {
+            break;
+        }
+        model_drop(0);
+    }
+    return whole;
+}
+
 /* What Redis does, without regard to cost: by the nodes as they are. */
 static uint64_t model_trim(const struct stream *s, const struct stream_trim *t) {
-    struct stream_node_iter it = stream_nodes(s);
-    struct stream_id base, last;
-    struct slice lp;
-    uint64_t deleted = 0;
-    while (stream_node_iter_next(&it, &base, &lp)) {
-        uint64_t live = stream_node_live((const uint8_t *)lp.p);
-        if (!t->by_id && state.length <= t->length_max) break;
-        if (t->limit && deleted + live > t->limit) break;
-        CU_ASSERT(stream_node_check(lp.p, lp.n, base, &last));
-        bool whole =
-            t->by_id ? stream_id_cmp(last, t->id_min) < 0 : state.length - live >= t->length_max;
-        if (!whole && t->approx && t->refs == STREAM_REFS_KEEP) break;
-        for (; live; live--, deleted++) {
-            if (!whole && (t->by_id ? stream_id_cmp(model[0].id, t->id_min) >= 0
-                                    : state.length <= t->length_max)) {
-                break;
-            }
-            model_drop(0);
-        }
-        if (!whole) break;
-    }
-    return deleted;
+    struct model_trim m = {t, 0};
+    stream_each_node(s, model_trim_node, &m);
+    return m.deleted;
 }
 
 static void trim(struct stream *s) {
@@ -250,13 +264,14 @@ static void set_state(struct stream *s) {
     if (!below(3)) stream_set_deleted_max(s, state.deleted_max = any_id());
 }
 
+static bool load_node(void *ctx, struct stream_id base, struct slice lp) {
+    CU_ASSERT_EQUAL(stream_load_node(ctx, base, lp), STREAM_LOADED);
+    return true;
+}
+
 static struct stream *reloaded(const struct stream *s) {
     struct stream *made = stream_new();
-    struct stream_node_iter it = stream_nodes(s);
-    struct stream_id base;
-    for (struct slice lp; stream_node_iter_next(&it, &base, &lp);) {
-        CU_ASSERT_EQUAL(stream_load_node(made, base, lp), STREAM_LOADED);
-    }
+    stream_each_node(s, load_node, made);
     CU_ASSERT(stream_load_end(made, &state));
     return made;
 }
@@ -390,15 +405,18 @@ static void add_numbers(struct stream *s, uint64_t from, uint64_t n) {
     }
 }
 
+static bool add_bytes(void *ctx, struct stream_id base, struct slice lp) {
+    (void)base;
+    *(size_t *)ctx += lp.n;
+    return true;
+}
+
 static void entries_take_little_more_than_their_bytes(void) {
     enum { N = 300000 };
     struct stream *s = stream_new();
-    struct slice lp;
-    struct stream_id base;
     size_t bytes = 0;
     add_numbers(s, 0, N);
-    struct stream_node_iter it = stream_nodes(s);
-    while (stream_node_iter_next(&it, &base, &lp)) bytes += lp.n;
+    stream_each_node(s, add_bytes, &bytes);
 #ifndef STRESS
     CU_ASSERT(stream_memory(s) < bytes + bytes / 20);
     CU_ASSERT(stream_memory(s) < (size_t)(13.3 * N));

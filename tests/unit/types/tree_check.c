@@ -38,6 +38,7 @@ static uint64_t check_node(struct walk *w, const struct count_node *node, int64_
                 (const void *)(uintptr_t)column(s, node, kind->keys, i);
             int64_t a = i == 0 ? first_late : 0, b = i + 1u == node->n ? last_late : 0;
             CU_ASSERT_EQUAL_FATAL(child->level, node->level - 1);
+            CU_ASSERT_FATAL(count_is_own(w->t, node) || !count_is_own(w->t, child));
             weight = check_node(w, child, a, b);
             CU_ASSERT_EQUAL_FATAL(column(s, node, kind->keys + 1u, i) + (uint64_t)(a + b), weight);
             const struct count_shape *cs = child->level ? s : &kind->leaf;
