@@ -4,10 +4,10 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "still_reader.h"
+#include "stills.h"
 #include "support/suite.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -209,23 +209,19 @@ static uint64_t sum_of(const struct hash_value *h) {
     return sum;
 }
 
-struct still {
-    struct hash_value *value; /* NULL: not out */
-    uint64_t sum;
-};
+static void *make_still(void *h) { return hash_value_still(h); }
+static void end_still(void *h, void *still) { hash_value_still_end(h, still); }
 
-static void still_turn(struct hash_value *h, struct still *s) {
-    if (!s->value) {
-        *s = (struct still){hash_value_still(h), sum_of(h)};
-        return;
-    }
-    CU_ASSERT_EQUAL(sum_of(s->value), s->sum);
-    hash_value_still_end(h, s->value);
-    s->value = NULL;
+static void tell(struct still_bytes *to, const void *h) {
+    uint64_t sum = sum_of(h);
+    still_bytes_add(to, &sum, sizeof sum);
 }
+static void tell_now(struct still_bytes *to, void *h) { tell(to, h); }
+
+static const struct still_kind kind = {make_still, end_still, tell_now, tell};
 
 static void stills_stay(void) {
-    struct still stills[3] = {{NULL, 0}};
+    struct stills stills = {.made = 0};
     size_t before = mem_used(), kept = 0;
     struct hash_value *h = hash_value_new();
     random_seed(&rng, 19);
@@ -236,15 +232,13 @@ static void stills_stay(void) {
         edit(h, i / (EDITS / 3) == 1 ? 60 : 10, i / (EDITS / 3) == 2 ? 30 : 0);
         if (i % 50 == 0) now_ms += (int64_t)random_next_below(&rng, 300);
         if (i % 400 == 0) let_leave(h);
-        if (random_next_below(&rng, 200) == 0) still_turn(h, &stills[random_next_below(&rng, 3)]);
+        stills_step(&stills, &kind, h, &rng, 150);
         if (hash_value_still_bytes(h) > kept) kept = hash_value_still_bytes(h);
         CU_ASSERT(hash_value_memory(h) >= hash_value_still_bytes(h));
         if (i % (EDITS / 12) == 0) compare(h);
     }
-    CU_ASSERT(kept > 10000);
-    for (int i = 0; i < 3; i++) {
-        if (stills[i].value) still_turn(h, &stills[i]);
-    }
+    CU_ASSERT(kept > 10000 && stills.made > 50);
+    stills_end(&stills, h, &rng);
     compare(h);
     for (int i = 0; i < EDITS; i++) edit(h, 50, 0);
     CU_ASSERT_EQUAL(hash_value_still_bytes(h), 0);
@@ -254,37 +248,22 @@ static void stills_stay(void) {
     now_ms = 0;
 }
 
-static atomic_bool reading;
-
-static void *read_on(void *arg) {
-    struct still *s = arg;
-    bool same = true;
-    do {
-        same = same && sum_of(s->value) == s->sum;
-    } while (atomic_load_explicit(&reading, memory_order_relaxed));
-    return (void *)(uintptr_t)same;
-}
-
-static void threads_read_stills(void) {
+static void stills_are_read_meanwhile(void) {
     struct hash_value *h = hash_value_new();
     random_seed(&rng, 20);
     model = calloc(FIELDS, sizeof *model);
     model_count = 0;
     now_ms = 1000000;
     for (int round = 0; round < 8; round++) {
-        struct still s = {NULL, 0};
-        pthread_t thread;
-        void *same;
-        still_turn(h, &s);
-        atomic_store(&reading, true);
-        CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, read_on, &s), 0);
+        struct still_case c;
+        struct still_reader reader;
+        CU_ASSERT_FATAL(still_case_make(&c, &kind, h));
+        still_reader_start(&reader, still_case_agrees, &c);
         for (int i = 0; i < EDITS / 6; i++) edit(h, round % 3 == 2 ? 60 : 20, 20);
         now_ms += 2000;
         let_leave(h);
-        atomic_store(&reading, false);
-        pthread_join(thread, &same);
-        CU_ASSERT(same != NULL);
-        still_turn(h, &s);
+        CU_ASSERT(still_reader_stop(&reader));
+        still_case_end(&c, h);
     }
     hash_value_free(h); /* with what is left in limbo */
     free(model);
@@ -414,7 +393,7 @@ int main(void) {
         {"random_edits", random_edits_agree_with_the_model},
         {"fields_end", fields_end_at_their_times},
         {"stills_stay", stills_stay},
-        {"threads_read_stills", threads_read_stills},
+        {"stills_are_read_meanwhile", stills_are_read_meanwhile},
         {"lengths_at_their_limits", lengths_at_their_limits},
         {"all_forms", all_forms_look_the_same},
         {"memory_comes_back", memory_comes_back},

@@ -1,8 +1,6 @@
 /* set_test.c - random edits beside a list of what must be in the set; forms, scans, chance. */
 #include "types/set.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +8,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/random.h"
+#include "still_reader.h"
+#include "stills.h"
 #include "support/suite.h"
 #include "types/intset.h"
 #include "types/listpack.h"
@@ -255,11 +255,6 @@ static void even_chances(void) {
 
 /* ---- stills ---- */
 
-struct still {
-    struct set_value *value; /* NULL: not out */
-    uint64_t sum;
-};
-
 static void add_text(void *ctx, struct slice member) {
     *(uint64_t *)ctx += hash_bytes(member.p, member.n);
 }
@@ -271,18 +266,19 @@ static uint64_t sum_of(const struct set_value *s) {
     return sum;
 }
 
-static void still_turn(struct set_value *value, struct still *s) {
-    if (!s->value) {
-        *s = (struct still){set_value_still(value), sum_of(value)};
-        return;
-    }
-    CU_ASSERT_EQUAL(sum_of(s->value), s->sum);
-    set_value_still_end(value, s->value);
-    s->value = NULL;
+static void *make_still(void *s) { return set_value_still(s); }
+static void end_still(void *s, void *still) { set_value_still_end(s, still); }
+
+static void tell(struct still_bytes *to, const void *s) {
+    uint64_t sum = sum_of(s);
+    still_bytes_add(to, &sum, sizeof sum);
 }
+static void tell_now(struct still_bytes *to, void *s) { tell(to, s); }
+
+static const struct still_kind kind = {make_still, end_still, tell_now, tell};
 
 static void stills_stay(void) {
-    struct still stills[3] = {{NULL, 0}};
+    struct stills stills = {.made = 0};
     size_t before = mem_used(), kept = 0;
     char room[ROOM];
     struct set_edit e;
@@ -291,48 +287,31 @@ static void stills_stay(void) {
     turn(&e, 0, true);
     for (size_t n = 0; n < 20 * UNIVERSE; n++) {
         turn(&e, below(UNIVERSE), below(10) < (n / UNIVERSE % 2 ? 2 : 8));
-        if (below(500) == 0) still_turn(e.value, &stills[below(3)]);
+        stills_step(&stills, &kind, e.value, &rng, 400);
         if (set_value_still_bytes(e.value) > kept) kept = set_value_still_bytes(e.value);
     }
-    CU_ASSERT(kept > 5000);
-    for (int i = 0; i < 3; i++) {
-        if (stills[i].value) still_turn(e.value, &stills[i]);
-    }
+    CU_ASSERT(kept > 5000 && stills.made > 30);
+    stills_end(&stills, e.value, &rng);
     check(set_edit_view(&e), UNIVERSE);
     set_edit_drop(&e);
     CU_ASSERT_EQUAL(mem_used(), before);
 }
 
-static atomic_bool reading;
-
-static void *read_on(void *arg) {
-    struct still *s = arg;
-    bool same = true;
-    do {
-        same = same && sum_of(s->value) == s->sum;
-    } while (atomic_load_explicit(&reading, memory_order_relaxed));
-    return (void *)(uintptr_t)same;
-}
-
-static void threads_read_stills(void) {
+static void stills_are_read_meanwhile(void) {
     char room[ROOM];
     struct set_edit e;
     forget();
     set_edit_new(&e, &(struct set_limits){0, 0, 0}, room, sizeof room);
     for (size_t round = 0; round < 8; round++) {
-        struct still s = {NULL, 0};
-        pthread_t thread;
-        void *same;
+        struct still_case c;
+        struct still_reader reader;
         turn(&e, round, true);
-        still_turn(e.value, &s);
-        atomic_store(&reading, true);
-        CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, read_on, &s), 0);
+        CU_ASSERT_FATAL(still_case_make(&c, &kind, e.value));
+        still_reader_start(&reader, still_case_agrees, &c);
         for (size_t n = 0; n < 3 * UNIVERSE; n++)
             turn(&e, below(UNIVERSE), below(10) < (round % 2 ? 3 : 7));
-        atomic_store(&reading, false);
-        pthread_join(thread, &same);
-        CU_ASSERT(same != NULL);
-        still_turn(e.value, &s);
+        CU_ASSERT(still_reader_stop(&reader));
+        still_case_end(&c, e.value);
     }
     set_edit_drop(&e);
 }
@@ -346,7 +325,7 @@ int main(void) {
         {"numbers_in_slots", numbers_in_slots},
         {"even_chances", even_chances},
         {"stills_stay", stills_stay},
-        {"threads_read_stills", threads_read_stills},
+        {"stills_are_read_meanwhile", stills_are_read_meanwhile},
         {NULL, NULL},
     };
     hash_init(1);
