@@ -209,7 +209,7 @@ struct core {
     uint32_t gates;         /* ROW_ flags of commands that must take exec's slow way now */
     int64_t pause_until_ms; /* CLIENT PAUSE; 0: none */
     bool pause_all;         /* all commands, not only writes */
-    int64_t now_ms, now_us; /* Unix time of this turn (now_us: of the running command) */
+    int64_t now_ms, now_us; /* Unix time of this turn, or of when a waiter was served in it */
     int64_t started_ms;
     char run_id[41];
     const char *config_file; /* absolute, or NULL */
@@ -218,6 +218,7 @@ struct core {
     bool replaying;       /* the data is being read: see core_replay_begin */
     bool active_expire;   /* keys leave at their time, not only when looked up */
     bool scripts_may_all; /* a test: scripts call what is not for scripts */
+    bool clock_stands;    /* a test: the time is what it sets */
     bool shutdown_asked, shutdown_now;
     bool shutdown_waits; /* for the end of the command that goes on */
     int shutdown_how;

@@ -132,6 +132,7 @@ static void begin(void) {
     conf = config_new();
     pool = work_pool_new(1);
     core = core_new(conf, families, pool);
+    core->clock_stands = true;
     for (int i = 0; i < SESSIONS; i++) {
         session_init(&sessions[i], core);
         sessions[i].kick = kick;
