@@ -199,7 +199,7 @@ static void edit_list(struct db *db, struct key k) {
         e = db_find(db, k);
     }
     struct list_value *l = entry_object(e);
-    for (uint64_t i = below(below(10) ? 20 : 600) + 1; i; i--)
+    for (uint64_t i = below(below(40) ? 20 : 600) + 1; i; i--)
         list_value_push(l, below(2), (struct list_item){some_text(100), NULL});
     for (uint64_t i = below(4); i; i--)
         list_value_replace(l, below(list_value_count(l)), (struct list_item){some_text(100), NULL});
