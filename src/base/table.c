@@ -293,7 +293,10 @@ static void seg_pass(const struct table *t, struct table_seg *s, struct table_pl
     at.bucket->passed |= (uint8_t)(1u << at.slot);
 }
 
-void table_walk_begin(struct table *t, uint32_t number) { t->walk = number; }
+void table_walk_begin(struct table *t, uint32_t number) {
+    ASSERT(!t->stills);
+    t->walk = number;
+}
 void table_walk_end(struct table *t) { t->walk = 0; }
 
 bool table_walk_claim(struct table *t, uint64_t hash, struct table_place place) {
@@ -803,8 +806,7 @@ bool table_step(const struct table *t, struct table_walk *w, void (*visit)(void 
     return !nap_point() && w->hash;
 }
 
-/* All of them, or, if `while_wanted`, until nobody wants the outcome. A visit may free its item,
- * but then not the page. */
+/* All of them, or, if `while_wanted`, until nobody wants the outcome. */
 static void each(const struct table *t, bool while_wanted, const struct each *e) {
     uint64_t hash = 0;
     do {

@@ -278,7 +278,7 @@ void hash_value_still_end(struct hash_value *h, struct hash_value *still) {
 }
 
 size_t hash_value_still_bytes(const struct hash_value *h) {
-    return table_still_bytes(&h->table) + member_heap_limbo_bytes(&h->heap);
+    return table_still_bytes(&h->table) + member_heap_held_bytes(&h->heap);
 }
 
 /* ---- either form ---- */

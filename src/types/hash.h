@@ -93,7 +93,7 @@ size_t hash_value_memory(const struct hash_value *h);
 struct hash_value *hash_value_still(struct hash_value *h);
 void hash_value_still_end(struct hash_value *h, struct hash_value *still);
 
-/* Bytes that are kept for stills, or were and are not freed yet; hash_value_memory has them too. */
+/* Bytes that are kept for stills alone; hash_value_memory has them too. */
 size_t hash_value_still_bytes(const struct hash_value *h);
 
 static inline size_t hash_value_count(const struct hash_value *h) { return h->table.count; }

@@ -18,7 +18,7 @@ struct limbo_page {
 
 struct member_limbo {
     unsigned stills;
-    size_t bytes;
+    size_t held_bytes;
     struct limbo_page *held, *held_last; /* freed while there are stills */
     struct limbo_page *free;             /* nobody sees any more */
 };
@@ -45,7 +45,7 @@ static void limbo_add(struct member_limbo *l, void *p, uint8_t cls) {
         if (!l->held_last) l->held_last = page;
     }
     page->member[page->n++] = (uintptr_t)p | (uint64_t)cls << LIMBO_CLASS_SHIFT;
-    l->bytes += cls ? slab_class_bytes(cls) : mem_usable(p);
+    l->held_bytes += cls ? slab_class_bytes(cls) : mem_usable(p);
 }
 
 static void block_free(struct member_heap *h, void *p, uint8_t cls) {
@@ -62,9 +62,7 @@ static void limbo_free_one(struct member_heap *h) {
     struct member_limbo *l = h->limbo;
     struct limbo_page *page = l->free;
     uint64_t member = page->member[--page->n];
-    uint8_t cls = (uint8_t)(member >> LIMBO_CLASS_SHIFT);
-    l->bytes -= cls ? slab_class_bytes(cls) : mem_usable(limbo_address(member));
-    block_free(h, limbo_address(member), cls);
+    block_free(h, limbo_address(member), (uint8_t)(member >> LIMBO_CLASS_SHIFT));
     if (page->n) return;
     l->free = page->next;
     mem_free(page);
@@ -111,14 +109,15 @@ void member_heap_release(struct member_heap *h) {
         l->held_last->next = l->free;
         l->free = l->held;
         l->held = l->held_last = NULL;
+        l->held_bytes = 0;
     }
     limbo_drain(h, LIMBO_DRAIN);
 }
 
 bool member_limbo_is_held(const struct member_limbo *l) { return l->stills; }
 
-size_t member_heap_limbo_bytes(const struct member_heap *h) {
-    return h->limbo ? h->limbo->bytes : 0;
+size_t member_heap_held_bytes(const struct member_heap *h) {
+    return h->limbo ? h->limbo->held_bytes : 0;
 }
 
 /* ---- members ------------------------------------------------------------------------ */

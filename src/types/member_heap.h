@@ -50,8 +50,8 @@ static inline bool member_heap_is_held(const struct member_heap *h) {
     return unlikely(h->limbo != NULL) && member_limbo_is_held(h->limbo);
 }
 
-/* Bytes in limbo. */
-size_t member_heap_limbo_bytes(const struct member_heap *h);
+/* Bytes that were freed and stay for the stills that are out. */
+size_t member_heap_held_bytes(const struct member_heap *h);
 
 /* Bytes that the members take, those in limbo too, for MEMORY USAGE. */
 size_t member_heap_bytes(const struct member_heap *h);

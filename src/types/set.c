@@ -135,7 +135,7 @@ void set_value_still_end(struct set_value *s, struct set_value *still) {
 }
 
 size_t set_value_still_bytes(const struct set_value *s) {
-    return table_still_bytes(&s->table) + member_heap_limbo_bytes(&s->heap);
+    return table_still_bytes(&s->table) + member_heap_held_bytes(&s->heap);
 }
 
 static bool value_add(struct set_value *s, struct slice member) {

@@ -41,7 +41,7 @@ struct set_value *set_value_copy(const struct set_value *s);
 struct set_value *set_value_still(struct set_value *s);
 void set_value_still_end(struct set_value *s, struct set_value *still);
 
-/* Bytes that are kept for stills, or were and are not freed yet; set_value_memory has them too. */
+/* Bytes that are kept for stills alone; set_value_memory has them too. */
 size_t set_value_still_bytes(const struct set_value *s);
 
 /* ---- reading ---- */

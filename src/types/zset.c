@@ -93,7 +93,7 @@ void zset_value_still_end(struct zset_value *z, struct zset_value *still) {
 }
 
 size_t zset_value_still_bytes(const struct zset_value *z) {
-    return count_tree_still_bytes(&z->order.tree) + member_heap_limbo_bytes(&z->heap);
+    return count_tree_still_bytes(&z->order.tree) + member_heap_held_bytes(&z->heap);
 }
 
 struct member_visit {

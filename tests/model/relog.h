@@ -3,8 +3,9 @@
  * The files of a server's log are copied to a fresh Clearlane and, if asked for, to redis-server;
  * what these load is compared with what the server has. From the first time on it is rewritten all
  * the time between, so that snapshots are made beside all commands. Commands that only later
- * servers know keep redis-server from loading: a run that asks for it leaves them out. Threads:
- * one.
+ * servers know keep redis-server from loading: a run that asks for it leaves them out.
+ *
+ * Threads: one.
  */
 #ifndef MODEL_RELOG_H
 #define MODEL_RELOG_H
