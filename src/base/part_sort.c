@@ -7,13 +7,25 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Few items are inserted one by one. */
-#define FEW 12
+/* Below FEW items are inserted one by one; above MANY a pivot is looked for among nine. */
+#define FEW 7
+#define MANY 40
+
+/* Of how many divisions a part may come, as a multiple of the logarithm of all, before chance has
+ * to help. */
+#define DEPTH_FACTOR 4
 
 struct sorter {
     part_sort_order *order;
     void *ctx;
     size_t bytes;
+    const char *from, *to; /* the range */
+};
+
+/* What is on either side of the items that are equal to the pivot. */
+struct sides {
+    char *left, *right;
+    size_t left_n, right_n;
 };
 
 static void swap(char *a, char *b, size_t n) {
@@ -23,8 +35,8 @@ static void swap(char *a, char *b, size_t n) {
     memcpy(b, t, n);
 }
 
-static void insert_each(const struct sorter *s, char *first, char *end) {
-    char item[PART_SORT_ITEM_BYTES_MAX];
+static void insert_each(const struct sorter *s, char *first, size_t n) {
+    char item[PART_SORT_ITEM_BYTES_MAX], *end = first + n * s->bytes;
     for (char *p = first + s->bytes; p < end; p += s->bytes) {
         char *at = p;
         while (at > first && s->order(at - s->bytes, p, s->ctx) > 0) at -= s->bytes;
@@ -35,59 +47,104 @@ static void insert_each(const struct sorter *s, char *first, char *end) {
     }
 }
 
+static char *middle_of(const struct sorter *s, char *a, char *b, char *c) {
+    if (s->order(a, b, s->ctx) < 0) {
+        if (s->order(b, c, s->ctx) < 0) return b;
+        return s->order(a, c, s->ctx) < 0 ? c : a;
+    }
+    if (s->order(b, c, s->ctx) > 0) return b;
+    return s->order(a, c, s->ctx) < 0 ? a : c;
+}
+
+static char *specified_pivot(const struct sorter *s, char *first, size_t n) {
+    char *low = first, *middle = first + n / 2 * s->bytes, *high = first + (n - 1) * s->bytes;
+    if (n == FEW) return middle;
+    if (n > MANY) {
+        size_t d = n / 8 * s->bytes;
+        low = middle_of(s, low, low + d, low + 2 * d);
+        middle = middle_of(s, middle - d, middle, middle + d);
+        high = middle_of(s, high - 2 * d, high - d, high);
+    }
+    return middle_of(s, low, middle, high);
+}
+
 static char *by_chance(const struct sorter *s, char *first, size_t n) {
     return first + random_below(n) * s->bytes;
 }
 
-/* The middle one of three by chance. */
-static char *pivot_of(const struct sorter *s, char *first, size_t n) {
-    char *a = by_chance(s, first, n), *b = by_chance(s, first, n), *c = by_chance(s, first, n);
-    bool up = s->order(a, b, s->ctx) < 0;
-    if ((s->order(b, c, s->ctx) < 0) == up) return b;
-    return (s->order(a, c, s->ctx) < 0) == up ? c : a;
+static char *chance_pivot(const struct sorter *s, char *first, size_t n) {
+    return middle_of(s, by_chance(s, first, n), by_chance(s, first, n), by_chance(s, first, n));
 }
 
-/* Parts n > 1 items: what stands before the returned item is not above it, the rest not below. */
-static char *divide(const struct sorter *s, char *first, size_t n) {
-    char *low = first, *high = first + n * s->bytes;
-    swap(first, pivot_of(s, first, n), s->bytes);
+/* Swaps as many items at the start of [a, b) with those at its end as the shorter of the two
+ * pieces has that meet at `cut`. */
+static void exchange(const struct sorter *s, char *a, const char *cut, char *b) {
+    size_t n = (size_t)(cut - a), other = (size_t)(b - cut);
+    if (n > other) n = other;
+    for (char *to = b - n; to < b; a += s->bytes, to += s->bytes) swap(a, to, s->bytes);
+}
+
+/* Low and high walk towards each other, and leave items equal to the pivot at both ends, [first,
+ * low_equal) and (high_equal, last]; in the end these are brought between the others. */
+static struct sides divide(const struct sorter *s, char *first, size_t n, char *pivot) {
+    char *end = first + n * s->bytes, *low = first + s->bytes, *high = end - s->bytes;
+    char *low_equal = low, *high_equal = high;
+    swap(first, pivot, s->bytes);
     for (;;) {
-        do low += s->bytes;
-        while (low < high && s->order(low, first, s->ctx) < 0);
-        do high -= s->bytes;
-        while (s->order(high, first, s->ctx) > 0);
-        if (low >= high) break;
+        for (int is; low <= high && (is = s->order(low, first, s->ctx)) <= 0; low += s->bytes) {
+            if (is < 0) continue;
+            swap(low_equal, low, s->bytes);
+            low_equal += s->bytes;
+        }
+        for (int is; low <= high && (is = s->order(high, first, s->ctx)) >= 0; high -= s->bytes) {
+            if (is > 0) continue;
+            swap(high, high_equal, s->bytes);
+            high_equal -= s->bytes;
+        }
+        if (low > high) break;
         swap(low, high, s->bytes);
+        low += s->bytes;
+        high -= s->bytes;
     }
-    swap(first, high, s->bytes);
-    return high;
+    size_t below = (size_t)(low - low_equal), above = (size_t)(high_equal - high);
+    exchange(s, first, low_equal, low);
+    exchange(s, low, high_equal + s->bytes, end);
+    return (struct sides){first, end - above, below / s->bytes, above / s->bytes};
+}
+
+static bool is_asked_for(const struct sorter *s, const char *first, size_t n) {
+    return n > 1 && first < s->to && first + n * s->bytes > s->from;
 }
 
 /* The smaller side by recursion, so that this is at most as deep as the logarithm of n. */
-static void sort_range(const struct sorter *s, char *first, size_t n, size_t from, size_t to) {
-    while (from < to && n > FEW) {
-        char *middle = divide(s, first, n);
-        size_t left = (size_t)(middle - first) / s->bytes, skip = left + 1;
-        size_t left_to = to < left ? to : left;
-        size_t right_from = from > skip ? from - skip : 0, right_to = to > skip ? to - skip : 0;
-        if (left < n / 2) {
-            sort_range(s, first, left, from, left_to);
-            first = middle + s->bytes;
-            n -= skip;
-            from = right_from;
-            to = right_to;
+static void sort_part(const struct sorter *s, char *first, size_t n, unsigned depth) {
+    while (is_asked_for(s, first, n)) {
+        if (n < FEW) {
+            insert_each(s, first, n);
+            return;
+        }
+        char *pivot = depth ? specified_pivot(s, first, n) : chance_pivot(s, first, n);
+        struct sides sides = divide(s, first, n, pivot);
+        if (depth) depth--;
+        if (sides.left_n < sides.right_n) {
+            sort_part(s, sides.left, sides.left_n, depth);
+            first = sides.right;
+            n = sides.right_n;
         } else {
-            sort_range(s, middle + s->bytes, n - skip, right_from, right_to);
-            n = left;
-            to = left_to;
+            sort_part(s, sides.right, sides.right_n, depth);
+            first = sides.left;
+            n = sides.left_n;
         }
     }
-    if (from < to) insert_each(s, first, first + n * s->bytes);
 }
 
 void part_sort(const struct part_sort *what, part_sort_order *order, void *ctx) {
     ASSERT(what->item_bytes && what->item_bytes <= PART_SORT_ITEM_BYTES_MAX);
     ASSERT(what->to <= what->count);
-    struct sorter s = {order, ctx, what->item_bytes};
-    sort_range(&s, what->items, what->count, what->from, what->to);
+    const char *items = what->items;
+    struct sorter s = {order, ctx, what->item_bytes, items + what->from * what->item_bytes,
+                       items + what->to * what->item_bytes};
+    unsigned depth = DEPTH_FACTOR;
+    for (size_t n = what->count; n > 1; n /= 2) depth += DEPTH_FACTOR;
+    if (what->from < what->to) sort_part(&s, what->items, what->count, depth);
 }

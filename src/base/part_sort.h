@@ -2,11 +2,16 @@
  *
  * P1  Afterwards the items of the range are those that stand there when all are sorted; the others
  *     are on the right side of it, in any order.
- * P2  Which of two equal items comes first is open; a caller that minds compares by more.
- * Quicksort around pivots taken by chance, which enters only parts that meet the range; what a
- * client sends cannot make it slow. Cost: O(n + k log k) comparisons for k items in the range.
+ * P2  Of equal items those come first, and are in the range, that the specified algorithm puts
+ *     there: clients see it when they ask Redis for a part. A caller that wants another order
+ *     of them compares by more.
+ * P3  What a client sends cannot make it slow: a part of too many divisions goes on around pivots
+ *     taken by chance, and leaves P2.
+ * Quicksort that enters only parts that meet the range. Cost: O(n + k log k) comparisons for k
+ * items in the range; at worst O(n log n) with a factor of a few.
  * Threads: any; nothing is shared.
- * Specification: C. A. R. Hoare, "Algorithm 65: Find", 1961.
+ * Specification: J. L. Bentley, M. D. McIlroy, "Engineering a Sort Function", 1993, entering only
+ * such parts.
  */
 #ifndef BASE_PART_SORT_H
 #define BASE_PART_SORT_H

@@ -6,7 +6,7 @@
  * S1  Members found are borrowed from the set, and are copied before a destination is written: it
  *     may be the set itself.
  * S2  Without an order members come as Redis finds them. Equal distances keep that order, but when
- *     COUNT leaves members out, where Redis' order is by chance of its algorithm.
+ *     COUNT leaves members out: then they come as its partial sort has them (base/part_sort.h, P2).
  * Threads: the loop, but for compute_search and what it calls. Cost: the members of up to nine
  * cells, and an order's comparisons. To add an option: a line in the functions under "options".
  * Specification: Redis 7.2's replies, errors and events; Valkey 9's BYPOLYGON.
@@ -266,33 +266,29 @@ static void find(const struct search *s, struct findings *all) {
     }
 }
 
-static int compare_places(const struct found *x, const struct found *y) {
-    return (x->place > y->place) - (x->place < y->place);
-}
-
 static int nearer_first(const void *a, const void *b, void *ctx) {
     const struct found *x = a, *y = b;
-    (void)ctx;
+    const bool *keep = ctx; /* the order of finding, for equals */
     if (x->distance_m != y->distance_m) return x->distance_m < y->distance_m ? -1 : 1;
-    return compare_places(x, y);
+    return *keep ? (x->place > y->place) - (x->place < y->place) : 0;
 }
 
 static int farther_first(const void *a, const void *b, void *ctx) {
     const struct found *x = a, *y = b;
-    (void)ctx;
     if (x->distance_m != y->distance_m) return x->distance_m > y->distance_m ? -1 : 1;
-    return compare_places(x, y);
+    return nearer_first(a, b, ctx);
 }
 
 /* Brings those that are asked for to the front; returns how many. */
 static size_t put_in_order(const struct search *s, struct findings *all) {
     size_t n = s->count && (uint64_t)s->count < all->n ? (size_t)s->count : all->n;
     enum search_order order = s->order;
+    bool keep = n == all->n;
     /* A part without an order would be any part. */
     if (order == ORDER_NONE && s->count && !s->any) order = ORDER_NEAR;
     if (order == ORDER_NONE) return n;
     part_sort(&(struct part_sort){all->v, all->n, sizeof *all->v, 0, n},
-              order == ORDER_NEAR ? nearer_first : farther_first, NULL);
+              order == ORDER_NEAR ? nearer_first : farther_first, &keep);
     return n;
 }
 

@@ -4,7 +4,8 @@
  * S1  Elements and looked-up values are borrowed from their keys; a destination is written last,
  *     and may be any of those keys. Texts that are compared are copies, as strcoll_l needs them.
  * S2  Elements of equal weight come in the order of their bytes; with ALPHA, where they are as good
- *     as each other, in the order in which the key has them.
+ *     as each other, in the order in which the key has them, but when BY weighs them and LIMIT
+ *     leaves some out: then they come as Redis' partial sort has them (base/part_sort.h, P2).
  * S3  Only the elements that LIMIT leaves are put in order (base/part_sort.h). All are weighed,
  *     since one weight that is no number is an error wherever it stands.
  * S4  Where other keys are to be looked up many times that takes several turns (cmd_sort_sought.c):
@@ -83,6 +84,7 @@ struct sort {
     const struct entry *e; /* NULL: no key */
     bool down, alpha, unordered;
     bool by_pattern, for_script;
+    bool keeps_places; /* equals are in the order of the key */
     struct sort_pattern by;
     int64_t offset, limit; /* limit < 0: none */
     int store_at;          /* the argument that is the destination, 0: none */
@@ -337,18 +339,31 @@ static int compare_items(const void *a, const void *b, void *ctx) {
     const struct sort *s = ctx;
     int order = s->alpha ? compare_texts(x, y, s->collate) : compare_weights(x, y);
     if (order) return s->down ? -order : order;
-    return (x->place > y->place) - (x->place < y->place);
+    return s->keeps_places ? (x->place > y->place) - (x->place < y->place) : 0;
+}
+
+/* To where they were collected, for which of equals comes first hangs on it. */
+static void restore_places(struct item *items, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        while (items[i].place != i) {
+            struct item other = items[items[i].place];
+            items[items[i].place] = items[i];
+            items[i] = other;
+        }
+    }
 }
 
 static void put_in_order(struct sort *s) {
     arena_free(&s->texts);
     s->bad_weight = false;
+    restore_places(s->items, s->count);
     s->collate = s->store_at ? NULL : collate_now(); /* what is stored is the same everywhere */
     for (size_t i = 0; i < s->count; i++) {
         weigh(s, &s->items[i]);
         nap_step(i);
     }
     if (s->bad_weight) return;
+    s->keeps_places = !s->by_pattern || s->to - s->from == s->count;
     part_sort(&(struct part_sort){s->items, s->count, sizeof *s->items, s->from, s->to},
               compare_items, s);
 }

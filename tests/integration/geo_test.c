@@ -92,8 +92,9 @@ static void polygons_may_be_wrong(void) {
     expect_text(c, "[]", "GEOSEARCH nosuch BYPOLYGON 3 1 1 2 2 3 3");
 }
 
-/* Members at one place come in the order in which they are found, whatever COUNT cuts off. */
-static void equal_distances_keep_their_order(void) {
+/* Members at one place come in the order in which they are found; of those that COUNT leaves, in
+ * which redis-server's partial sort has them. */
+static void equal_distances_come_as_in_redis(void) {
     expect_ok(c, "FLUSHALL");
     expect_int(c, 5, "GEOADD k 1 1 c 1 1 a 1 1 e 1 1 b 1 1 d");
     for (int n = 1; n <= 5; n++) {
@@ -102,6 +103,13 @@ static void equal_distances_keep_their_order(void) {
         expect_text(c, want, "GEOSEARCH k FROMLONLAT 2 2 BYRADIUS 900 km COUNT %d", n);
         expect_text(c, want, "GEOSEARCH k FROMLONLAT 2 2 BYRADIUS 900 km COUNT %d DESC", n);
     }
+    expect_int(c, 7, "GEOADD k 1 1 l 1 1 h 1 1 i 1 1 k 1 1 j 1 1 g 1 1 f");
+    expect_text(c, "[\"l\", \"b\", \"c\", \"d\", \"e\"]",
+                "GEOSEARCH k FROMLONLAT 2 2 BYRADIUS 900 km COUNT 5");
+    expect_text(c,
+                "[\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", \"j\", \"k\", "
+                "\"l\"]",
+                "GEOSEARCH k FROMLONLAT 2 2 BYRADIUS 900 km COUNT 12 DESC");
 }
 
 int main(void) {
@@ -109,7 +117,7 @@ int main(void) {
         {"polygons_hold_their_members", polygons_hold_their_members},
         {"polygons_are_stored", polygons_are_stored},
         {"polygons_may_be_wrong", polygons_may_be_wrong},
-        {"equal_distances_keep_their_order", equal_distances_keep_their_order},
+        {"equal_distances_come_as_in_redis", equal_distances_come_as_in_redis},
         {NULL, NULL},
     };
     server = server_start(NULL);

@@ -101,6 +101,16 @@ static void parts_of_many(void) {
     expect_str(c, "quicklist", "OBJECT ENCODING l");
 }
 
+/* Of equal weights, as redis-server's partial sort has them; all of them as the list has them. */
+static void parts_of_equals(void) {
+    expect_ok(c, "FLUSHALL");
+    expect_int(c, 12, "RPUSH l a b c d e f g h i j k l");
+    expect_text(c, "[\"l\", \"b\", \"c\", \"d\"]", "SORT l BY none_* ALPHA LIMIT 0 4");
+    expect_text(c, "[\"a\", \"b\", \"c\", \"d\"]", "SORT l BY none_* LIMIT 0 4");
+    expect_int(c, 12, "SORT l BY none_* ALPHA LIMIT 0 12 STORE d");
+    expect_text(c, "[\"a\", \"b\", \"c\"]", "LRANGE d 0 2");
+}
+
 /* Long values come as they are, and long names are made of long elements. */
 static void long_values(void) {
     static char big[100001];
@@ -127,6 +137,7 @@ int main(void) {
         {"weights_are_numbers", weights_are_numbers},
         {"sorting_changes_nothing_else", sorting_changes_nothing_else},
         {"parts_of_many", parts_of_many},
+        {"parts_of_equals", parts_of_equals},
         {"long_values", long_values},
         {NULL, NULL},
     };

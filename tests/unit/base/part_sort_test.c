@@ -85,10 +85,62 @@ static void a_small_part_is_cheap(void) {
     }
 }
 
+/* The items at `from` of such keys, as redis-server's SORT BY ALPHA LIMIT gives them. */
+static void equals_come_as_specified(void) {
+    static const struct {
+        size_t n, keys, from, shown;
+        uint32_t at[16];
+    } cases[] = {
+        {7, 2, 0, 5, {3, 4, 5, 2, 0}},
+        {30, 3, 4, 12, {0, 8, 9, 12, 13, 29, 1, 2, 5, 6, 15, 16}},
+        {60, 1, 0, 9, {59, 1, 2, 3, 4, 5, 6, 7, 8}},
+        {60, 4, 20, 14, {47, 49, 51, 54, 56, 58, 8, 48, 34, 1, 13, 55, 15, 41}},
+        {300, 6, 140, 16, {39, 45, 46, 52, 53, 59, 60, 66, 67, 73, 74, 80, 81, 87, 88, 94}},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        size_t n = cases[k].n, from = cases[k].from, shown = cases[k].shown;
+        for (size_t i = 0; i < n; i++)
+            items[i] = (struct item){(uint32_t)(i * i % 7 % cases[k].keys), (uint32_t)i, ""};
+        part_sort(&(struct part_sort){items, n, sizeof *items, from, from + shown}, by_key, &rng);
+        for (size_t i = 0; i < shown; i++) CU_ASSERT_EQUAL(items[from + i].at, cases[k].at[i]);
+    }
+}
+
+/* M. D. McIlroy's "A Killer Adversary for Quicksort", 1999: a key is decided when it is compared,
+ * so that the pivot to come is among the least. Of a key that is not, UNDECIDED stands. */
+enum { UNDECIDED = COUNT_MAX };
+static uint32_t decided[COUNT_MAX], decided_n, candidate;
+
+static int as_is_worst(const void *a, const void *b, void *ctx) {
+    uint32_t x = ((const struct item *)a)->at, y = ((const struct item *)b)->at;
+    (void)ctx;
+    if (decided[x] == UNDECIDED && decided[y] == UNDECIDED)
+        decided[x == candidate ? x : y] = decided_n++;
+    if (decided[x] == UNDECIDED) candidate = x;
+    if (decided[y] == UNDECIDED) candidate = y;
+    return (decided[x] > decided[y]) - (decided[x] < decided[y]);
+}
+
+static void what_is_sent_cannot_make_it_slow(void) {
+    decided_n = candidate = 0;
+    make(COUNT_MAX, 1, 0);
+    for (size_t i = 0; i < COUNT_MAX; i++) decided[i] = UNDECIDED;
+    part_sort(&(struct part_sort){items, COUNT_MAX, sizeof *items, 0, COUNT_MAX}, as_is_worst,
+              NULL);
+    for (uint32_t i = 0; i < COUNT_MAX; i++) items[i] = (struct item){.key = decided[i], .at = i};
+    memcpy(sorted, items, sizeof items);
+    qsort(sorted, COUNT_MAX, sizeof *sorted, keys_only);
+    comparisons = 0;
+    check(COUNT_MAX, 0, COUNT_MAX);
+    CU_ASSERT(comparisons < 80 * COUNT_MAX);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"ranges_are_those_of_a_whole_sort", ranges_are_those_of_a_whole_sort},
         {"a_small_part_is_cheap", a_small_part_is_cheap},
+        {"equals_come_as_specified", equals_come_as_specified},
+        {"what_is_sent_cannot_make_it_slow", what_is_sent_cannot_make_it_slow},
         {NULL, NULL},
     };
     random_seed(&rng, 1);
