@@ -21,10 +21,6 @@ static void log_rewrite(struct ctx *c) {
     case AOF_REWRITE_UNDER_WAY:
         reply_error(c->r, "ERR Background append only file rewriting already in progress");
         break;
-    case AOF_REWRITE_FAILED:
-        reply_error(c->r, "ERR Can't execute an AOF background rewriting. Please check the server "
-                          "logs for more information.");
-        break;
     }
 }
 

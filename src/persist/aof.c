@@ -27,8 +27,10 @@ static char *joined(const char *dir, const char *name, const char *suffix) {
     return path;
 }
 
+char *aof_join(const char *dir, const char *name) { return joined(dir, name, ""); }
+
 char *aof_path(const struct aof *a, const char *name) {
-    return joined(a->core->config->appenddirname, name, "");
+    return aof_join(a->core->config->appenddirname, name);
 }
 
 char *aof_manifest_path(const struct aof *a) {
@@ -62,35 +64,18 @@ int aof_save_manifest(struct aof *a, const struct manifest *m) {
     return err;
 }
 
-static uint64_t size_of(const struct aof *a, const char *name) {
-    struct stat st;
-    char *path = aof_path(a, name);
-    uint64_t n = stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
-    mem_free(path);
-    return n;
+static uint64_t count_bytes(const struct aof *a, size_t but_last) {
+    return aof_count_bytes(&a->manifest, a->core->config->appenddirname, but_last);
 }
 
-static uint64_t bytes_but(const struct aof *a, size_t last) {
-    const struct manifest *m = &a->manifest;
-    uint64_t n = m->base.name ? size_of(a, m->base.name) : 0;
-    for (size_t i = 0; i + last < m->incr_count; i++) n += size_of(a, m->incr[i].name);
-    return n;
-}
-
-uint64_t aof_bytes(const struct aof *a) { return bytes_but(a, 0); }
-uint64_t aof_older_bytes(const struct aof *a) { return bytes_but(a, 1); }
+uint64_t aof_bytes(const struct aof *a) { return count_bytes(a, 0); }
+uint64_t aof_older_bytes(const struct aof *a) { return count_bytes(a, 1); }
 
 void aof_remove_history(struct aof *a) {
-    struct manifest *m = &a->manifest;
-    if (!m->history_count || a->core->config->aof_disable_auto_gc) return;
-    for (size_t i = 0; i < m->history_count; i++) {
-        char *path = aof_path(a, m->history[i].name);
-        if (unlink(path) < 0 && errno != ENOENT)
-            log_warning("cannot remove %s: %s", path, strerror(errno));
-        mem_free(path);
-    }
-    manifest_forget_history(m);
-    aof_save_manifest(a, m);
+    const struct config *conf = a->core->config;
+    if (!a->manifest.history_count || conf->aof_disable_auto_gc) return;
+    aof_unlink_history(&a->manifest, conf->appenddirname);
+    aof_save_manifest(a, &a->manifest);
 }
 
 /* ---- the writer --------------------------------------------------------------------- */
@@ -160,12 +145,11 @@ void aof_open_writer(struct aof *a, struct outfile *file) {
     aof_follow_sync(a);
 }
 
-void aof_close_writer(struct aof *a) {
+struct log_writer *aof_release_writer(struct aof *a) {
     struct core *core = a->core;
-    if (!a->writer) return;
+    struct log_writer *w = a->writer;
+    if (!w) return NULL;
     effects_unlisten(core, a);
-    log_writer_finish(a->writer);
-    log_writer_free(a->writer);
     a->writer = NULL;
     core->log.on = core->log.starting = core->log.behind = false;
     core->log.error = 0;
@@ -175,6 +159,13 @@ void aof_close_writer(struct aof *a) {
     core_update_gates(core);
     core_release_held(core);
     if (core->log.on_synced) core->log.on_synced(core->log.on_synced_ctx);
+    return w;
+}
+
+void aof_close_writer(struct aof *a) {
+    if (!a->writer) return;
+    log_writer_finish(a->writer);
+    log_writer_free(aof_release_writer(a));
 }
 
 /* ---- what the writer has done ------------------------------------------------------- */
@@ -267,9 +258,9 @@ static bool follow_appendonly(void *ctx, char why[CONFIG_WHY_BYTES]) {
     }
     core->log.starting = true;
     bool within = core->ongoing.on || core->ongoing.inside || core->effects.unit.depth;
-    if (within || save_is_running(core)) {
+    if (within || save_is_running(core) || a->rewrite.running) {
         core->log.rewrite_scheduled = true;
-    } else if (!aof_rewrite_begin(a, true)) {
+    } else if (!aof_rewrite_begin(a, true, true)) {
         core->log.starting = false;
         snprintf(why, CONFIG_WHY_BYTES, "Unable to turn on AOF. Check server logs.");
         return false;
@@ -303,6 +294,10 @@ struct aof *aof_new(struct core *core, void (*wake)(void *ctx), void *wake_ctx) 
     a->wake = wake;
     a->wake_ctx = wake_ctx;
     manifest_init(&a->manifest);
+    pthread_mutex_init(&a->rewrite.lock, NULL);
+    pthread_cond_init(&a->rewrite.stepped, NULL);
+    a->rewrite.wake = wake;
+    a->rewrite.wake_ctx = wake_ctx;
     core->log.rewrite_took_s = core->log.rewrite_begun_s = -1;
     core->log.hurry = hurry;
     core->log.hurry_ctx = a;
@@ -316,6 +311,9 @@ struct aof *aof_new(struct core *core, void (*wake)(void *ctx), void *wake_ctx) 
 void aof_free(struct aof *a) {
     aof_rewrite_give_up(a);
     aof_close_writer(a);
+    aof_rewrite_finish(a);
+    pthread_mutex_destroy(&a->rewrite.lock);
+    pthread_cond_destroy(&a->rewrite.stepped);
     manifest_fini(&a->manifest);
     key_slot_wipe(&a->key);
     mem_free(a);
@@ -393,9 +391,8 @@ bool aof_start(struct aof *a) {
     remove_temporary(a);
     if (!a->manifest.base.name && !a->manifest.incr_count) {
         core->log.starting = true;
-        if (!aof_rewrite_begin(a, true)) return false;
-        save_finish(core);
-        aof_rewrite_wait(a);
+        if (!aof_rewrite_begin(a, true, true)) return false;
+        aof_rewrite_finish(a);
         return core->log.on;
     }
     struct outfile *file = open_incr(a);
@@ -427,5 +424,6 @@ enum aof_rewrite_reply aof_rewrite(struct aof *a, bool not_now) {
         core->log.rewrite_scheduled = true;
         return AOF_REWRITE_SCHEDULED;
     }
-    return aof_rewrite_begin(a, core->log.starting) ? AOF_REWRITE_STARTED : AOF_REWRITE_FAILED;
+    aof_rewrite_begin(a, core->log.starting, false);
+    return AOF_REWRITE_STARTED;
 }

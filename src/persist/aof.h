@@ -53,9 +53,9 @@ enum aof_rewrite_reply {
     AOF_REWRITE_STARTED,
     AOF_REWRITE_SCHEDULED,
     AOF_REWRITE_UNDER_WAY,
-    AOF_REWRITE_FAILED,
 };
-/* BGREWRITEAOF. `not_now`: a transaction or a script is under way, so that the cut must wait. */
+/* BGREWRITEAOF. `not_now`: a transaction or a script is under way, so that the cut must wait. That
+ * a file cannot be opened is found out later, and told in the log and by INFO. */
 enum aof_rewrite_reply aof_rewrite(struct aof *a, bool not_now);
 
 /* DEBUG AOF-FLUSH-SLEEP: see log_writer_set_delay. */

@@ -2,7 +2,7 @@
  *
  * A value of an RDB file is what RESTORE takes, but for a trailer: so each becomes a RESTORE with
  * the absolute time at which it ends, and nothing is decoded. A worker reads the file that the
- * snapshot has become and writes the base. Threads: the loop begins and ends; a worker converts.
+ * snapshot has become and writes the base. Threads: a worker.
  * Specification: Redis 7's DUMP payload.
  */
 #include <endian.h>
@@ -17,7 +17,6 @@
 #include "persist/file_in.h"
 #include "wire/aof.h"
 #include "wire/rdb_pass.h"
-#include "work/pool.h"
 
 #define GROUP_BYTES (256 * 1024)
 
@@ -174,34 +173,8 @@ static int convert(const char *from, const char *to, const struct sealed_key *ke
     return err;
 }
 
-static void run(struct work_job *job) {
-    struct base_job *b = (struct base_job *)job;
-    b->err = convert(b->from, b->to, key_slot_get(&b->key));
-    unlink(b->from);
-    atomic_store(&b->state, BASE_MADE);
-    b->wake(b->wake_ctx);
-}
-
-void aof_base_begin(struct aof *a, const char *from, const char *to) {
-    struct base_job *b = &a->rewrite.base;
-    b->job.run = run;
-    b->from = mem_dup(from, strlen(from));
-    b->to = mem_dup(to, strlen(to));
-    b->key = a->key;
-    b->wake = a->wake;
-    b->wake_ctx = a->wake_ctx;
-    atomic_store(&b->state, BASE_IN_WORK);
-    bool taken = work_queue_submit(a->core->queues.files, &b->job);
-    ASSERT(taken); /* there is one at a time */
-}
-
-bool aof_base_end(struct aof *a, int *err) {
-    struct base_job *b = &a->rewrite.base;
-    if (atomic_load(&b->state) != BASE_MADE) return false;
-    *err = b->err;
-    key_slot_wipe(&b->key);
-    mem_free(b->from);
-    mem_free(b->to);
-    atomic_store(&b->state, BASE_NONE);
-    return true;
+int aof_step_convert(struct rewrite *rw) {
+    int err = convert(rw->rdb_path, rw->base_path, key_slot_get(&rw->key));
+    unlink(rw->rdb_path);
+    return err;
 }

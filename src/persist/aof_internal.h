@@ -1,11 +1,13 @@
 /* aof_internal.h - what the files of the append log share.
  *
- * aof.c is the log while the server runs, aof_rewrite.c makes new bases, aof_load.c reads a log at
- * start, aof_replay.c runs the commands of one file.
- * Threads: the loop.
+ * aof.c is the log while the server runs, aof_rewrite.c makes new bases, of which aof_steps.c and
+ * aof_base.c are what a worker does, aof_load.c reads a log at start, aof_replay.c runs the
+ * commands of one file. Threads: the loop, but for steps.
  */
 #ifndef PERSIST_AOF_INTERNAL_H
 #define PERSIST_AOF_INTERNAL_H
+
+#include <pthread.h>
 
 #include "core/core.h"
 #include "persist/aof.h"
@@ -14,29 +16,40 @@
 #include "persist/writer.h"
 #include "work/pool.h"
 
-/* A base of commands that a worker makes of a snapshot (aof_base.c). */
-enum base_state { BASE_NONE, BASE_IN_WORK, BASE_MADE };
-struct base_job {
-    struct work_job job; /* first: the job is the struct */
-    char *from, *to;
-    struct key_slot key;
+/* A rewrite under way. What it does with files are steps that a worker takes, one at a time; while
+ * it takes one, the loop leaves alone what they use. */
+struct rewrite {
+    struct work_job job;                  /* first: the job is the struct */
+    int (*step)(struct rewrite *rw);      /* a worker; 0 or a negative errno */
+    void (*then)(struct aof *a, int err); /* the loop, behind it */
+    pthread_mutex_t lock;
+    pthread_cond_t stepped;
+    enum { REWRITE_RESTS, REWRITE_IN_STEP, REWRITE_STEPPED } state; /* under the lock */
+    int step_err;
     void (*wake)(void *ctx);
     void *wake_ctx;
-    int err;
-    _Atomic int state;
-};
 
-/* A rewrite under way. */
-struct rewrite {
     bool running;
-    bool first;           /* appendonly was switched on: nothing is logged until it is there */
-    struct manifest next; /* what there will be */
-    struct base_job base;
+    bool first;       /* appendonly was switched on: nothing is logged until it is there */
     bool of_commands; /* the base is to be, not an RDB */
-    char *base_path;  /* of the new base */
-    uint64_t cut;     /* offset of the stream */
-    bool cut_made;
-    int64_t retry_ms; /* not before, after failures; Unix ms */
+    bool given_up;
+    bool cut_due, saving; /* the cut is to be made; the snapshot is being written */
+    uint64_t cut;         /* offset of the stream */
+    int64_t retry_ms;     /* not before, after failures; Unix ms */
+
+    /* The steps': */
+    bool logs; /* commands go to another file from the cut on */
+    bool keeps_history;
+    struct manifest now;  /* with that file: what there is from the cut on */
+    struct manifest next; /* what there will be */
+    struct key_slot key;
+    char *dir, *manifest_path, *base_path;
+    char *rdb_path;            /* of the snapshot that becomes a base of commands; or NULL */
+    char *incr_path;           /* where that file begins */
+    char *incr_named;          /* where it is in the end */
+    struct outfile *file;      /* opened, until the cut */
+    struct log_writer *writer; /* of a first rewrite that has failed */
+    uint64_t older_bytes;      /* of all files of `next` but the last */
 };
 
 struct aof {
@@ -54,18 +67,19 @@ struct aof {
     int reported_error;   /* core->log.error as it was told to the log file */
 };
 
-/* The path of a file of the log; the caller frees it. */
+/* The path of a file of the log, or of one in such a directory; the caller frees it. */
 char *aof_path(const struct aof *a, const char *name);
+char *aof_join(const char *dir, const char *name);
 char *aof_manifest_path(const struct aof *a);
 /* Of a file of commands that has no place in the log yet. */
 char *aof_temporary_incr(const struct aof *a);
 /* Gives that file the name `name`; 0 or a negative errno. */
 int aof_name_temporary_incr(const struct aof *a, const char *name);
 
-/* The manifest to disk; 0 or a negative errno, which is logged. */
+/* At start: the manifest to disk; 0 or a negative errno, which is logged. */
 int aof_save_manifest(struct aof *a, const struct manifest *m);
 
-/* Removes the files that the manifest calls history. */
+/* At start: removes the files that the manifest calls history. */
 void aof_remove_history(struct aof *a);
 
 /* The sizes of all files; of all but the last incr. */
@@ -74,30 +88,45 @@ uint64_t aof_older_bytes(const struct aof *a);
 
 /* Opens the writer on the file and listens to the effects. */
 void aof_open_writer(struct aof *a, struct outfile *file);
+/* What was appended is on disk afterwards, if that is possible. */
 void aof_close_writer(struct aof *a);
+/* The same without the disk; NULL, or the writer, whose owner the caller is. */
+struct log_writer *aof_release_writer(struct aof *a);
 
 /* How the writer is to sync, by configuration and what goes on. */
 void aof_follow_sync(struct aof *a);
 
 /* ---- aof_rewrite.c ---- */
 
-/* Makes the cut and begins. False, with the reason in the log. */
-bool aof_rewrite_begin(struct aof *a, bool first);
+/* None is under way. The cut follows when the next file is there, and nothing else is being saved.
+ * With `here` the loop opens that file itself: false if it cannot, the reason is in the log. */
+bool aof_rewrite_begin(struct aof *a, bool first, bool here);
 /* Automatic and scheduled rewrites. */
 void aof_rewrite_cron(struct aof *a);
+/* The one that is under way ends soon, without a base if there is none yet. */
 void aof_rewrite_give_up(struct aof *a);
 
-/* The snapshot has been made (and, if so asked, converted): the rewrite ends. */
+/* Goes on when a step is over. */
 void aof_rewrite_collect(struct aof *a);
-/* Waits for a base that is being converted. */
+/* Brings it to its end, or only its present step, the loop standing still meanwhile. */
+void aof_rewrite_finish(struct aof *a);
 void aof_rewrite_wait(struct aof *a);
 
-/* ---- aof_base.c ---- */
+/* ---- aof_steps.c, aof_base.c: what a worker does ---- */
 
-/* Lets a worker make `to` of the RDB `from`, which goes. */
-void aof_base_begin(struct aof *a, const char *from, const char *to);
-/* Whether it has: *err is 0 or a negative errno. */
-bool aof_base_end(struct aof *a, int *err);
+/* The next file is there, and in the manifest, if it is not the first one's. */
+int aof_step_open(struct rewrite *rw);
+/* The snapshot, which goes, becomes a base of commands. */
+int aof_step_convert(struct rewrite *rw);
+/* `next` is the manifest, and what it calls history is gone. */
+int aof_step_adopt(struct rewrite *rw);
+/* What the rewrite has made is gone. */
+int aof_step_discard(struct rewrite *rw);
+
+/* Removes the files that are history. */
+void aof_unlink_history(struct manifest *m, const char *dir);
+/* The sizes of the files but for so many of the last incr. */
+uint64_t aof_count_bytes(const struct manifest *m, const char *dir, size_t but_last);
 
 /* ---- aof_load.c ---- */
 

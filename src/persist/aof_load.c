@@ -195,6 +195,7 @@ bool aof_load(struct aof *a) {
 
 bool aof_reload(struct aof *a) {
     struct core *core = a->core;
+    aof_rewrite_wait(a); /* it may be removing files */
     if (!core->log.on && is_empty(a)) return false;
     aof_finish(a);
     for (int i = 0; i < core->ks->db_count; i++) db_flush(&core->ks->dbs[i]);

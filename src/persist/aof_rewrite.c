@@ -1,66 +1,100 @@
 /* aof_rewrite.c - new bases for the append log: begun, ended, given up; when they are due.
  *
- *     begin: a new incr file, the cut (commands go there from now on), the manifest names it
- *     done:  the manifest names the new base and that file alone; the others are removed
+ *     open      a worker opens another incr file, which the manifest names    aof_steps.c
+ *     the cut   commands go there from now on; the snapshot is written        save.c
+ *     convert   into a base of commands, if so asked: a worker                aof_base.c
+ *     adopt     the manifest names the new base and that file alone; the      aof_steps.c
+ *               others are removed: a worker
+ *     discard   if it fails: what it has made is removed, by a worker         aof_steps.c
  *
  * With `first` (appendonly was switched on) the new file has a temporary name and is in no manifest
- * before the base is there. Threads: the loop.
+ * before the base is there. Threads: the loop, but for run_step.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/config.h"
 #include "persist/aof_internal.h"
 #include "persist/save.h"
 
-#define FAILURES_FREE 3 /* rewrites that fail are tried again at once so many times */
-#define WAIT_NS 1000000
+#define FAILURES_FREE 3     /* rewrites that fail are tried again at once so many times */
 #define RETRY_BEGIN_MS 1000 /* if not even a file can be opened */
 #define RETRY_MS_MIN 60000
 #define RETRY_MS_MAX 3600000
 
-/* The snapshot that becomes a base of commands. */
-static char *temporary_rdb(const struct aof *a) { return aof_path(a, "temp-rewriteaof.rdb"); }
+#define SWITCHED_OFF "the append log is switched off"
 
-/* Opens the file that commands go to behind the cut. NULL, with the reason in the log. */
-static struct outfile *open_next(struct aof *a) {
-    struct rewrite *rw = &a->rewrite;
-    struct outfile *file = NULL;
-    const char *name = manifest_next_incr(&rw->next, a->core->config->appendfilename);
-    char *path = rw->first ? aof_temporary_incr(a) : aof_path(a, name);
-    unlink(path);
-    int err = outfile_open(path, key_slot_get(&a->key), &file);
-    if (!err) err = file_sync_dir_of(path);
-    if (err) log_warning("cannot open the append log %s: %s", path, strerror(-err));
-    mem_free(path);
-    return err ? NULL : file;
+/* ---- steps --------------------------------------------------------------------------- */
+
+static void run_step(struct work_job *job) {
+    struct rewrite *rw = (struct rewrite *)job;
+    rw->step_err = rw->step(rw);
+    pthread_mutex_lock(&rw->lock);
+    rw->state = REWRITE_STEPPED;
+    pthread_cond_signal(&rw->stepped);
+    rw->wake(rw->wake_ctx); /* under the lock: the loop may free both as soon as it has it */
+    pthread_mutex_unlock(&rw->lock);
 }
 
-static void on_cut(void *ctx) {
-    struct aof *a = ctx;
+static void start_step(struct aof *a, int (*step)(struct rewrite *rw),
+                       void (*then)(struct aof *a, int err)) {
     struct rewrite *rw = &a->rewrite;
-    effects_flush(a->core);
-    rw->cut = a->core->effects.offset;
-    rw->cut_made = true;
+    rw->job.run = run_step;
+    rw->step = step;
+    rw->then = then;
+    rw->state = REWRITE_IN_STEP;
+    bool taken = work_queue_submit(a->core->queues.files, &rw->job);
+    ASSERT(taken); /* there is one at a time */
 }
 
-/* ---- the end ------------------------------------------------------------------------ */
+/* Whether a step is over; with `wait`, or else being taken: waits for it. */
+static bool has_stepped(struct rewrite *rw, bool wait) {
+    pthread_mutex_lock(&rw->lock);
+    while (wait && rw->state == REWRITE_IN_STEP) pthread_cond_wait(&rw->stepped, &rw->lock);
+    bool over = rw->state == REWRITE_STEPPED;
+    if (over) rw->state = REWRITE_RESTS;
+    pthread_mutex_unlock(&rw->lock);
+    return over;
+}
+
+void aof_rewrite_collect(struct aof *a) {
+    if (has_stepped(&a->rewrite, false)) a->rewrite.then(a, a->rewrite.step_err);
+}
+
+void aof_rewrite_wait(struct aof *a) {
+    if (has_stepped(&a->rewrite, true)) a->rewrite.then(a, a->rewrite.step_err);
+}
+
+/* ---- the end ------------------------------------------------------------------------- */
+
+static void free_path(char **path) {
+    mem_free(*path);
+    *path = NULL;
+}
 
 static void end(struct aof *a) {
     struct rewrite *rw = &a->rewrite;
     struct core_log *log = &a->core->log;
-    log->rewriting = rw->running = rw->cut_made = false;
+    log->rewriting = rw->running = rw->given_up = rw->cut_due = rw->saving = false;
     log->rewrite_took_s = a->core->now_ms / 1000 - log->rewrite_begun_s;
     log->rewrite_begun_s = -1;
+    manifest_fini(&rw->now);
     manifest_fini(&rw->next);
-    mem_free(rw->base_path);
-    rw->base_path = NULL;
+    key_slot_wipe(&rw->key);
+    free_path(&rw->dir);
+    free_path(&rw->manifest_path);
+    free_path(&rw->base_path);
+    free_path(&rw->rdb_path);
+    free_path(&rw->incr_path);
+    free_path(&rw->incr_named);
     aof_follow_sync(a);
+}
+
+static void discarded(struct aof *a, int err) {
+    (void)err;
+    end(a);
 }
 
 static void failed(struct aof *a, const char *why) {
@@ -74,24 +108,20 @@ static void failed(struct aof *a, const char *why) {
         if (log->error) wait_ms = RETRY_MS_MIN; /* writes are refused until it succeeds */
         rw->retry_ms = a->core->now_ms + (wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX);
     }
-    unlink(rw->base_path);
     if (rw->first && a->writer) {
-        bool starting = a->core->log.starting;
-        char *path = aof_temporary_incr(a);
-        aof_close_writer(a);
-        unlink(path);
-        mem_free(path);
-        a->core->log.starting = starting; /* it is tried again */
-        log->rewrite_scheduled = starting;
+        bool starting = log->starting;
+        rw->writer = aof_release_writer(a);
+        log->starting = log->rewrite_scheduled = starting; /* it is tried again */
     }
-    end(a);
+    start_step(a, aof_step_discard, discarded);
 }
 
 static void succeeded(struct aof *a) {
     struct rewrite *rw = &a->rewrite;
     struct core_log *log = &a->core->log;
     manifest_fini(&a->manifest);
-    manifest_copy(&a->manifest, &rw->next);
+    a->manifest = rw->next;
+    manifest_init(&rw->next);
     if (rw->first && a->writer) {
         log->on = true;
         log->starting = false;
@@ -101,8 +131,7 @@ static void succeeded(struct aof *a) {
     log->rewrite_failed = false;
     log->rewrite_failures = 0;
     rw->retry_ms = 0;
-    aof_remove_history(a);
-    a->older_bytes = aof_older_bytes(a);
+    a->older_bytes = rw->older_bytes;
     log->base_bytes = log->bytes =
         a->older_bytes + (a->writer ? log_writer_state(a->writer).bytes : 0);
     end(a);
@@ -111,16 +140,8 @@ static void succeeded(struct aof *a) {
     core_update_gates(a->core);
 }
 
-/* The base is there: the manifest follows. */
-static void finish(struct aof *a) {
-    struct rewrite *rw = &a->rewrite;
+static void adopted(struct aof *a, int err) {
     char text[128];
-    bool logs = a->writer != NULL;
-    manifest_retire_incr(&rw->next, logs ? 1 : 0);
-    int err = 0;
-    if (logs && rw->first)
-        err = aof_name_temporary_incr(a, rw->next.incr[rw->next.incr_count - 1].name);
-    if (!err) err = aof_save_manifest(a, &rw->next);
     if (!err) {
         succeeded(a);
         return;
@@ -129,115 +150,163 @@ static void finish(struct aof *a) {
     failed(a, text);
 }
 
-static void on_done(void *ctx, int err, const char *why) {
-    struct aof *a = ctx;
+/* The base is there: the manifest follows. */
+static void adopt(struct aof *a) {
     struct rewrite *rw = &a->rewrite;
-    if (err) {
-        failed(a, why);
-    } else if (rw->of_commands) {
-        char *from = temporary_rdb(a);
-        aof_base_begin(a, from, rw->base_path);
-        mem_free(from);
-    } else {
-        finish(a);
-    }
+    manifest_retire_incr(&rw->next, rw->logs ? 1 : 0);
+    rw->keeps_history = a->core->config->aof_disable_auto_gc;
+    start_step(a, aof_step_adopt, adopted);
 }
 
-void aof_rewrite_collect(struct aof *a) {
-    int err;
-    if (!aof_base_end(a, &err)) return;
+static void converted(struct aof *a, int err) {
     if (err) {
         failed(a, strerror(-err));
+    } else if (a->rewrite.given_up) {
+        failed(a, SWITCHED_OFF);
     } else {
-        finish(a);
+        adopt(a);
     }
 }
 
-/* ---- the beginning ------------------------------------------------------------------ */
+static void on_saved(void *ctx, int err, const char *why) {
+    struct aof *a = ctx;
+    a->rewrite.saving = false;
+    if (err) {
+        failed(a, why);
+    } else if (a->rewrite.of_commands) {
+        start_step(a, aof_step_convert, converted);
+    } else {
+        adopt(a);
+    }
+}
 
-/* Behind the cut: the new file takes what comes. */
-static bool enter_next(struct aof *a, struct outfile *file) {
+/* ---- the cut ------------------------------------------------------------------------- */
+
+static void on_cut(void *ctx) {
+    struct aof *a = ctx;
     struct rewrite *rw = &a->rewrite;
+    effects_flush(a->core);
+    rw->cut = a->core->effects.offset;
+}
+
+/* Behind the cut: the next file takes what comes. */
+static void enter_next(struct aof *a) {
+    struct rewrite *rw = &a->rewrite;
+    struct outfile *file = rw->file;
+    rw->file = NULL;
     if (rw->first) {
         aof_open_writer(a, file);
-        return true;
+    } else {
+        a->older_bytes += log_writer_state(a->writer).bytes;
+        log_writer_switch(a->writer, file);
+        effects_select_anew(a->core);
     }
-    struct manifest with_next;
-    manifest_copy(&with_next, &a->manifest);
-    manifest_next_incr(&with_next, a->core->config->appendfilename);
-    if (aof_save_manifest(a, &with_next)) {
-        manifest_fini(&with_next);
-        outfile_close(file);
-        return false;
-    }
-    manifest_fini(&a->manifest);
-    a->manifest = with_next;
-    a->older_bytes += log_writer_state(a->writer).bytes;
-    log_writer_switch(a->writer, file);
-    effects_select_anew(a->core);
-    return true;
 }
 
-bool aof_rewrite_begin(struct aof *a, bool first) {
+/* Later, if it must not be now. */
+static void make_cut(struct aof *a) {
     struct core *core = a->core;
-    const struct config *conf = core->config;
     struct rewrite *rw = &a->rewrite;
-    struct outfile *file = NULL;
-    bool logs = core->log.on || first;
-    core->log.rewrite_scheduled = false;
-    int err = file_make_dir(conf->appenddirname, 0755);
-    if (err) {
-        log_warning("cannot make the directory %s: %s", conf->appenddirname, strerror(-err));
-        return false;
-    }
-    rw->first = first;
-    manifest_copy(&rw->next, &a->manifest);
-    if (logs && !(file = open_next(a))) {
-        manifest_fini(&rw->next);
-        return false;
-    }
-    rw->of_commands = !conf->aof_rdb_preamble;
-    const char *base = manifest_next_base(&rw->next, conf->appendfilename, !rw->of_commands);
-    rw->base_path = aof_path(a, base);
-    rw->running = true;
-    core->log.rewriting = true;
-    core->log.rewrite_begun_s = core->now_ms / 1000;
-    char *rdb = rw->of_commands ? temporary_rdb(a) : NULL;
+    if (save_is_running(core) || core->ongoing.on || core->replaying || core->loading.on) return;
+    rw->cut_due = false;
     struct save_job job = {
-        .path = rdb ? rdb : rw->base_path,
-        .aof_base = !rdb,
-        .key = key_slot_get(&a->key),
-        .cpus = conf->aof_rewrite_cpulist,
+        .path = rw->of_commands ? rw->rdb_path : rw->base_path,
+        .aof_base = !rw->of_commands,
+        .key = key_slot_get(&rw->key),
+        .cpus = core->config->aof_rewrite_cpulist,
         .cut = on_cut,
-        .done = on_done,
+        .done = on_saved,
         .ctx = a,
     };
-    err = save_begin(core, &job);
-    mem_free(rdb);
-    if (!err && logs && !enter_next(a, file)) err = -EIO;
-    if (!err) {
-        log_notice("rewriting the append log has begun");
-        aof_follow_sync(a);
-        return true;
-    }
-    if (rw->cut_made) save_abort(core, "the manifest cannot be written");
-    if (rw->running) end(a);
-    return false;
+    int err = save_begin(core, &job);
+    ASSERT(!err);
+    rw->saving = true;
+    if (rw->logs) enter_next(a);
+    log_notice("rewriting the append log has begun");
+    aof_follow_sync(a);
 }
 
-void aof_rewrite_wait(struct aof *a) {
-    struct timespec moment = {0, WAIT_NS};
-    while (atomic_load(&a->rewrite.base.state) == BASE_IN_WORK) nanosleep(&moment, NULL);
-    aof_rewrite_collect(a);
+/* ---- the beginning ------------------------------------------------------------------- */
+
+static void opened(struct aof *a, int err) {
+    struct core *core = a->core;
+    struct rewrite *rw = &a->rewrite;
+    if (err) {
+        core->log.rewrite_failed = true;
+        rw->retry_ms = core->now_ms + RETRY_BEGIN_MS;
+        start_step(a, aof_step_discard, discarded);
+        return;
+    }
+    if (rw->logs && !rw->first) {
+        manifest_fini(&a->manifest);
+        a->manifest = rw->now;
+        manifest_init(&rw->now);
+    }
+    if (rw->given_up) {
+        failed(a, SWITCHED_OFF);
+    } else {
+        rw->cut_due = true;
+        make_cut(a);
+    }
+}
+
+/* What the steps go by. */
+static void plan(struct aof *a) {
+    struct rewrite *rw = &a->rewrite;
+    const struct config *conf = a->core->config;
+    const char *name = conf->appendfilename;
+    rw->key = a->key;
+    rw->dir = mem_dup(conf->appenddirname, strlen(conf->appenddirname));
+    rw->manifest_path = aof_manifest_path(a);
+    manifest_copy(&rw->now, &a->manifest);
+    manifest_copy(&rw->next, &a->manifest);
+    if (rw->logs) {
+        manifest_next_incr(&rw->now, name);
+        rw->incr_named = aof_path(a, manifest_next_incr(&rw->next, name));
+        rw->incr_path =
+            rw->first ? aof_temporary_incr(a) : mem_dup(rw->incr_named, strlen(rw->incr_named));
+    }
+    rw->base_path = aof_path(a, manifest_next_base(&rw->next, name, !rw->of_commands));
+    if (rw->of_commands) rw->rdb_path = aof_path(a, "temp-rewriteaof.rdb");
+}
+
+bool aof_rewrite_begin(struct aof *a, bool first, bool here) {
+    struct core *core = a->core;
+    struct rewrite *rw = &a->rewrite;
+    core->log.rewrite_scheduled = false;
+    rw->running = core->log.rewriting = true;
+    core->log.rewrite_begun_s = core->now_ms / 1000;
+    rw->first = first;
+    rw->logs = core->log.on || first;
+    rw->of_commands = !core->config->aof_rdb_preamble;
+    plan(a);
+    if (here) {
+        opened(a, aof_step_open(rw));
+    } else {
+        start_step(a, aof_step_open, opened);
+    }
+    return !here || rw->cut_due || rw->saving;
+}
+
+void aof_rewrite_finish(struct aof *a) {
+    while (a->rewrite.running) {
+        aof_rewrite_wait(a);
+        if (a->rewrite.cut_due || a->rewrite.saving) save_finish(a->core);
+        if (a->rewrite.cut_due) make_cut(a);
+    }
 }
 
 void aof_rewrite_give_up(struct aof *a) {
     struct rewrite *rw = &a->rewrite;
-    aof_rewrite_wait(a);
     if (rw->running) {
         log_notice(
             "Killing the AOF rewrite, which is a thread and no child: the log is switched off");
-        save_abort(a->core, "the append log is switched off");
+        rw->given_up = true;
+    }
+    if (rw->saving) save_abort(a->core, SWITCHED_OFF);
+    if (rw->cut_due) {
+        rw->cut_due = false;
+        failed(a, SWITCHED_OFF);
     }
     a->core->log.rewrite_scheduled = false;
 }
@@ -258,10 +327,9 @@ static bool has_grown(const struct aof *a) {
 
 void aof_rewrite_cron(struct aof *a) {
     struct core *core = a->core;
+    if (a->rewrite.cut_due) make_cut(a);
     if (a->rewrite.running || save_is_running(core) || core->ongoing.on || core->replaying) return;
     if (core->now_ms < a->rewrite.retry_ms) return;
-    if (!core->log.rewrite_scheduled && !has_grown(a)) return;
-    bool begun = aof_rewrite_begin(a, core->log.starting);
-    int64_t soon_ms = core->now_ms + RETRY_BEGIN_MS;
-    if (!begun && a->rewrite.retry_ms < soon_ms) a->rewrite.retry_ms = soon_ms;
+    if (core->log.rewrite_scheduled || has_grown(a))
+        aof_rewrite_begin(a, core->log.starting, false);
 }

@@ -1,4 +1,5 @@
-/* sync_test.c - a sync of the append log fails, and the disk has lost what it was to write.
+/* sync_test.c - a sync of the append log fails, and the disk has lost what it was to write; or the
+ * disk is slow.
  *
  * The library beside this program (shim.c) lets one sync fail, and turns what it was for into
  * zeros. The next sync succeeds, as it does on a real disk; who takes that for good has lost data.
@@ -7,7 +8,8 @@
  *     everysec    writes are refused (MISCONF) until a rewrite has made a new base; then the server
  * is killed, and everything is there, what the failed sync was for included
  *
- * Each is done for the first syncs one after the other, plain and encrypted.
+ * Each is done for the first syncs one after the other, plain and encrypted. On a slow disk nobody
+ * waits for files while a rewrite opens, names and removes them.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,11 +19,13 @@
 #include <unistd.h>
 
 #include "crash/key.h"
+#include "integration/replies.h"
 #include "support/client.h"
 #include "support/suite.h"
 
 #define PATH_BYTES 512
 #define WRITES_MAX 3000
+#define SLOW_MS 200
 #define SYNCS 6 /* the first, the second ... of a file of commands is the one that fails */
 
 static char key_file[] = "/tmp/sync-key-XXXXXX";
@@ -46,21 +50,25 @@ static void set_number(const char *name, int v) {
     setenv(name, text, 1);
 }
 
-/* Starts the server so that its n-th sync fails, and the others after it, `failures` in all. */
-static void restart_failing(struct server *s, const char *const args[], int n, int error,
-                            int failures) {
+static void restart_on_shim(struct server *s, const char *const args[]) {
     char library[PATH_BYTES];
     ssize_t bytes = readlink("/proc/self/exe", library, sizeof library - 16);
     CU_ASSERT_TRUE_FATAL(bytes > 0);
     library[bytes] = 0;
     strcpy(strrchr(library, '/'), "/shim.so");
-    set_number("SHIM_SYNC_FAIL_AT", n);
-    set_number("SHIM_SYNC_ERRNO", error);
-    set_number("SHIM_SYNC_FAILURES", failures);
     setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
     setenv("LD_PRELOAD", library, 1);
     server_restart(s, args);
     unsetenv("LD_PRELOAD");
+}
+
+/* Starts the server so that its n-th sync fails, and the others after it, `failures` in all. */
+static void restart_failing(struct server *s, const char *const args[], int n, int error,
+                            int failures) {
+    set_number("SHIM_SYNC_FAIL_AT", n);
+    set_number("SHIM_SYNC_ERRNO", error);
+    set_number("SHIM_SYNC_FAILURES", failures);
+    restart_on_shim(s, args);
     unsetenv("SHIM_SYNC_FAIL_AT");
 }
 
@@ -183,12 +191,48 @@ static void everysec_encrypted_refuses(void) {
     refuses_until_there_is_a_base(everysec_encrypted, 2, 2); /* nor can a rewrite begin at first */
 }
 
+/* How long the server took at worst to answer, from `command` on until it has made the number
+ * `field` of INFO persistence rise; ms. */
+static int64_t worst_answer_ms(redisContext *c, const char *command, const char *field) {
+    int64_t before = info_number(c, "persistence", field);
+    int64_t begun_ms = server_now_ms(), asked_ms = begun_ms, worst_ms = 0;
+    freeReplyObject(cmd(c, command));
+    for (bool done = false; !done && asked_ms < begun_ms + 60000;) {
+        int64_t now_ms = server_now_ms();
+        if (now_ms - asked_ms > worst_ms) worst_ms = now_ms - asked_ms;
+        asked_ms = now_ms;
+        done = info_number(c, "persistence", field) > before;
+    }
+    CU_ASSERT_TRUE(asked_ms < begun_ms + 60000);
+    return worst_ms;
+}
+
+static void a_slow_disk_stalls_nobody(void) {
+    struct server *s = server_start(everysec);
+    set_number("SHIM_SLOW_MS", SLOW_MS);
+    restart_on_shim(s, everysec);
+    unsetenv("SHIM_SLOW_MS");
+    redisContext *c = client_open(s);
+    for (int i = 0; i < 100; i++) expect_ok(c, "SET k%d v", i);
+    CU_ASSERT_TRUE(worst_answer_ms(c, "BGREWRITEAOF", "aof_rewrites") < SLOW_MS);
+    CU_ASSERT_TRUE(worst_answer_ms(c, "BGSAVE", "rdb_saves") < SLOW_MS);
+    redisFree(c);
+    server_signal(s, SIGKILL);
+    server_wait(s, 20000);
+    server_restart(s, everysec);
+    c = client_open(s);
+    expect_int(c, 100, "DBSIZE");
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"always_ends", always_ends},
         {"always_encrypted_ends", always_encrypted_ends},
         {"everysec_refuses", everysec_refuses},
         {"everysec_encrypted_refuses", everysec_encrypted_refuses},
+        {"a_slow_disk_stalls_nobody", a_slow_disk_stalls_nobody},
         {NULL, NULL},
     };
     if (!key_make(key_file)) return 1;
