@@ -80,8 +80,10 @@ static void info_consumers(struct ctx *c) {
     reply_array(c->r, stream_consumer_count(g));
     for (uint64_t i = 0; i < stream_consumer_count(g); i++) {
         const struct stream_consumer *consumer = stream_consumer_at(g, i);
-        int64_t idle_ms = now_ms - consumer->seen_ms, inactive_ms = STREAM_NEVER_ACTIVE;
-        if (consumer->active_ms != STREAM_NEVER_ACTIVE) inactive_ms = now_ms - consumer->active_ms;
+        int64_t idle_ms = stream_ms_since(consumer->seen_ms, now_ms);
+        int64_t inactive_ms = STREAM_NEVER_ACTIVE;
+        if (consumer->active_ms != STREAM_NEVER_ACTIVE)
+            inactive_ms = stream_ms_since(consumer->active_ms, now_ms);
         reply_map(c->r, 4);
         field_text(c->r, "name", consumer->name);
         field_int(c->r, "pending", (int64_t)stream_pel_count(&consumer->pel));

@@ -110,7 +110,8 @@ static void show_summary(struct ctx *c, const struct stream_group *g) {
 
 /* Whether an entry is too young to be shown or claimed; one of nobody never is. */
 static bool is_young(int64_t now_ms, const struct stream_nack *nack, int64_t idle_ms_min) {
-    return nack->consumer && idle_ms_min && now_ms - nack->delivered_ms < idle_ms_min;
+    return nack->consumer && idle_ms_min &&
+           stream_ms_since(nack->delivered_ms, now_ms) < idle_ms_min;
 }
 
 static void show_pending(void *state, struct reply *r) {
@@ -123,7 +124,7 @@ static void show_pending(void *state, struct reply *r) {
     while (count < o->max && !nap_step(steps++) && (nack = stream_pel_next(&it)) &&
            stream_id_cmp(nack->id, o->to) <= 0) {
         if (is_young(o->now_ms, nack, o->idle_ms_min)) continue;
-        int64_t idle_ms = o->now_ms - nack->delivered_ms;
+        int64_t idle_ms = stream_ms_since(nack->delivered_ms, o->now_ms);
         if (idle_ms < 0) idle_ms = 0;
         reply_array(r, 4);
         stream_reply_id(r, nack->id);

@@ -232,7 +232,7 @@ static void reply_entry(struct ctx *c, const struct reading *o, const struct str
 }
 
 static int64_t idle_ms(const struct ctx *c, const struct stream_nack *nack) {
-    int64_t ms = c->core->now_ms - nack->delivered_ms;
+    int64_t ms = stream_ms_since(nack->delivered_ms, c->core->now_ms);
     return ms < 0 ? 0 : ms;
 }
 

@@ -25,6 +25,12 @@
 #define STREAM_READ_UNKNOWN (-1) /* entries_read that nobody can tell */
 #define STREAM_NEVER_ACTIVE (-1) /* active_ms of a consumer that got nothing yet */
 
+/* How long ago that was, both in Unix ms. What RESTORE was given may be any number: then it wraps.
+ */
+static inline int64_t stream_ms_since(int64_t then_ms, int64_t now_ms) {
+    return (int64_t)((uint64_t)now_ms - (uint64_t)then_ms);
+}
+
 struct stream_consumer {
     struct slice name; /* its own; the first member of both: see stream_group.c */
     int64_t seen_ms;   /* when it last tried to read or claim */

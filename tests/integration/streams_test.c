@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "replies.h"
@@ -557,6 +558,35 @@ static void what_was_given_back_is_kept(void) {
     free(before);
 }
 
+/* A payload may say that something was delivered or seen long before the beginning of time. */
+static void times_may_be_any(void) {
+    fresh();
+    freeReplyObject(cmd(c, "XADD k 1-1 a 1"));
+    expect_ok(c, "XGROUP CREATE k g 0");
+    freeReplyObject(cmd(c, "XREADGROUP GROUP g a STREAMS k >"));
+    redisReply *dump = cmd(c, "DUMP k");
+    int64_t now_ms = (int64_t)time(NULL) * 1000 + 1000, ms;
+    int changed = 0;
+    for (size_t i = 0; i + sizeof ms <= dump->len; i++) {
+        memcpy(&ms, dump->str + i, sizeof ms);
+        if (ms < now_ms - 60000 || ms > now_ms) continue;
+        ms = INT64_MIN + 5;
+        memcpy(dump->str + i, &ms, sizeof ms);
+        changed++;
+    }
+    CU_ASSERT(changed >= 2);
+    expect_ok(c, "DEBUG SET-SKIP-CHECKSUM-VALIDATION 1");
+    expect_ok(c, "RESTORE j 0 %b", dump->str, dump->len);
+    expect_ok(c, "DEBUG SET-SKIP-CHECKSUM-VALIDATION 0");
+    freeReplyObject(dump);
+    CU_ASSERT(reply_has_text("\"idle\", 0, ", "XINFO CONSUMERS j g"));
+    freeReplyObject(cmd(c, "XPENDING j g IDLE 1 - + 10"));
+    freeReplyObject(cmd(c, "XPENDING j g - + 10"));
+    freeReplyObject(cmd(c, "XREADGROUP GROUP g b CLAIM 1 STREAMS j >"));
+    freeReplyObject(cmd(c, "XAUTOCLAIM j g b 1 0"));
+    expect_int(c, 1, "XACK j g 1-1");
+}
+
 /* -- 8.6: idempotent production --------------------------------------------------------- */
 
 static void entries_are_added_once(void) {
@@ -735,6 +765,7 @@ int main(void) {
         {"consumers_give_back", consumers_give_back},
         {"giving_back_wakes_who_claims", giving_back_wakes_who_claims},
         {"what_was_given_back_is_kept", what_was_given_back_is_kept},
+        {"times_may_be_any", times_may_be_any},
         {"entries_are_added_once", entries_are_added_once},
         {"what_producers_sent_is_forgotten", what_producers_sent_is_forgotten},
         {"what_producers_sent_can_be_told", what_producers_sent_can_be_told},
@@ -743,7 +774,8 @@ int main(void) {
         {"large_groups_go", large_groups_go},
         {NULL, NULL},
     };
-    server = server_start(NULL);
+    static const char *const args[] = {"--enable-debug-command", "yes", NULL};
+    server = server_start(args);
     c = client_open(server);
     int status = suite_main("streams", tests);
     redisFree(c);
