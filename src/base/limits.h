@@ -195,6 +195,7 @@
  * processor: it does when the loop has used so much of the time since, and may come back when that
  * has become so little (base/affinity). */
 #define AFFINITY_LOOK_MS 4
+/* Of the time; also for what is kept of free pages (core/stats). */
 #define LOOP_BUSY_PERCENT 70
 #define LOOP_CALM_PERCENT 50
 

@@ -83,15 +83,19 @@ void mem_allocator_refresh(void) {}
 
 void mem_background(bool on) { (void)on; }
 
+void mem_keep_free_pages(bool keep) { (void)keep; }
+
 void mem_purge(void) { malloc_trim(0); }
 
 #else
 
 #include <jemalloc/jemalloc.h>
 
-/* Read by jemalloc at start. Pages that a growing table leaves behind go back soon: they are not
- * needed again in that size. */
+/* Read by jemalloc at start. Pages that a growing table leaves behind go back soon: few are needed
+ * again in that size. */
 const char *malloc_conf = "dirty_decay_ms:500,muzzy_decay_ms:0,metadata_thp:auto";
+#define DECAY_MS 500
+#define DECAY_KEEPING_MS 10000
 #include <pthread.h>
 
 #define TEXT(x) #x
@@ -215,6 +219,19 @@ void mem_allocator_refresh(void) {
 }
 
 void mem_background(bool on) { mallctl("background_thread", NULL, NULL, &on, sizeof on); }
+
+void mem_keep_free_pages(bool keep) {
+    ssize_t ms = keep ? DECAY_KEEPING_MS : DECAY_MS;
+    char name[64];
+    unsigned n = 0;
+    size_t bytes = sizeof n;
+    mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms, sizeof ms); /* of those to come */
+    mallctl("arenas.narenas", &n, &bytes, NULL, 0);
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "arena.%u.dirty_decay_ms", i);
+        mallctl(name, NULL, NULL, &ms, sizeof ms); /* fails for one that does not exist */
+    }
+}
 
 void mem_purge(void) {
     mallctl("arena." TEXT_OF(MALLCTL_ARENAS_ALL) ".purge", NULL, NULL, NULL, 0);

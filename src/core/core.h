@@ -39,9 +39,8 @@ struct persist;
 struct core_stats {
     uint64_t commands, connections, rejected_connections;
     uint64_t net_in, net_out;
-    uint64_t errors; /* error replies */
-    uint64_t unexpected_errors;
-    uint64_t reads, writes; /* system calls of the doors */
+    uint64_t errors, unexpected_errors; /* error replies */
+    uint64_t reads, writes;             /* system calls of the doors */
     uint64_t query_limit_kills, output_limit_kills, stall_kills, dropped_messages;
     uint64_t evicted_clients, auth_failures;
     uint64_t evict_stalls_us; /* time spent over maxmemory */
@@ -209,6 +208,7 @@ struct core {
     uint32_t gates;         /* ROW_ flags of commands that must take exec's slow way now */
     int64_t pause_until_ms; /* CLIENT PAUSE; 0: none */
     bool pause_all;         /* all commands, not only writes */
+    bool is_busy;           /* the loop was, in the last CORE_TASK_MS: see stats_sample */
     int64_t now_ms, now_us; /* Unix time of this turn, or of when a waiter was served in it */
     int64_t started_ms;
     char run_id[41];

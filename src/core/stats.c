@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "store/db.h"
 
@@ -34,8 +35,38 @@ static void refresh_allocator(struct work_job *job) {
     mem_free(job);
 }
 
+/* ---- how busy the loop is ------------------------------------------------------------ */
+
+static void keep_free_pages(struct work_job *job) {
+    mem_keep_free_pages(true);
+    mem_free(job);
+}
+
+static void give_free_pages(struct work_job *job) {
+    mem_keep_free_pages(false);
+    mem_free(job);
+}
+
+/* Giving pages back costs the processor, and the loop a fault each when it takes them again: not
+ * while it fills one. Before the sample. */
+static void follow_load(struct core *core) {
+    uint64_t begun_ms = core->rates[METRIC_COMMANDS].last_base;
+    uint64_t passed_us = ((uint64_t)core->now_ms - begun_ms) * 1000;
+    uint64_t used_us = core->stats.loop_us - core->rates[METRIC_TURN_US].last_value;
+    bool busy = used_us > passed_us / 100 * (core->is_busy ? LOOP_CALM_PERCENT : LOOP_BUSY_PERCENT);
+    if (!begun_ms || busy == core->is_busy) return;
+    struct work_job *job = mem_alloc(sizeof *job);
+    *job = (struct work_job){.run = busy ? keep_free_pages : give_free_pages};
+    if (work_queue_submit(core->queues.allocator, job)) {
+        core->is_busy = busy;
+    } else {
+        mem_free(job); /* the next sample will say so again */
+    }
+}
+
 void stats_sample(struct core *core) {
     if (!core->startup_bytes) core->startup_bytes = keyspace_memory(core->ks);
+    follow_load(core);
     for (enum core_metric m = 0; m < METRIC_COUNT; m++) {
         bool by_turn = m == METRIC_TURN_US;
         rate_sample(&core->rates[m], metric_value(core, m),

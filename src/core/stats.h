@@ -10,7 +10,8 @@
 #include "core/core.h"
 #include "core/row.h"
 
-/* Takes a sample of every rate: each CORE_TASK_MS. */
+/* Takes a sample of every rate: each CORE_TASK_MS. Tells the allocator when the loop becomes busy,
+ * or calm again. */
 void stats_sample(struct core *core);
 
 /* Has a worker refresh the allocator's figures. */
