@@ -97,16 +97,27 @@ static void discarded(struct aof *a, int err) {
     end(a);
 }
 
-static void failed(struct aof *a, const char *why) {
+/* It is tried again, the later the more often it has failed. */
+static void count_failure(struct aof *a) {
     struct rewrite *rw = &a->rewrite;
     struct core_log *log = &a->core->log;
-    log_warning("rewriting the append log has failed: %s", why);
     log->rewrite_failed = true;
     if (++log->rewrite_failures >= FAILURES_FREE) {
         uint64_t steps = log->rewrite_failures - FAILURES_FREE;
         int64_t wait_ms = steps < 6 ? (int64_t)RETRY_MS_MIN << steps : RETRY_MS_MAX;
         if (log->error) wait_ms = RETRY_MS_MIN; /* writes are refused until it succeeds */
         rw->retry_ms = a->core->now_ms + (wait_ms < RETRY_MS_MAX ? wait_ms : RETRY_MS_MAX);
+    }
+}
+
+static void failed(struct aof *a, const char *why) {
+    struct rewrite *rw = &a->rewrite;
+    struct core_log *log = &a->core->log;
+    if (rw->given_up) {
+        log_notice("the rewrite of the append log is given up: %s", why);
+    } else {
+        log_warning("rewriting the append log has failed: %s", why);
+        count_failure(a);
     }
     if (rw->first && a->writer) {
         bool starting = log->starting;

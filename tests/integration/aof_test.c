@@ -417,6 +417,29 @@ static void a_rewrite_without_a_log(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* It does not count as a failure, so that the log is begun at once when it is wanted again. */
+static void switching_off_is_no_failure(void) {
+    struct server *s = server_start(NULL);
+    redisContext *c = client_open(s);
+    for (int i = 0; i < 100; i++) expect_ok(c, "SET k%d v", i);
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 100000");
+    for (int i = 0; i < 5; i++) {
+        expect_ok(c, "CONFIG SET appendonly yes");
+        expect_ok(c, "CONFIG SET appendonly no");
+        CU_ASSERT_TRUE(info_becomes(c, "aof_rewrite_in_progress:0"));
+    }
+    CU_ASSERT_TRUE(info_has(c, "aof_last_bgrewrite_status:ok"));
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 0");
+    expect_ok(c, "CONFIG SET appendonly yes");
+    expect_ok(c, "CONFIG SET appendonly no");
+    expect_ok(c, "CONFIG SET appendonly yes");
+    CU_ASSERT_TRUE(info_becomes(c, "aof_rewrites:1"));
+    CU_ASSERT_TRUE(info_becomes(c, "aof_rewrite_in_progress:0"));
+    CU_ASSERT_TRUE(info_has(c, "aof_enabled:1"));
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 #define EDITORS 40
 
 /* Lists that are too small for their writers to wait for the base, and long enough for a worker to
@@ -613,6 +636,7 @@ int main(void) {
         {"replies_wait_for_a_slow_writer", replies_wait_for_a_slow_writer},
         {"nothing_to_reload", nothing_to_reload},
         {"a_rewrite_without_a_log", a_rewrite_without_a_log},
+        {"switching_off_is_no_failure", switching_off_is_no_failure},
         {"a_rewrite_meets_what_workers_do", a_rewrite_meets_what_workers_do},
         {"growth_is_reason_for_a_rewrite", growth_is_reason_for_a_rewrite},
         {"each_second_has_its_mark", each_second_has_its_mark},
