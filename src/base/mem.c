@@ -91,15 +91,18 @@ void mem_purge(void) { malloc_trim(0); }
 
 #include <jemalloc/jemalloc.h>
 
-/* Read by jemalloc at start. Pages that a growing table leaves behind go back soon: few are needed
- * again in that size. */
-const char *malloc_conf = "dirty_decay_ms:500,muzzy_decay_ms:0,metadata_thp:auto";
-#define DECAY_MS 500
-#define DECAY_KEEPING_MS 10000
 #include <pthread.h>
 
 #define TEXT(x) #x
 #define TEXT_OF(x) TEXT(x)
+
+#define ARENAS_MAX 4096 /* MALLOCX_ARENA_LIMIT is 4095 */
+#define DECAY_MS 500
+#define DECAY_KEEPING_MS 10000
+
+/* Read by jemalloc at start. Pages that a growing table leaves behind go back soon: few are needed
+ * again in that size. */
+const char *malloc_conf = "dirty_decay_ms:" TEXT_OF(DECAY_MS) ",muzzy_decay_ms:0,metadata_thp:auto";
 
 struct counters {
     const uint64_t *allocated, *freed;
@@ -109,7 +112,8 @@ struct counters {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct counters *first;
-static int64_t folded_bytes; /* under the lock */
+static int64_t folded_bytes;             /* under the lock */
+static uint64_t hooked[ARENAS_MAX / 64]; /* likewise: threads' arenas, a bit each */
 static _Thread_local struct counters mine;
 
 static void *count_taken(void *p) { return p; }
@@ -155,6 +159,7 @@ static void hook_arena(void) {
     if (!hooks.alloc) hooks = *old;
     hooks.purge_forced = give_back;
     mallctl(name, NULL, NULL, (void *)&new, sizeof new);
+    if (arena < ARENAS_MAX) hooked[arena / 64] |= (uint64_t)1 << arena % 64;
 }
 
 void mem_thread_init(void) {
@@ -222,14 +227,15 @@ void mem_background(bool on) { mallctl("background_thread", NULL, NULL, &on, siz
 
 void mem_keep_free_pages(bool keep) {
     ssize_t ms = keep ? DECAY_KEEPING_MS : DECAY_MS;
+    uint64_t arenas[ARENAS_MAX / 64];
     char name[64];
-    unsigned n = 0;
-    size_t bytes = sizeof n;
-    mallctl("arenas.dirty_decay_ms", NULL, NULL, &ms, sizeof ms); /* of those to come */
-    mallctl("arenas.narenas", &n, &bytes, NULL, 0);
-    for (unsigned i = 0; i < n; i++) {
+    pthread_mutex_lock(&lock);
+    memcpy(arenas, hooked, sizeof arenas);
+    pthread_mutex_unlock(&lock);
+    for (unsigned i = 0; i < ARENAS_MAX; i++) {
+        if (!(arenas[i / 64] >> i % 64 & 1)) continue;
         snprintf(name, sizeof name, "arena.%u.dirty_decay_ms", i);
-        mallctl(name, NULL, NULL, &ms, sizeof ms); /* fails for one that does not exist */
+        mallctl(name, NULL, NULL, &ms, sizeof ms);
     }
 }
 

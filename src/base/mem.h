@@ -71,8 +71,9 @@ void mem_allocator_refresh(void);
  * from whoever frees, or no more. Not before the process has become a daemon. */
 void mem_background(bool on);
 
-/* Pages that come free stay for ten seconds, or, from the start on, for half a second: which was it
- * that the loop wants, its next pages soon, or little memory held? For a worker. */
+/* Pages that come free in threads' arenas stay for ten seconds, or, from the start on, for half a
+ * second: which was it that the loop wants, its next pages soon, or little memory held? For a
+ * worker. */
 void mem_keep_free_pages(bool keep);
 
 /* Gives free pages back to the kernel now. Slow; for MEMORY PURGE, on a worker. */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BIG_BYTES (8 << 20)
 
@@ -115,6 +116,23 @@ static void figures_are_there(void) {
     mem_purge();
 }
 
+/* The pages of blocks that were freed are there a second later, if so asked for; else they go. */
+static void free_pages_stay(void) {
+#ifndef NO_JEMALLOC
+    char *p[8]; /* of a larger block they go at once */
+    mem_background(true);
+    mem_keep_free_pages(true);
+    for (int i = 0; i < 8; i++) memset(p[i] = mem_alloc(BIG_BYTES / 8), 1, BIG_BYTES / 8);
+    size_t with = mem_rss();
+    for (int i = 0; i < 8; i++) mem_free(p[i]);
+    usleep(1200000);
+    CU_ASSERT(mem_rss() + BIG_BYTES / 2 > with);
+    mem_keep_free_pages(false);
+    for (int i = 0; i < 200 && mem_rss() + BIG_BYTES / 2 > with; i++) usleep(100000);
+    CU_ASSERT(mem_rss() + BIG_BYTES / 2 < with);
+#endif
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"blocks", blocks},
@@ -123,6 +141,7 @@ int main(void) {
         {"threads_are_summed", threads_are_summed},
         {"registering_twice_counts_once", registering_twice_counts_once},
         {"figures_are_there", figures_are_there},
+        {"free_pages_stay", free_pages_stay},
         {NULL, NULL},
     };
     mem_thread_init();
