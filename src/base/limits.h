@@ -191,6 +191,11 @@
 /* So much memory goes back to the system at once, which takes some 50 us (base/mem). */
 #define GIVE_BACK_BYTES (256 * 1024)
 
+/* Pages that come free go back to the system within so long: soon, as few of those that a growing
+ * table leaves behind are needed again in that size; later while the loop is busy (base/mem). */
+#define FREE_PAGES_MS 500
+#define FREE_PAGES_KEPT_MS 10000
+
 /* A thread that is long inside the kernel looks so often whether it is to leave the loop's
  * processor: it does when the loop has used so much of the time since, and may come back when that
  * has become so little (base/affinity). */

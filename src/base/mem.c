@@ -97,12 +97,10 @@ void mem_purge(void) { malloc_trim(0); }
 #define TEXT_OF(x) TEXT(x)
 
 #define ARENAS_MAX 4096 /* MALLOCX_ARENA_LIMIT is 4095 */
-#define DECAY_MS 500
-#define DECAY_KEEPING_MS 10000
 
-/* Read by jemalloc at start. Pages that a growing table leaves behind go back soon: few are needed
- * again in that size. */
-const char *malloc_conf = "dirty_decay_ms:" TEXT_OF(DECAY_MS) ",muzzy_decay_ms:0,metadata_thp:auto";
+/* Read by jemalloc at start. */
+const char *malloc_conf =
+    "dirty_decay_ms:" TEXT_OF(FREE_PAGES_MS) ",muzzy_decay_ms:0,metadata_thp:auto";
 
 struct counters {
     const uint64_t *allocated, *freed;
@@ -226,7 +224,7 @@ void mem_allocator_refresh(void) {
 void mem_background(bool on) { mallctl("background_thread", NULL, NULL, &on, sizeof on); }
 
 void mem_keep_free_pages(bool keep) {
-    ssize_t ms = keep ? DECAY_KEEPING_MS : DECAY_MS;
+    ssize_t ms = keep ? FREE_PAGES_KEPT_MS : FREE_PAGES_MS;
     uint64_t arenas[ARENAS_MAX / 64];
     char name[64];
     pthread_mutex_lock(&lock);

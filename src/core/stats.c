@@ -30,25 +30,18 @@ static void rate_sample(struct core_rate *rate, uint64_t value, uint64_t base, u
     rate->last_base = base;
 }
 
-static void refresh_allocator(struct work_job *job) {
-    mem_allocator_refresh();
-    mem_free(job);
-}
-
-/* ---- how busy the loop is ------------------------------------------------------------ */
-
-static void keep_free_pages(struct work_job *job) {
+static void keep_pages(struct work_job *job) {
     mem_keep_free_pages(true);
     mem_free(job);
 }
 
-static void give_free_pages(struct work_job *job) {
+static void give_pages(struct work_job *job) {
     mem_keep_free_pages(false);
     mem_free(job);
 }
 
-/* Giving pages back costs the processor, and the loop a fault each when it takes them again: not
- * while it fills one. Before the sample. */
+/* Giving pages back takes a processor, and the loop a fault each when it wants them again: not
+ * while it fills one. To be called before the sample that it compares with is replaced. */
 static void follow_load(struct core *core) {
     uint64_t begun_ms = core->rates[METRIC_COMMANDS].last_base;
     uint64_t passed_us = ((uint64_t)core->now_ms - begun_ms) * 1000;
@@ -56,7 +49,7 @@ static void follow_load(struct core *core) {
     bool busy = used_us > passed_us / 100 * (core->is_busy ? LOOP_CALM_PERCENT : LOOP_BUSY_PERCENT);
     if (!begun_ms || busy == core->is_busy) return;
     struct work_job *job = mem_alloc(sizeof *job);
-    *job = (struct work_job){.run = busy ? keep_free_pages : give_free_pages};
+    *job = (struct work_job){.run = busy ? keep_pages : give_pages};
     if (work_queue_submit(core->queues.allocator, job)) {
         core->is_busy = busy;
     } else {
@@ -72,6 +65,11 @@ void stats_sample(struct core *core) {
         rate_sample(&core->rates[m], metric_value(core, m),
                     by_turn ? core->stats.loop_turns : (uint64_t)core->now_ms, by_turn ? 1 : 1000);
     }
+}
+
+static void refresh_allocator(struct work_job *job) {
+    mem_allocator_refresh();
+    mem_free(job);
 }
 
 void stats_refresh_allocator(struct core *core) {

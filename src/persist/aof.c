@@ -261,7 +261,7 @@ static bool follow_appendonly(void *ctx, char why[CONFIG_WHY_BYTES]) {
     if (within || save_is_running(core) || a->rewrite.running) {
         core->log.rewrite_scheduled = true;
     } else if (!aof_rewrite_begin(a, true, true)) {
-        core->log.starting = false;
+        core->log.starting = core->log.rewrite_scheduled = false;
         snprintf(why, CONFIG_WHY_BYTES, "Unable to turn on AOF. Check server logs.");
         return false;
     }

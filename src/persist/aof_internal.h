@@ -108,7 +108,7 @@ void aof_rewrite_give_up(struct aof *a);
 
 /* Goes on when a step is over. */
 void aof_rewrite_collect(struct aof *a);
-/* Brings it to its end, or only its present step, the loop standing still meanwhile. */
+/* The loop stands still until it is over; until no step is being taken. */
 void aof_rewrite_finish(struct aof *a);
 void aof_rewrite_wait(struct aof *a);
 

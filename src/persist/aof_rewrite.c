@@ -49,7 +49,8 @@ static void start_step(struct aof *a, int (*step)(struct rewrite *rw),
     ASSERT(taken); /* there is one at a time */
 }
 
-/* Whether a step is over; with `wait`, or else being taken: waits for it. */
+/* Whether a step is over, of which nothing was done yet. With `wait` one that is being taken is
+ * waited for. */
 static bool has_stepped(struct rewrite *rw, bool wait) {
     pthread_mutex_lock(&rw->lock);
     while (wait && rw->state == REWRITE_IN_STEP) pthread_cond_wait(&rw->stepped, &rw->lock);
@@ -64,7 +65,7 @@ void aof_rewrite_collect(struct aof *a) {
 }
 
 void aof_rewrite_wait(struct aof *a) {
-    if (has_stepped(&a->rewrite, true)) a->rewrite.then(a, a->rewrite.step_err);
+    while (has_stepped(&a->rewrite, true)) a->rewrite.then(a, a->rewrite.step_err);
 }
 
 /* ---- the end ------------------------------------------------------------------------- */
@@ -244,6 +245,7 @@ static void opened(struct aof *a, int err) {
     struct rewrite *rw = &a->rewrite;
     if (err) {
         core->log.rewrite_failed = true;
+        core->log.rewrite_scheduled = core->log.starting; /* there is no log before it */
         rw->retry_ms = core->now_ms + RETRY_BEGIN_MS;
         start_step(a, aof_step_discard, discarded);
         return;

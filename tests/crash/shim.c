@@ -10,8 +10,7 @@
  *                      when a disk has lost it
  *     SHIM_SYNC_FAILURES=m     and the m - 1 syncs after it (usually 1 in all)
  *
- *     SHIM_SLOW_MS=t     a slow disk: every sync, and renaming and removing a file, takes so long
- * more
+ *     SHIM_SLOW_MS=t     a slow disk: syncs, renaming and removing a file take so long more
  *
  * Files of data are those in a directory appendonlydir and those of RDBs. What was written to them
  * behind their last fsync is dropped or torn; then the process ends at once, with status 137.

@@ -440,6 +440,36 @@ static void switching_off_is_no_failure(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* The file of a log that is to begin cannot be opened: the command says so; where the log has to
+ * wait for a save, it is tried until it can be. */
+static void a_log_begins_when_it_can(void) {
+    struct server *s = server_start(NULL);
+    redisContext *c = client_open(s);
+    char path[PATH_BYTES];
+    path_of(s, "appendonlydir", path);
+    write_file(s, "appendonlydir", "", 0);
+    expect_ok(c, "SET k v");
+    redisReply *r = cmd(c, "CONFIG SET appendonly yes");
+    CU_ASSERT_EQUAL(r->type, REDIS_REPLY_ERROR);
+    freeReplyObject(r);
+    CU_ASSERT_TRUE(info_becomes(c, "aof_rewrite_in_progress:0"));
+    CU_ASSERT_TRUE(info_has(c, "aof_rewrite_scheduled:0"));
+    CU_ASSERT_TRUE(info_has(c, "aof_enabled:0"));
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 200000");
+    expect_status(c, "Background saving started", "BGSAVE");
+    expect_ok(c, "CONFIG SET appendonly yes");
+    CU_ASSERT_TRUE(info_becomes(c, "rdb_bgsave_in_progress:0"));
+    CU_ASSERT_TRUE(info_becomes(c, "aof_last_bgrewrite_status:err"));
+    CU_ASSERT_EQUAL(unlink(path), 0);
+    CU_ASSERT_TRUE(info_becomes(c, "aof_rewrites:1"));
+    CU_ASSERT_TRUE(info_has(c, "aof_last_bgrewrite_status:ok"));
+    stop_hard(s, c);
+    c = again(s, always);
+    expect_str(c, "v", "GET k");
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 #define EDITORS 40
 
 /* Lists that are too small for their writers to wait for the base, and long enough for a worker to
@@ -637,6 +667,7 @@ int main(void) {
         {"nothing_to_reload", nothing_to_reload},
         {"a_rewrite_without_a_log", a_rewrite_without_a_log},
         {"switching_off_is_no_failure", switching_off_is_no_failure},
+        {"a_log_begins_when_it_can", a_log_begins_when_it_can},
         {"a_rewrite_meets_what_workers_do", a_rewrite_meets_what_workers_do},
         {"growth_is_reason_for_a_rewrite", growth_is_reason_for_a_rewrite},
         {"each_second_has_its_mark", each_second_has_its_mark},

@@ -117,7 +117,7 @@ static bool finished(const struct link *l, const struct exchange *x) {
 
 static bool exchange(struct link *const *links, int n, const struct exchange *x) {
     size_t sent[SIDES] = {0};
-    int64_t left_ms = x->deadline_ms;
+    int64_t left_ms = x->deadline_ms, then_ms = model_now_ms();
     for (int i = 0; i < n; i++) {
         text_clear(&links[i]->in);
         links[i]->n_replies = 0;
@@ -136,10 +136,11 @@ static bool exchange(struct link *const *links, int n, const struct exchange *x)
         }
         if (all) return true;
         if (left_ms <= 0) return false;
-        int64_t begun_ms = model_now_ms(), most_ms = left_ms < SLICE_MS ? left_ms : SLICE_MS;
+        int64_t most_ms = left_ms < SLICE_MS ? left_ms : SLICE_MS;
         if (poll(fds, (nfds_t)n, (int)most_ms) < 0 && errno != EINTR) return false;
-        int64_t took_ms = model_now_ms() - begun_ms;
+        int64_t now_ms = model_now_ms(), took_ms = now_ms - then_ms;
         left_ms -= took_ms < SLICE_MS ? took_ms : SLICE_MS;
+        then_ms = now_ms;
         for (int i = 0; i < n; i++) {
             if (fds[i].revents & POLLOUT) sent[i] = transmit(links[i], x, i, sent[i]);
             if (fds[i].revents & ~POLLOUT) {
