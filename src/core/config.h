@@ -169,7 +169,7 @@ struct config {
     bool rdbcompression, rdbchecksum, rdb_del_sync_files, rdb_incremental_fsync;
     bool stop_writes_on_bgsave_error;
     int rdb_key_save_delay, key_load_delay; /* for tests: us a key; -n: one us after n keys */
-    int loading_interval_bytes;             /* kept only: the loop turns by the clock */
+    int loading_interval_bytes;             /* of a load, until the loop turns */
     int sanitize_dump_payload;
     int rdb_write_version; /* at least; the value may need a later one */
     bool appendonly, no_appendfsync_on_rewrite, aof_load_truncated, aof_rdb_preamble;

@@ -149,7 +149,7 @@ struct core_persistence {
 
 /* Loading: see core/loading.h. */
 struct core_loading {
-    bool on;
+    bool on, turned; /* turned: the loop has, in this load */
     int64_t begun_ms, told_ms;
     uint64_t total_bytes, loaded_bytes;
     size_t rdb_used_mem;     /* as the file says */

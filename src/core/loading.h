@@ -2,7 +2,9 @@
  *
  * Between loading_begin and loading_end commands without ROW_LOADING are answered LOADING; nothing
  * is evicted and nothing expires by itself. Whoever loads calls loading_progress often: from time
- * to time it lets the loop turn, so that INFO and PING are answered.
+ * to time it lets the loop turn, so that INFO is answered. The first turn comes with the first
+ * loading-process-events-interval-bytes, or half a second: clients that connect to a server with
+ * little data wait for it, and are not told LOADING by chance.
  * Threads: the loop.
  */
 #ifndef CORE_LOADING_H

@@ -1,8 +1,8 @@
 /* load.h - RDB files into the keyspace.
  *
  * A thread reads the file ahead, decompresses and builds the values; the loop puts them into the
- * databases in slices, between which core/loading lets it turn: INFO and PING are answered, others
- * are told LOADING.
+ * databases in slices, between which core/loading lets it turn: INFO is answered, most others are
+ * told LOADING.
  * Keys are added to what is there; functions too. Keys whose time has come are passed over, unless
  * the file is the base of an append log (aux `aof-base`, or `aof-preamble`): the log will say that
  * they went. Values without elements are passed over, as Redis does.

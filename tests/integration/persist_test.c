@@ -640,32 +640,43 @@ static void a_kill_leaves_the_old_file(void) {
 
 /* ---- loading ------------------------------------------------------------------------ */
 
-static void others_are_told_of_loading(void) {
-    open_server(plain);
-    expect_ok(c, "DEBUG POPULATE 400000 key 200");
-    expect_ok(c, "SAVE");
-    const char *port_args[] = {"--save", "",  "--dir",        server_dir(server),
-                               "--port", "0", "--unixsocket", path_in(server, "s"),
-                               NULL};
-    char saved[PATH_BYTES];
-    snprintf(saved, sizeof saved, "%s", path_in(server, "s"));
-    pid_t pid = fork();
-    if (pid == 0) {
-        int null = open("/dev/null", O_WRONLY);
-        dup2(null, 1);
+/* A second server that loads the first one's file, and a connection that is there as soon as it
+ * listens. */
+static redisContext *connect_early(const char *load_delay, pid_t *pid) {
+    char dir[PATH_BYTES], path[PATH_BYTES];
+    snprintf(dir, sizeof dir, "%s", server_dir(server));
+    snprintf(path, sizeof path, "%s", path_in(server, "s"));
+    *pid = fork();
+    if (*pid == 0) {
+        dup2(open("/dev/null", O_WRONLY), 1);
         const char *program = getenv("CLEARLANE_SERVER");
-        execl(program ? program : "build/clearlane-server", "clearlane-server", port_args[0],
-              port_args[1], port_args[2], port_args[3], port_args[4], port_args[5], port_args[6],
-              port_args[7], NULL);
+        execl(program ? program : "build/clearlane-server", "clearlane-server", "--save", "",
+              "--dir", dir, "--port", "0", "--unixsocket", path, "--key-load-delay", load_delay,
+              NULL);
         _exit(127);
     }
     redisContext *u = NULL;
     for (int i = 0; i < 2000 && (!u || u->err); i++) {
         if (u) redisFree(u);
-        u = redisConnectUnix(saved);
+        u = redisConnectUnix(path);
         if (u->err) server_sleep_ms(1);
     }
     CU_ASSERT_FATAL(u && !u->err);
+    return u;
+}
+
+static void end_early(redisContext *u, pid_t pid) {
+    CU_ASSERT_PTR_NULL(redisCommand(u, "SHUTDOWN NOSAVE"));
+    redisFree(u);
+    waitpid(pid, NULL, 0);
+}
+
+static void others_are_told_of_loading(void) {
+    open_server(plain);
+    expect_ok(c, "DEBUG POPULATE 400000 key 200");
+    expect_ok(c, "SAVE");
+    pid_t pid;
+    redisContext *u = connect_early("0", &pid);
     expect_err(u, "LOADING Redis is loading the dataset in memory", "GET key:1");
     expect_err(u, "LOADING Redis is loading the dataset in memory", "EVAL %s 0", "return 1");
     expect_err(u, "LOADING Redis is loading the dataset in memory", "CONFIG SET dir /");
@@ -682,9 +693,19 @@ static void others_are_told_of_loading(void) {
         if (loaded) break;
         server_sleep_ms(1);
     }
-    CU_ASSERT_PTR_NULL(redisCommand(u, "SHUTDOWN NOSAVE"));
-    redisFree(u);
-    waitpid(pid, NULL, 0);
+    end_early(u, pid);
+    close_server();
+}
+
+/* Who comes back at once to a server with little data waits for it. */
+static void a_small_load_is_waited_for(void) {
+    open_server(plain);
+    expect_ok(c, "MSET a 1 b 2 c 3 d 4 e 5");
+    expect_ok(c, "SAVE");
+    pid_t pid;
+    redisContext *u = connect_early("20000", &pid);
+    expect_int(u, 6, "INCR e");
+    end_early(u, pid);
     close_server();
 }
 
@@ -839,6 +860,7 @@ int main(void) {
         {"flushall_ends_a_bgsave", flushall_ends_a_bgsave},
         {"a_kill_leaves_the_old_file", a_kill_leaves_the_old_file},
         {"others_are_told_of_loading", others_are_told_of_loading},
+        {"a_small_load_is_waited_for", a_small_load_is_waited_for},
         {"damaged_files_are_refused", damaged_files_are_refused},
         {"old_files_are_loaded", old_files_are_loaded},
         {"files_can_be_checked", files_can_be_checked},
