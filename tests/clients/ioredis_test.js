@@ -273,7 +273,7 @@ test('a command that waits is sent again', async (t) => {
 
 test('a restart on the same port', async (t) => {
     await t.server.restart('--appendonly', 'yes', '--appendfsync', 'always');
-    const c = client(t);
+    const c = client(t, {maxRetriesPerRequest: null}); /* however long it takes */
     const sub = client(t);
     const ready = event(sub, 'ready');
     await sub.subscribe('a');
