@@ -679,9 +679,10 @@ int main(int argc, char **argv) {
     if (!start(&sv)) exit(1);
     place_loop(sv.config);
     sv.core->executable = executable;
+    log_notice(
+        "Server initialized"); /* as Redis, before the data: who waits for it finds LOADING */
     if (!load(&sv)) exit(1);
     process_oom_score(&sv.process);
-    log_notice("Server initialized");
     log_notice("Ready to accept connections");
     process_ready(&sv.process); /* who started it may look into the log now */
     if (process_supervisor(sv.config) != CONFIG_SUPERVISED_NO) start_service(&sv, &sv.supervisor);

@@ -212,7 +212,7 @@ void digest_of_keyspace(struct keyspace *ks, char hex[DIGEST_HEX_BYTES]) {
         if (!db_size(db)) continue;
         mix_number(&w.hasher, &w.all, (uint32_t)i);
         do {
-            cursor = db_scan(db, cursor, SCAN_STEP, visit_key, &w);
+            cursor = db_scan(db, cursor, SCAN_STEP, visit_key, NULL, &w);
         } while (cursor);
     }
     hasher_fini(&w.hasher);

@@ -53,6 +53,7 @@ static void rename_key(struct ctx *c, bool only_new) {
         db_rename(c->db, from, c->db, to);
         ctx_changed(c, from, FEED_GENERIC, "rename_from");
         ctx_changed(c, to, FEED_GENERIC, "rename_to");
+        ctx_counts(c, 0);
     }
     if (only_new) {
         reply_int(c->r, 1);
@@ -88,6 +89,7 @@ static void move_key(struct ctx *c) {
     db_rename(c->db, k, to, k);
     ctx_changed(c, k, FEED_GENERIC, "move_from");
     changed_in(c, to, k, "move_to");
+    ctx_counts(c, 0);
     reply_found(c, true);
 }
 

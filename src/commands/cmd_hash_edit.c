@@ -202,7 +202,7 @@ void hash_edit_finish(struct hash_edit *ed, const char *event, const char *event
     }
     tell(ed, FEED_HASH, event);
     tell(ed, FEED_HASH, event_2);
-    if (empty) tell(ed, FEED_GENERIC, "del");
+    if (empty) ctx_deleted(ed->c, ed->k);
 }
 
 void hash_let_leave(struct ctx *c, struct hash_view v, struct hash_texts fields) {

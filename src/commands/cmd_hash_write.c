@@ -24,6 +24,7 @@ static int64_t set_pairs(struct ctx *c, struct key k, struct entry *e, struct ha
         added += hash_edit_set(&ed, pairs.v[i], pairs.v[i + 1], time_ms);
     }
     hash_edit_finish(&ed, event, NULL);
+    ctx_counts(c, pairs.n / 2);
     return added;
 }
 
@@ -168,6 +169,7 @@ static void delete_each(struct ctx *c, void *state) {
     }
     ed.k = ctx_key(c, 1);
     hash_edit_finish(&ed, "hdel", NULL);
+    if (count) ctx_counts(c, (uint64_t)count);
     reply_int(c->r, count);
 }
 

@@ -107,6 +107,7 @@ static void push(struct ctx *c, bool last, bool existing_only) {
         struct list_value *l = entry_object(e);
         for (int i = 2; i < c->argc; i++) list_value_push(l, last, list_arg(c, i));
         ctx_changed(c, k, FEED_LIST, event);
+        ctx_counts(c, (uint64_t)c->argc - 2);
         reply_int(c->r, (int64_t)list_value_count(l));
         return;
     }
@@ -118,6 +119,7 @@ static void push(struct ctx *c, bool last, bool existing_only) {
     for (int i = 2; i < c->argc; i++) list_edit_push(&ed, last, list_arg(c, i));
     reply_int(c->r, (int64_t)list_edit_count(&ed));
     list_edit_close(&ed, false, event);
+    ctx_counts(c, (uint64_t)c->argc - 2);
 }
 
 static void list_lpush(struct ctx *c) { push(c, false, false); }

@@ -126,7 +126,7 @@ void list_edit_close(struct list_edit *ed, bool shrunk, const char *event) {
         db_delete(ed->c->db, ed->k);
     }
     ctx_changed(ed->c, ed->k, FEED_LIST, event);
-    if (empty) ctx_changed(ed->c, ed->k, FEED_GENERIC, "del");
+    if (empty) ctx_deleted(ed->c, ed->k);
 }
 
 void list_take(struct ctx *c, struct key k, const struct entry *e, uint64_t from, uint64_t count,
@@ -135,4 +135,5 @@ void list_take(struct ctx *c, struct key k, const struct entry *e, uint64_t from
     list_edit_open(&ed, c, k, e);
     list_edit_drop(&ed, from, count);
     list_edit_close(&ed, true, event);
+    ctx_counts(c, count);
 }

@@ -103,8 +103,10 @@ static void move_batch(struct ctx *c, const struct list_move *m, const struct en
     }
     batch_push(b, &ed, m->to_last);
     list_edit_close(&ed, same, push_event(m->to_last));
+    ctx_counts(c, 0); /* the pop counts */
     if (same) {
         ctx_changed(c, from, FEED_LIST, list_pop_event(m->from_last));
+        ctx_counts(c, count);
     } else {
         list_take(c, from, db_find(c->db, from), index, count, list_pop_event(m->from_last));
     }

@@ -67,23 +67,50 @@ static void random_key(struct ctx *c) {
 
 /* -- SCAN ---------------------------------------------------------------------------- */
 
-/* What one step found: the cursor goes out before the keys, so they are kept until then. */
-struct scan_step {
-    const struct scan_options *options;
-    const struct entry **found;
+struct entry_list {
+    const struct entry **entry;
     size_t count, room;
 };
 
-static void keep_entry(void *ctx, const struct entry *e) {
-    struct scan_step *step = ctx;
-    const struct scan_options *o = step->options;
+/* What one step found: the cursor goes out before the keys, so they are kept until then. */
+struct scan_step {
+    const struct scan_options *options;
+    struct entry_list found, past;
+};
+
+static void keep(struct entry_list *list, const struct scan_options *o, const struct entry *e) {
     if (!scan_matches(o, entry_key(e))) return;
     if (o->type.p && !slice_is(o->type, entry_type_name(entry_type(e)))) return;
-    if (step->count == step->room) {
-        step->room = step->room ? 2 * step->room : 32;
-        step->found = mem_realloc(step->found, step->room * sizeof *step->found);
+    if (list->count == list->room) {
+        list->room = list->room ? 2 * list->room : 32;
+        list->entry = mem_realloc(list->entry, list->room * sizeof *list->entry);
     }
-    step->found[step->count++] = e;
+    list->entry[list->count++] = e;
+}
+
+static void keep_found(void *ctx, const struct entry *e) {
+    struct scan_step *step = ctx;
+    keep(&step->found, step->options, e);
+}
+
+static void keep_past(void *ctx, const struct entry *e) {
+    struct scan_step *step = ctx;
+    keep(&step->past, step->options, e);
+}
+
+/* Keys past their time leave when a scan comes by, as when they are looked for. An entry may be in
+ * the list twice: all names are copied before the first one goes. */
+static void let_go(struct db *db, const struct entry_list *past) {
+    struct slice *names = mem_alloc(past->count * sizeof *names);
+    for (size_t i = 0; i < past->count; i++) {
+        struct slice name = entry_key(past->entry[i]);
+        names[i] = slice_of(mem_dup(name.p, name.n), name.n);
+    }
+    for (size_t i = 0; i < past->count; i++) {
+        db_peek(db, key_of(names[i]));
+        mem_free((char *)names[i].p);
+    }
+    mem_free(names);
 }
 
 static void scan(struct ctx *c) {
@@ -91,11 +118,13 @@ static void scan(struct ctx *c) {
     struct scan_step step = {.options = &o};
     uint64_t cursor;
     if (!scan_cursor_parse(c, 1, &cursor) || !scan_options_parse(c, 2, SCAN_TAKES_TYPE, &o)) return;
-    cursor = db_scan(c->db, cursor, (size_t)o.count, keep_entry, &step);
+    cursor = db_scan(c->db, cursor, (size_t)o.count, keep_found, keep_past, &step);
     scan_reply_cursor(c, cursor);
-    reply_array(c->r, step.count);
-    for (size_t i = 0; i < step.count; i++) reply_bulk(c->r, entry_key(step.found[i]));
-    mem_free(step.found);
+    reply_array(c->r, step.found.count);
+    for (size_t i = 0; i < step.found.count; i++) reply_bulk(c->r, entry_key(step.found.entry[i]));
+    if (step.past.count) let_go(c->db, &step.past);
+    mem_free(step.found.entry);
+    mem_free(step.past.entry);
 }
 
 /* -- rows ---------------------------------------------------------------------------- */

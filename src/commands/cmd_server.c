@@ -37,8 +37,10 @@ static bool flush_mode_ok(struct ctx *c) {
 
 static void flush(struct ctx *c, struct db *db, const char *event) {
     watch_touch_db(c->core, db, NULL);
+    uint64_t size = db_size(db);
     if (!db_flush(db)) return;
     feed_key_aside(&c->core->feed, db->id, FEED_UNTOLD, event, (struct key){0});
+    ctx_counts(c, size);
     blocked_touch_db(c->core->blocked, db->id);
 }
 
@@ -93,8 +95,9 @@ static void server_swapdb(struct ctx *c) {
 
 /* -- facts --------------------------------------------------------------------------- */
 
+/* Within scripts and transactions it is the time that all their commands see. */
 static void server_time(struct ctx *c) {
-    int64_t us = clock_unix_us();
+    int64_t us = exec_may_wait(c) ? clock_unix_us() : c->core->now_us;
     reply_array(c->r, 2);
     reply_bulk_int(c->r, us / 1000000);
     reply_bulk_int(c->r, us % 1000000);

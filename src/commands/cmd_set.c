@@ -55,7 +55,8 @@ void set_put(struct ctx *c, struct key k, struct set_edit *edit) {
 }
 
 /* Puts back a set that has lost members; the key goes with the last of them. */
-static void put_less(struct ctx *c, struct key k, struct set_edit *edit, const char *event) {
+static void put_less(struct ctx *c, struct key k, struct set_edit *edit, uint64_t count,
+                     const char *event) {
     bool empty = set_count(set_edit_view(edit)) == 0;
     if (empty) {
         set_edit_drop(edit);
@@ -64,7 +65,8 @@ static void put_less(struct ctx *c, struct key k, struct set_edit *edit, const c
         set_put(c, k, edit);
     }
     ctx_changed(c, k, FEED_SET, event);
-    if (empty) ctx_changed(c, k, FEED_GENERIC, "del");
+    ctx_counts(c, count);
+    if (empty) ctx_deleted(c, k);
 }
 
 void set_reply_member(void *ctx, struct slice member) { reply_bulk(ctx, member); }
@@ -93,7 +95,9 @@ static int64_t add_arguments(struct ctx *c, struct key k, const struct entry *e,
     } else {
         set_edit_drop(&edit);
     }
-    if (added) ctx_changed(c, k, FEED_SET, "sadd");
+    if (!added) return 0;
+    ctx_changed(c, k, FEED_SET, "sadd");
+    ctx_counts(c, (uint64_t)added);
     return added;
 }
 
@@ -108,7 +112,7 @@ static int64_t remove_arguments(struct ctx *c, const struct entry *e, int first,
         ongoing_rest(c);
     }
     if (removed) {
-        put_less(c, ctx_key(c, 1), &edit, "srem");
+        put_less(c, ctx_key(c, 1), &edit, (uint64_t)removed, "srem");
     } else {
         set_edit_drop(&edit);
     }
@@ -227,7 +231,7 @@ static void pop_one(struct ctx *c) {
     if (effects_wanted(c)) tell_popped(c, 1);
     if (effects_wanted(c)) effect_bytes(c, member);
     set_edit_remove(&edit, member);
-    put_less(c, k, &edit, "spop");
+    put_less(c, k, &edit, 1, "spop");
 }
 
 /* Members that were popped, to be told: before each its length in 4 bytes. */
@@ -310,7 +314,7 @@ static void commit_popping(struct ctx *c, void *state) {
         x->left = NULL;
     }
     ctx_changed(c, k, FEED_SET, "spop");
-    if (x->all) ctx_changed(c, k, FEED_GENERIC, "del");
+    if (x->all) ctx_deleted(c, k);
     if (x->all && effects_wanted(c)) effect_delete(c, key_slice(k));
     if (!x->all && effects_wanted(c)) popped_tell(c, &x->popped);
 }
@@ -354,7 +358,7 @@ static void pop_some(struct ctx *c, const struct entry *e, size_t count) {
     }
     set_open(c, e, &edit, room);
     pop_from(&edit, count, c->r, x.tells ? &x.popped : NULL);
-    put_less(c, ctx_key(c, 1), &edit, "spop");
+    put_less(c, ctx_key(c, 1), &edit, count, "spop");
     if (x.tells) popped_tell(c, &x.popped);
     mem_free(x.popped.p);
 }

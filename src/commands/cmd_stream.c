@@ -277,7 +277,10 @@ static void add_each(struct ctx *c, void *state) {
     stream_reply_id(c->r, o->id);
     ctx_changed(c, k, FEED_STREAM, "xadd");
     bool trimmed = o->trims && trim(c, s, &o->trim);
-    if (trimmed) ctx_changed_calmly(c, ctx_key(c, 1), FEED_STREAM, "xtrim");
+    if (trimmed) {
+        ctx_changed_calmly(c, ctx_key(c, 1), FEED_STREAM, "xtrim");
+        ctx_counts(c, 0);
+    }
     if (o->iid_at) iid = c->argv[o->iid_at]; /* it may have moved */
     if (effects_wanted(c)) tell_added(c, s, o, trimmed, iid);
 }

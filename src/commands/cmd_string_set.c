@@ -157,7 +157,10 @@ static void set_value(struct ctx *c, struct key k, int i, int64_t expire_ms) {
     }
     string_store(c, k, i, expire_ms);
     ctx_changed(c, k, FEED_STRING, "set");
-    if (expire_ms >= 0) ctx_changed(c, k, FEED_GENERIC, "expire");
+    if (expire_ms >= 0) {
+        ctx_changed(c, k, FEED_GENERIC, "expire");
+        ctx_counts(c, 0);
+    }
     if (effects_wanted(c)) string_tell_set(c, k, c->argv[i], expire_ms);
 }
 

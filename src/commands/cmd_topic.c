@@ -441,7 +441,7 @@ static void topic_list(struct ctx *c) {
     struct listing l = {.options = &o};
     uint64_t cursor;
     if (!scan_cursor_parse(c, 1, &cursor) || !scan_options_parse(c, 2, 0, &o)) return;
-    cursor = db_scan(c->db, cursor, (size_t)o.count, list_entry, &l);
+    cursor = db_scan(c->db, cursor, (size_t)o.count, list_entry, NULL, &l);
     scan_reply_cursor(c, cursor);
     reply_array(c->r, l.count);
     for (size_t i = 0; i < l.count; i++) reply_bulk(c->r, entry_key(l.found[i]));

@@ -70,7 +70,7 @@ void zset_write_close(struct ctx *c, struct zset_write *w) {
             put_edit(c, w);
         } else if (w->exists) {
             db_delete(c->db, w->key);
-            ctx_changed(c, w->key, FEED_GENERIC, "del");
+            ctx_deleted(c, w->key);
         }
     }
     zset_edit_drop(&w->edit);
@@ -216,8 +216,9 @@ void zset_add_members(struct ctx *c, const struct zset_add *a, const double *sco
     } else {
         reply_error(c->r, "ERR resulting score is not a number (NaN)");
     }
-    if (out.added + out.updated)
-        ctx_changed(c, w.key, FEED_ZSET, a->flags & ZSET_ADD_INCR ? "zincr" : "zadd");
+    if (!(out.added + out.updated)) return;
+    ctx_changed(c, w.key, FEED_ZSET, a->flags & ZSET_ADD_INCR ? "zincr" : "zadd");
+    ctx_counts(c, (uint64_t)(out.added + out.updated));
 }
 
 static void add_scored(struct ctx *c, unsigned flags) {
@@ -253,7 +254,10 @@ static void remove_each(struct ctx *c, void *state) {
         removed++;
     }
     w.key = ctx_key(c, 1);
-    if (removed) ctx_changed(c, w.key, FEED_ZSET, "zrem");
+    if (removed) {
+        ctx_changed(c, w.key, FEED_ZSET, "zrem");
+        ctx_counts(c, (uint64_t)removed);
+    }
     zset_write_close(c, &w);
     reply_int(c->r, removed);
 }

@@ -79,17 +79,22 @@ static void tell_pop(struct ctx *c, struct key k, const struct zset_cut *cut) {
     if (n != 1) effect_int(c, (int64_t)n);
 }
 
+static void tell_cut(struct ctx *c, struct key k, const struct zset_cut *cut) {
+    ctx_changed(c, k, FEED_ZSET, cut->event);
+    ctx_counts(c, cut->to - cut->from);
+}
+
 static void commit_cut(struct ctx *c, void *state) {
     struct cutting *x = state;
     struct key k = ctx_key(c, x->cut.key);
     if (x->left) {
         db_put_object(c->db, k, TYPE_ZSET, x->left);
         x->left = NULL;
-        ctx_changed(c, k, FEED_ZSET, x->cut.event);
+        tell_cut(c, k, &x->cut);
     } else {
         db_delete(c->db, k);
-        ctx_changed(c, k, FEED_ZSET, x->cut.event);
-        ctx_changed(c, k, FEED_GENERIC, "del");
+        tell_cut(c, k, &x->cut);
+        ctx_deleted(c, k);
     }
     if (x->cut.how && effects_wanted(c)) tell_pop(c, k, &x->cut);
     if (!x->cut.how) reply_int(c->r, (int64_t)(x->cut.to - x->cut.from));
@@ -124,12 +129,12 @@ void zset_cut(struct ctx *c, struct zset_write *w, const struct zset_cut *cut) {
     }
     if (cut->how) reply_popped(c->r, &x);
     if (cut->from < cut->to) {
-        ctx_changed(c, w->key, FEED_ZSET, cut->event);
+        tell_cut(c, w->key, cut);
         if (cut->how && effects_wanted(c)) tell_pop(c, w->key, cut);
     }
     if (cut->from < cut->to && takes_all(cut, x.v)) {
         db_delete(c->db, w->key); /* whole, which costs no walk */
-        ctx_changed(c, w->key, FEED_GENERIC, "del");
+        ctx_deleted(c, w->key);
     } else {
         zset_edit_cut(&w->edit, cut->from, cut->to);
     }

@@ -312,7 +312,7 @@ void blocked_serve(struct core *core) {
     if (b->serving || list_empty(&b->ready)) return;
     b->serving = true;
     /* What took long may have outlived the key. */
-    if (likely(!core->clock_stands)) core_set_now(core, clock_unix_us());
+    core_refresh_now(core);
     for (struct list_link *l; (l = list_pop_front(&b->ready));) {
         serve_key(core, LIST_MEMBER(l, struct blocked_key, in_ready));
     }

@@ -265,6 +265,10 @@ void core_set_now(struct core *core, int64_t now_us) {
     if (unlikely(core->replaying)) core->ks->now_ms = 0;
 }
 
+void core_refresh_now(struct core *core) {
+    if (likely(!core->clock_stands)) core_set_now(core, clock_unix_us());
+}
+
 void core_replay_begin(struct core *core) {
     core->replaying = true;
     core->effects.wanted = false; /* what is read is told already */

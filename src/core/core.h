@@ -139,7 +139,7 @@ struct core_persistence {
     bool saving;                      /* into an RDB file, in the background */
     bool save_failed;                 /* the last one did */
     uint64_t saves;                   /* that succeeded */
-    uint64_t changes_saved;           /* feed.changes at the cut of the last that succeeded */
+    uint64_t changes_saved;           /* feed_counted at the cut of the last that succeeded */
     int64_t last_save_s;              /* Unix time of that, or of the start */
     int64_t save_begun_ms;            /* of the one under way, or the last */
     int64_t save_took_s;              /* of the last; -1: none yet */
@@ -285,7 +285,6 @@ static inline void core_log_update(struct core *core) {
 /* Sets or ends CLIENT PAUSE; sessions that it held go on when it ends. */
 void core_pause(struct core *core, int64_t until_ms, bool all);
 void core_unpause(struct core *core);
-
 /* Lets held sessions try again; the gates hold them anew if they must. */
 void core_release_held(struct core *core);
 
@@ -294,7 +293,8 @@ void core_release_held(struct core *core);
 void core_replay_begin(struct core *core);
 void core_replay_end(struct core *core);
 
-/* Sets the time that commands see: Unix us. */
+/* Sets the time that commands see, Unix us; or lets it be the present again, unless it stands. */
 void core_set_now(struct core *core, int64_t now_us);
+void core_refresh_now(struct core *core);
 
 #endif

@@ -104,6 +104,16 @@ static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class clas
     feed_key(&c->core->feed, c->db->id, class, event, k);
 }
 
+/* Of the change that was told last Redis counts n: so many elements, say; none if it goes with one
+ * that was told before. */
+static inline void ctx_counts(struct ctx *c, uint64_t n) { c->core->feed.more += n - 1; }
+
+/* Says that the key went with its last element, which was told before. */
+static inline void ctx_deleted(struct ctx *c, struct key k) {
+    ctx_changed(c, k, FEED_GENERIC, "del");
+    ctx_counts(c, 0);
+}
+
 /* The same of a change that leaves those who wait for the key waiting, since it gives them nothing:
  * elements went, say. */
 static inline void ctx_changed_calmly(struct ctx *c, struct key k, enum feed_class class,

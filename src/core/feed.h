@@ -71,6 +71,7 @@ struct feed_observer {
 
 struct feed {
     uint64_t changes;
+    uint64_t more;  /* what Redis counts more than them; wraps around */
     uint32_t heard; /* enum feed_use: what anybody listens for */
     void (*on_key)(void *ctx, int db, uint64_t key_hash);
     void *on_key_ctx;
@@ -82,6 +83,9 @@ struct feed {
     void *hold_ctx;
     struct feed_event recent[FEED_RECENT]; /* ring, by changes */
 };
+
+/* The changes as Redis counts them, for rdb_changes_since_last_save and `save`. */
+static inline uint64_t feed_counted(const struct feed *f) { return f->changes + f->more; }
 
 static inline void feed_hear(struct feed *f, enum feed_use use, bool on) {
     f->heard = on ? f->heard | use : f->heard & ~(uint32_t)use;

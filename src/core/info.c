@@ -290,7 +290,7 @@ static void put_rdb(const struct core *core, FILE *out) {
             "rdb_last_cow_size:%" PRIu64 "\r\n"
             "rdb_last_load_keys_expired:%" PRIu64 "\r\n"
             "rdb_last_load_keys_loaded:%" PRIu64 "\r\n",
-            core->feed.changes - p->changes_saved, p->saving, p->last_save_s,
+            feed_counted(&core->feed) - p->changes_saved, p->saving, p->last_save_s,
             p->save_failed ? "err" : "ok", p->save_took_s,
             p->saving ? (core->now_ms - p->save_begun_ms) / 1000 : -1, p->saves, p->save_cow_bytes,
             p->load_expired, p->load_keys);

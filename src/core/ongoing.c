@@ -58,6 +58,7 @@ void ongoing_run(struct ctx *c, const struct ongoing_work *w) {
         w->body(w->arg);
         return;
     }
+    core_refresh_now(c->core); /* what came before in this turn may have taken long */
     if (unlikely(!o->fiber)) {
         o->fiber = fiber_new(STACK_BYTES);
         ASSERT(o->fiber);

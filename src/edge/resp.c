@@ -128,6 +128,7 @@ static void run_slow(struct conn *c, uint64_t since, uint64_t share) {
         if (state == RESP_FAILED) {
             push_before_reply(&c->s);
             reply_errorf(&c->s.reply, "ERR Protocol error: %s", c->reader->error);
+            c->s.core->stats.query_limit_kills += c->reader->too_large;
             c->s.state |= SESSION_CLOSE_AFTER;
         }
         if (resp_reader_idle(c->reader) && c->at < c->end && *c->at == '*' &&

@@ -60,7 +60,7 @@ void persist_run(struct core *core, const struct slice *argv, int argc, struct s
 
 static void made_cut(void *ctx) {
     struct core *core = ctx;
-    core->persist->changes_at_cut = core->feed.changes;
+    core->persist->changes_at_cut = feed_counted(&core->feed);
 }
 
 static void saved(void *ctx, int err, const char *why) {
@@ -142,7 +142,7 @@ bool persist_flushed(struct core *core) {
 
 static bool point_reached(struct core *core) {
     const struct config *conf = core->config;
-    uint64_t changes = core->feed.changes - core->persistence.changes_saved;
+    uint64_t changes = feed_counted(&core->feed) - core->persistence.changes_saved;
     int64_t seconds = core->now_ms / 1000 - core->persistence.last_save_s;
     for (size_t i = 0; i < conf->save_count; i++) {
         const struct config_save_point *point = &conf->save[i];

@@ -743,7 +743,7 @@ const struct entry *db_random(struct db *db) {
 
 struct scan {
     const struct db *db;
-    void (*visit)(void *ctx, const struct entry *e);
+    db_visit *visit, *past; /* past: or NULL */
     void *ctx;
     size_t visited;
 };
@@ -751,12 +751,16 @@ struct scan {
 static void scan_visit(void *ctx, void *item) {
     struct scan *s = ctx;
     s->visited++;
-    if (!is_expired(s->db, item)) s->visit(s->ctx, item);
+    if (!is_expired(s->db, item)) {
+        s->visit(s->ctx, item);
+    } else if (s->past) {
+        s->past(s->ctx, item);
+    }
 }
 
-uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
-                 void (*visit)(void *ctx, const struct entry *e), void *ctx) {
-    struct scan s = {db, visit, ctx, 0};
+uint64_t db_scan(struct db *db, uint64_t cursor, size_t count, db_visit *visit, db_visit *past,
+                 void *ctx) {
+    struct scan s = {db, visit, past, ctx, 0};
     size_t buckets_max = count > SIZE_MAX / 10 ? count : count * 10;
     do {
         cursor = table_scan(&db->shelf->table, cursor, scan_visit, &s);
@@ -764,8 +768,7 @@ uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
     return cursor;
 }
 
-uint64_t db_walk(struct db *db, uint64_t from, void (*visit)(void *ctx, const struct entry *e),
-                 void *ctx) {
-    struct scan s = {db, visit, ctx, 0};
+uint64_t db_walk(struct db *db, uint64_t from, db_visit *visit, void *ctx) {
+    struct scan s = {db, visit, NULL, ctx, 0};
     return table_visit_from(&db->shelf->table, from, scan_visit, &s);
 }

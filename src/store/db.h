@@ -258,16 +258,16 @@ static inline void db_prefetch_entry(const struct db *db, uint64_t hash) {
 /* A random key that exists now, or NULL if there is none. */
 const struct entry *db_random(struct db *db);
 
+typedef void db_visit(void *ctx, const struct entry *e);
 /* Visits keys from `cursor` (0 starts) until at least `count` table positions were seen;
  * returns the cursor to go on with, 0 at the end. A key there during the whole iteration is
- * visited exactly once. Keys past their time are skipped. visit must not write to db. */
-uint64_t db_scan(struct db *db, uint64_t cursor, size_t count,
-                 void (*visit)(void *ctx, const struct entry *e), void *ctx);
+ * visited exactly once. Those past their time go to `past`, or nowhere. Neither writes to db. */
+uint64_t db_scan(struct db *db, uint64_t cursor, size_t count, db_visit *visit, db_visit *past,
+                 void *ctx);
 
 /* The same for who wants all keys, as fast as can be: some hundreds from `from` on, 0 at first;
  * returns where to go on, 0 at the end. */
-uint64_t db_walk(struct db *db, uint64_t from, void (*visit)(void *ctx, const struct entry *e),
-                 void *ctx);
+uint64_t db_walk(struct db *db, uint64_t from, db_visit *visit, void *ctx);
 
 /* So many keys will come soon (table_expect), 0: no more than there are. */
 void db_expect(struct db *db, uint64_t keys);

@@ -82,7 +82,8 @@ struct resp_reader {
     size_t len, size;
     size_t line_len;
     size_t request_bytes;
-    bool done; /* the last call gave a command: begin anew */
+    bool done;      /* the last call gave a command: begin anew */
+    bool too_large; /* it failed because of request_bytes_max */
     char error[RESP_ERROR_BYTES];
 };
 

@@ -280,6 +280,7 @@ static enum resp_state bulk_line(struct resp_reader *r, const struct resp_limits
     }
     r->request_bytes += (size_t)n;
     if (r->request_bytes + (size_t)r->argc * sizeof *r->argv > limits->request_bytes_max) {
+        r->too_large = true;
         return fail(r, "too big request");
     }
     struct blob *b = NULL;

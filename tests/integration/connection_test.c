@@ -510,6 +510,7 @@ static void query_buffer_limit(void) {
         sent += (size_t)n;
     }
     CU_ASSERT(clients_become(1, 3000));
+    CU_ASSERT_EQUAL(info_number(c, "stats", "client_query_buffer_limit_disconnections"), 1);
     close(fd);
     free(much);
     expect_ok(c, "CONFIG SET client-query-buffer-limit 1gb");

@@ -453,6 +453,26 @@ static void object_tells_use(void) {
     CU_ASSERT(reply_int(cmd(c, "OBJECT IDLETIME k")) <= 1);
 }
 
+/* A scan lets keys go that are past their time, those that its filters let through. */
+static void scan_lets_keys_go(void) {
+    fresh();
+    expect_ok(c, "DEBUG SET-ACTIVE-EXPIRE 0");
+    expect_ok(c, "DEBUG POPULATE 500");
+    expect_ok(c, "PSETEX gone 1 v");
+    expect_int(c, 1, "HSET hash f v");
+    expect_int(c, 1, "PEXPIRE hash 1");
+    expect_ok(c, "PSETEX other 1 v");
+    server_sleep_ms(5);
+    expect_int(c, 503, "DBSIZE");
+    expect_text(c, "[\"0\", []]", "SCAN 0 COUNT 10000 MATCH g*");
+    expect_int(c, 502, "DBSIZE");
+    expect_text(c, "[\"0\", []]", "SCAN 0 COUNT 10000 TYPE hash");
+    expect_int(c, 501, "DBSIZE");
+    freeReplyObject(cmd(c, "SCAN 0 COUNT 10000"));
+    expect_int(c, 500, "DBSIZE");
+    expect_ok(c, "DEBUG SET-ACTIVE-EXPIRE 1");
+}
+
 /* Large keyspaces */
 
 static void flushing_is_quick_and_gives_back(void) {
@@ -563,6 +583,7 @@ int main(void) {
         {"ttl_policy_takes_the_nearest", ttl_policy_takes_the_nearest},
         {"lowering_the_limit_evicts", lowering_the_limit_evicts},
         {"object_tells_use", object_tells_use},
+        {"scan_lets_keys_go", scan_lets_keys_go},
         {"flushing_is_quick_and_gives_back", flushing_is_quick_and_gives_back},
         {"databases_swap", databases_swap},
         {"checksums_can_be_passed_over", checksums_can_be_passed_over},

@@ -638,6 +638,50 @@ static void a_kill_leaves_the_old_file(void) {
     close_server();
 }
 
+/* What `save` counts: elements, as Redis does. */
+static void changes_are_elements(void) {
+    static const struct {
+        const char *command;
+        int changes;
+    } counts[] = {
+        {"SET a 1 EX 100", 1},
+        {"GET a", 0},
+        {"RPUSH l a b c d", 4},
+        {"RPUSH l e", 1},
+        {"LPOP l 2", 2},
+        {"LMOVE l m LEFT LEFT", 1},
+        {"LMOVE m l LEFT LEFT", 1},
+        {"LMPOP 1 l LEFT COUNT 9", 3},
+        {"SADD s a b c d", 4},
+        {"SADD s a", 0},
+        {"SREM s a b", 2},
+        {"SMOVE s t c", 2},
+        {"SPOP s 2", 1},
+        {"HSET h a 1 b 2 c 3", 3},
+        {"HDEL h a b", 2},
+        {"HDEL h c", 1},
+        {"ZADD z 1 a 2 b 3 c 4 d", 4},
+        {"ZREM z a", 1},
+        {"ZPOPMIN z 2", 2},
+        {"ZREMRANGEBYRANK z 0 -1", 1},
+        {"RENAME a b", 1},
+        {"MOVE b 1", 1},
+        {"XADD x 1-1 f v", 1},
+        {"XADD x MAXLEN 1 2-1 f v", 1},
+        {"MSET p 1 q 2", 2},
+        {"DEL p q", 2},
+    };
+    open_server(plain);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        long long before = info("rdb_changes_since_last_save:");
+        send(c, counts[i].command);
+        long long changes = info("rdb_changes_since_last_save:") - before;
+        if (changes != counts[i].changes) printf("%s: %lld changes\n", counts[i].command, changes);
+        CU_ASSERT_EQUAL(changes, counts[i].changes);
+    }
+    close_server();
+}
+
 /* ---- loading ------------------------------------------------------------------------ */
 
 /* A second server that loads the first one's file, and a connection that is there as soon as it
@@ -859,6 +903,7 @@ int main(void) {
         {"bgsave_can_be_put_off", bgsave_can_be_put_off},
         {"flushall_ends_a_bgsave", flushall_ends_a_bgsave},
         {"a_kill_leaves_the_old_file", a_kill_leaves_the_old_file},
+        {"changes_are_elements", changes_are_elements},
         {"others_are_told_of_loading", others_are_told_of_loading},
         {"a_small_load_is_waited_for", a_small_load_is_waited_for},
         {"damaged_files_are_refused", damaged_files_are_refused},

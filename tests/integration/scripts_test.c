@@ -325,8 +325,44 @@ static void json_is_bounded(void) {
     expect_int(c, 7, "EVAL %s 0", "return cjson.new().decode('[7]')[1]");
 }
 
+/* As since Redis 7.2, and as in a transaction. */
+static void commands_that_block_do_not(void) {
+    expect_int(c, 1, "EVAL %s 0",
+               "return #redis.call('command','info','blpop')[1][3] == 2 and 1 or 0");
+    expect_nil(c, "EVAL %s 1 l", "return redis.call('blpop', KEYS[1], 0)");
+    expect_nil(c, "EVAL %s 2 l m", "return redis.call('blmove',KEYS[1],KEYS[2],'LEFT','LEFT',0)");
+    expect_nil(c, "EVAL %s 1 z", "return redis.call('bzpopmin', KEYS[1], 0)");
+    expect_text(c, "[\"l\", \"b\"]", "EVAL %s 1 l",
+                "redis.call('rpush', KEYS[1], 'a', 'b') return redis.call('brpop', KEYS[1], 0)");
+    expect_text(c, "[\"z\", \"m\", \"1\"]", "EVAL %s 1 z",
+                "redis.call('zadd', KEYS[1], 1, 'm') return redis.call('bzpopmax', KEYS[1], 0)");
+    expect_err_prefix(c, "ERR xread command is not allowed with BLOCK option from scripts",
+                      "EVAL %s 1 x", "return redis.call('xread','BLOCK',0,'STREAMS',KEYS[1],'$')");
+    freeReplyObject(cmd(c, "DEL l"));
+}
+
+/* TIME is the script's time, which stands still; and it is not behind what was seen before it. */
+static void time_stands_still(void) {
+    expect_int(c, 1, "EVAL %s 0",
+               "local a=redis.call('time') for i=1,300000 do end local b=redis.call('time') "
+               "return a[1]==b[1] and a[2]==b[2] and 1 or 0");
+    redisAppendCommand(c, "DEBUG SLEEP 0.01");
+    redisAppendCommand(c, "TIME");
+    redisAppendCommand(c, "EVAL %s 0", "return redis.call('time')");
+    long long us[2];
+    for (int i = 0; i < 3; i++) {
+        redisReply *r;
+        CU_ASSERT_FATAL(redisGetReply(c, (void **)&r) == REDIS_OK);
+        if (i) us[i - 1] = atoll(r->element[0]->str) * 1000000 + atoll(r->element[1]->str);
+        freeReplyObject(r);
+    }
+    CU_ASSERT(us[1] >= us[0]);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
+        {"commands_that_block_do_not", commands_that_block_do_not},
+        {"time_stands_still", time_stands_still},
         {"kill_ends_a_script", kill_ends_a_script},
         {"one_that_has_written_stays", one_that_has_written_stays},
         {"others_wait_before_the_threshold", others_wait_before_the_threshold},

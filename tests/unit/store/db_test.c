@@ -118,7 +118,7 @@ static void compare_all(void) {
         memset(seen, 0, sizeof seen);
         uint64_t cursor = 0;
         do {
-            cursor = db_scan(&ks->dbs[d], cursor, 7, see, NULL);
+            cursor = db_scan(&ks->dbs[d], cursor, 7, see, NULL, NULL);
         } while (cursor);
         for (int i = 0; i < KEYS; i++) {
             struct value *v = model_at(d, i);
