@@ -113,7 +113,7 @@ static void write_signal(int fd, int number, const siginfo_t *info, const void *
     for (size_t i = 0; i < SIGNALS; i++) {
         if (signals[i].number == number) name = signals[i].name;
     }
-    crash_write(fd, "signal ");
+    crash_write(fd, "crashed by signal: ");
     crash_write_i64(fd, number);
     crash_write(fd, " (");
     crash_write(fd, name);

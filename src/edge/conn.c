@@ -205,6 +205,7 @@ static size_t cut_pieces(struct iovec *pieces, int *n, size_t bytes_max) {
 }
 
 static inline void want_write(struct conn *c, bool on) {
+    if (on) c->edge->swollen = true;
     if (likely(c->write_wanted == on)) return;
     net_stream_want_write(&c->stream, on);
     c->write_wanted = on;

@@ -69,9 +69,12 @@ static void check_clients_memory(struct edge *edge) {
 void edge_relieve(struct edge *edge) {
     const struct core *core = edge->core;
     const struct config *conf = core->config;
-    if (likely(!conf->maxmemory_clients) || !conf->maxmemory_bytes) return;
+    if (likely(!conf->maxmemory_clients)) return;
     if (core->session_count > RELIEVE_CONNS_MAX && core->now_ms == edge->relieved_ms) return;
-    if (keyspace_fits(core->ks, conf->maxmemory_bytes)) return;
+    if (!edge->swollen &&
+        (!conf->maxmemory_bytes || keyspace_fits(core->ks, conf->maxmemory_bytes)))
+        return;
+    edge->swollen = false;
     edge->relieved_ms = core->now_ms;
     check_clients_memory(edge);
 }

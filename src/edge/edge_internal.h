@@ -22,6 +22,7 @@ struct edge {
     char *tcp_text; /* port and addresses that they were opened for */
     struct work_task clients;
     int64_t relieved_ms; /* edge_relieve has looked last */
+    bool swollen; /* some connection holds more since then: a large request, unsent replies */
     struct batch *batch;
     char *buf; /* EDGE_ROUND times EDGE_READ_BYTES */
 };
@@ -29,9 +30,9 @@ struct edge {
 /* Registers what is looked at now and then. */
 void edge_add_tasks(struct edge *edge);
 
-/* At a turn's end, with more memory in use than maxmemory lets: clients over maxmemory-clients are
- * closed, before the next turn evicts keys. Looks at all of them, if they are many once a
- * millisecond. */
+/* At a turn's end, if it matters: clients over maxmemory-clients are closed, before a large request
+ * is whole, and before the next turn evicts keys because of maxmemory. Looks at all of them, if
+ * they are many once a millisecond. */
 void edge_relieve(struct edge *edge);
 
 /* Frees the connections that were closed. */

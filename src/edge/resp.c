@@ -117,6 +117,7 @@ static bool run_reader(struct conn *c) {
  * short way can go on. */
 static void run_slow(struct conn *c, uint64_t since, uint64_t share) {
     if (!c->reader) c->reader = resp_reader_new();
+    c->edge->swollen = true;
     if (c->reader_ready && !run_reader(c)) return;
     while (!conn_stopped(c) && c->at < c->end) {
         struct resp_limits limits = limits_of(c);
@@ -254,7 +255,11 @@ static void serve_kicked(struct edge *edge) {
             conn_close(c);
             continue;
         }
-        if (!c->write_wanted) conn_send(c);
+        if (c->write_wanted) {
+            edge->swollen = true;
+        } else {
+            conn_send(c);
+        }
         conn_check_output(c);
         if (conn_stopped(c)) continue;
         net_stream_pause_read(&c->stream, false);

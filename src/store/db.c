@@ -734,11 +734,12 @@ int64_t db_ttl_average_ms(const struct db *db) {
 }
 
 const struct entry *db_random(struct db *db) {
+    const struct entry *e = NULL;
     for (int tries = 0; tries < 100; tries++) {
-        const struct entry *e = table_random(&db->shelf->table, false, random_u64);
+        e = table_random(&db->shelf->table, false, random_u64);
         if (!e || !is_expired(db, e)) return e;
     }
-    return NULL;
+    return db->ks->expire_paused ? e : NULL;
 }
 
 struct scan {

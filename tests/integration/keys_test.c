@@ -470,6 +470,13 @@ static void scan_lets_keys_go(void) {
     expect_int(c, 501, "DBSIZE");
     freeReplyObject(cmd(c, "SCAN 0 COUNT 10000"));
     expect_int(c, 500, "DBSIZE");
+    expect_ok(c, "FLUSHALL");
+    expect_ok(c, "PSETEX only 1 v");
+    server_sleep_ms(5);
+    expect_nil(c, "RANDOMKEY");
+    expect_ok(c, "CLIENT PAUSE 100000 WRITE");
+    expect_str(c, "only", "RANDOMKEY");
+    expect_ok(c, "CLIENT UNPAUSE");
     expect_ok(c, "DEBUG SET-ACTIVE-EXPIRE 1");
 }
 

@@ -486,6 +486,24 @@ static void the_greediest_client_goes(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* A request that is too large is not run first. */
+static void a_greedy_request_is_not_run(void) {
+    struct server *s = server_start(NULL);
+    redisContext *c = client_open(s), *greedy = client_open(s);
+    static char value[4000000];
+    memset(value, 'v', sizeof value);
+    expect_ok(c, "CONFIG SET maxmemory-clients 3mb");
+    redisReply *r = redisCommand(greedy, "SET a %b", value, (size_t)1000000);
+    CU_ASSERT_FATAL(r && r->type == REDIS_REPLY_STATUS);
+    freeReplyObject(r);
+    CU_ASSERT_PTR_NULL(redisCommand(greedy, "SET b %b", value, sizeof value));
+    expect_int(c, 1, "DBSIZE");
+    CU_ASSERT(reply_has(cmd(c, "INFO stats"), "evicted_clients:1\r\n"));
+    redisFree(greedy);
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 static void evictions_are_as_tenacious_as_told(void) {
     static const char *const args[] = {"--enable-debug-command", "yes", "--maxmemory-policy",
                                        "allkeys-random", NULL};
@@ -724,6 +742,7 @@ int main(void) {
         {"the_port_moves", the_port_moves},
         {"the_addresses_move", the_addresses_move},
         {"peers_are_probed", peers_are_probed},
+        {"a_greedy_request_is_not_run", a_greedy_request_is_not_run},
         {"the_greediest_client_goes", the_greediest_client_goes},
         {"evictions_are_as_tenacious_as_told", evictions_are_as_tenacious_as_told},
         {"settings_change_at_once", settings_change_at_once},
