@@ -270,7 +270,10 @@ static void on_signal(void *ctx, int signo, pid_t sender) {
         exit(1);
     }
     log_warning("signal %d from process %d: shutting down", signo, (int)sender);
-    core_shutdown(sv->core, signo == SIGINT ? conf->shutdown_on_sigint : conf->shutdown_on_sigterm);
+    if (!core_shutdown(sv->core,
+                       signo == SIGINT ? conf->shutdown_on_sigint : conf->shutdown_on_sigterm))
+        log_warning("SIG%s received but errors trying to shut down the server, see above",
+                    signo == SIGINT ? "INT" : "TERM");
 }
 
 /* What the core wants to do before the next tasks gets a timer of its own. */

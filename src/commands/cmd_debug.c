@@ -323,6 +323,9 @@ static void debug_dict_resizing(struct ctx *c) {
     if (ctx_int(c, 2, &on)) reply_ok(c->r);
 }
 
+/* Buffers of replies do not shrink and grow by time here: Redis' tests may tell them not to. */
+static void debug_replybuffer(struct ctx *c) { reply_ok(c->r); }
+
 static void debug_disable_deny_scripts(struct ctx *c) {
     int64_t on;
     if (!ctx_int(c, 2, &on)) return;
@@ -455,6 +458,7 @@ static const struct {
     {"protocol", 3, 3, debug_protocol},
     {"quicklist-packed-threshold", 3, 3, debug_packed_threshold},
     {"reload", 2, 0, debug_reload},
+    {"replybuffer", 4, 4, debug_replybuffer},
     {"segfault", 2, 2, debug_segfault},
     {"set-active-expire", 3, 3, debug_set_active_expire},
     {"set-disable-deny-scripts", 3, 3, debug_disable_deny_scripts},

@@ -166,6 +166,10 @@ void persist_cron(struct core *core) {
 static bool before_exit(struct core *core, int how) {
     bool save = how & CONFIG_SHUTDOWN_SAVE || core->config->save_count;
     if (how & CONFIG_SHUTDOWN_NOSAVE || core->loading.on) save = false;
+    if (core->log.starting && !(how & CONFIG_SHUTDOWN_FORCE)) {
+        log_warning("Writing initial AOF, can't exit: wait until it is there, or SHUTDOWN FORCE");
+        return false;
+    }
     if (save_is_running(core)) {
         log_warning("the snapshot under way is given up: the server ends");
         save_abort(core, "the server ends");

@@ -255,8 +255,7 @@ static inline void db_prefetch_entry(const struct db *db, uint64_t hash) {
     table_prefetch_item(&db->shelf->table, hash);
 }
 
-/* A random key that exists now, or NULL if there is none; while expiry is paused one that is over.
- */
+/* A random key that exists, or NULL; while expiry is paused it may be past its time. */
 const struct entry *db_random(struct db *db);
 
 typedef void db_visit(void *ctx, const struct entry *e);

@@ -440,6 +440,36 @@ static void switching_off_is_no_failure(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* A log that was switched on is not there before its base is: nobody ends the server meanwhile, but
+ * who insists. */
+static void a_beginning_is_waited_for(void) {
+    static const char *const args[] = {"--save", "", NULL};
+    static const char *const logged[] = {"--save", "", "--appendonly", "yes", NULL};
+    struct server *s = server_start(args);
+    redisContext *c = client_open(s);
+    for (int i = 0; i < 50; i++) expect_ok(c, "SET k%d v", i);
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 100000");
+    expect_ok(c, "CONFIG SET appendonly yes");
+    server_signal(s, SIGTERM);
+    CU_ASSERT(server_log_has(s, "Writing initial AOF, can't exit", 5000));
+    CU_ASSERT(server_log_has(s, "SIGTERM received but errors trying to shut down", 5000));
+    expect_err(c, "ERR Errors trying to SHUTDOWN. Check logs.", "SHUTDOWN NOSAVE");
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 0");
+    CU_ASSERT_TRUE(info_becomes(c, "aof_rewrites:1"));
+    CU_ASSERT_TRUE(info_becomes(c, "aof_rewrite_in_progress:0"));
+    redisFree(c);
+    server_restart(s, logged);
+    c = client_open(s);
+    expect_int(c, 50, "DBSIZE");
+    expect_ok(c, "CONFIG SET appendonly no");
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 100000");
+    expect_ok(c, "CONFIG SET appendonly yes");
+    CU_ASSERT_PTR_NULL(redisCommand(c, "SHUTDOWN NOSAVE FORCE"));
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_wait(s, 5000), 0);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 /* The file of a log that is to begin cannot be opened: the command says so; where the log has to
  * wait for a save, it is tried until it can be. */
 static void a_log_begins_when_it_can(void) {
@@ -667,6 +697,7 @@ int main(void) {
         {"nothing_to_reload", nothing_to_reload},
         {"a_rewrite_without_a_log", a_rewrite_without_a_log},
         {"switching_off_is_no_failure", switching_off_is_no_failure},
+        {"a_beginning_is_waited_for", a_beginning_is_waited_for},
         {"a_log_begins_when_it_can", a_log_begins_when_it_can},
         {"a_rewrite_meets_what_workers_do", a_rewrite_meets_what_workers_do},
         {"growth_is_reason_for_a_rewrite", growth_is_reason_for_a_rewrite},
