@@ -682,8 +682,8 @@ int main(int argc, char **argv) {
     if (!start(&sv)) exit(1);
     place_loop(sv.config);
     sv.core->executable = executable;
-    log_notice(
-        "Server initialized"); /* as Redis, before the data: who waits for it finds LOADING */
+    /* As in Redis, before the data: who waits for this line may meet LOADING. */
+    log_notice("Server initialized");
     if (!load(&sv)) exit(1);
     process_oom_score(&sv.process);
     log_notice("Ready to accept connections");
