@@ -245,7 +245,9 @@ static bool follow_maxclients(void *ctx, char why[CONFIG_WHY_BYTES]) {
 static void on_tasks(void *ctx) {
     struct server *sv = ctx;
     core_turn_begin(sv->core);
+    uint64_t begun = clock_ticks();
     int64_t now_ms = (int64_t)clock_mono_ms(), next_ms = work_tasks_run(sv->core->tasks, now_ms);
+    sv->core->stats.tasks_us += clock_ticks_to_us(clock_ticks() - begun);
     net_timer_start(&sv->tasks, (uint64_t)(next_ms - now_ms) * 1000, 0);
 }
 
@@ -299,8 +301,11 @@ static void on_logged(void *ctx) {
     aof_collect(sv->core->aof);
 }
 
-static void count_turn(struct core_stats *stats, uint64_t start_ticks) {
+static void count_turn(struct core_stats *stats, uint64_t start_ticks, uint64_t commands_before) {
     uint64_t us = clock_ticks_to_us(clock_ticks() - start_ticks);
+    uint64_t since = stats->commands - commands_before;
+    bool reset = stats->commands < commands_before;
+    if (since > stats->loop_commands_max && !reset) stats->loop_commands_max = since;
     stats->loop_turns++;
     stats->loop_us += us;
     if (us > stats->loop_us_max) stats->loop_us_max = us;
@@ -311,11 +316,11 @@ static void run_loop(struct server *sv) {
     while (!sv->core->shutdown_asked) {
         net_loop_turn(sv->loop, !more);
         core_turn_begin(sv->core);
-        uint64_t start = sv->core->tick_mark;
+        uint64_t start = sv->core->tick_mark, commands = sv->core->stats.commands;
         more = edge_turn(sv->edge);
         if (core_turn_end(sv->core)) more = true;
         if (!more) set_alarm(sv);
-        count_turn(&sv->core->stats, start);
+        count_turn(&sv->core->stats, start, commands);
     }
 }
 
@@ -614,7 +619,7 @@ static void turn_beside(void *ctx) {
 static bool load_rdb_file(struct server *sv) {
     char why[LOAD_WHY_BYTES];
     if (persist_load(sv->core, false, why) || sv->core->shutdown_asked) return true;
-    process_tell("the RDB file %s is not loaded, and the server does not start without it: %s",
+    process_tell("Fatal error loading the DB from %s, the server does not start without it: %s",
                  sv->config->dbfilename, why);
     return false;
 }

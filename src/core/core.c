@@ -199,7 +199,10 @@ static void on_fields(void *ctx, struct db *db, const struct entry *e, bool all)
     struct key k = key_of(entry_key(e));
     uint64_t changes = core->feed.changes;
     feed_key(&core->feed, db->id, FEED_HASH, "hexpired", k);
-    if (all) feed_key(&core->feed, db->id, FEED_GENERIC, "del", k);
+    if (all) {
+        feed_key(&core->feed, db->id, FEED_GENERIC, "del", k);
+        feed_counts(&core->feed, 0);
+    }
     effects_not_own(core, changes);
 }
 

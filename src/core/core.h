@@ -45,7 +45,7 @@ struct core_stats {
     uint64_t evicted_clients, auth_failures;
     uint64_t evict_stalls_us; /* time spent over maxmemory */
     uint64_t expire_us;       /* time spent on keys whose time had come */
-    uint64_t loop_turns, loop_us, loop_us_max;
+    uint64_t loop_turns, loop_us, loop_us_max, loop_commands_max, tasks_us;
     size_t memory_peak, memory_seen; /* seen: as INFO was asked for, before its text was made */
 };
 

@@ -104,9 +104,8 @@ static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class clas
     feed_key(&c->core->feed, c->db->id, class, event, k);
 }
 
-/* Of the change that was told last Redis counts n: so many elements, say; none if it goes with one
- * that was told before. */
-static inline void ctx_counts(struct ctx *c, uint64_t n) { c->core->feed.more += n - 1; }
+/* Of the change that was told last Redis counts n (feed_counts). */
+static inline void ctx_counts(struct ctx *c, uint64_t n) { feed_counts(&c->core->feed, n); }
 
 /* Says that the key went with its last element, which was told before. */
 static inline void ctx_deleted(struct ctx *c, struct key k) {

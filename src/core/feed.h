@@ -87,6 +87,10 @@ struct feed {
 /* The changes as Redis counts them, for rdb_changes_since_last_save and `save`. */
 static inline uint64_t feed_counted(const struct feed *f) { return f->changes + f->more; }
 
+/* Of the change that was told last Redis counts n: so many elements, say; none if it goes with one
+ * that was told before. */
+static inline void feed_counts(struct feed *f, uint64_t n) { f->more += n - 1; }
+
 static inline void feed_hear(struct feed *f, enum feed_use use, bool on) {
     f->heard = on ? f->heard | use : f->heard & ~(uint32_t)use;
 }

@@ -623,8 +623,15 @@ static void put_services(struct core *core, FILE *out) {
     put_tasks(core, out);
 }
 
+/* The loop spends no time on the log: a thread of its own writes it. */
 static void put_debug(struct core *core, FILE *out) {
-    fprintf(out, "eventloop_duration_max:%" PRIu64 "\r\n", core->stats.loop_us_max);
+    const struct core_stats *st = &core->stats;
+    fprintf(out,
+            "eventloop_duration_aof_sum:0\r\n"
+            "eventloop_duration_cron_sum:%" PRIu64 "\r\n"
+            "eventloop_duration_max:%" PRIu64 "\r\n"
+            "eventloop_cmd_per_cycle_max:%" PRIu64 "\r\n",
+            st->tasks_us, st->loop_us_max, st->loop_commands_max);
 }
 
 /* -- choosing ------------------------------------------------------------------------ */

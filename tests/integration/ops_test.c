@@ -711,6 +711,11 @@ static void info_tells_of_the_loop(void) {
     CU_ASSERT(info_number(c, "everything", "instantaneous_eventloop_cycles_per_sec") > 0);
     CU_ASSERT(info_number(c, "everything", "instantaneous_eventloop_duration_usec") > 100);
     CU_ASSERT(info_number(c, "everything", "eventloop_duration_cmd_sum") >= 200000);
+    CU_ASSERT(info_number(c, "debug", "eventloop_duration_cron_sum") > 0);
+    CU_ASSERT(info_number(c, "debug", "eventloop_duration_max") > 0);
+    CU_ASSERT(info_number(c, "debug", "eventloop_cmd_per_cycle_max") > 0);
+    expect_ok(c, "CONFIG RESETSTAT");
+    CU_ASSERT(info_number(c, "debug", "eventloop_cmd_per_cycle_max") < 100);
     CU_ASSERT(info_number(c, "everything", "used_memory_startup") > 10000);
     CU_ASSERT_EQUAL(info_number(c, "everything", "expire_cycle_cpu_milliseconds"), 0);
     for (int i = 0; i < 50000; i++) redisAppendCommand(c, "SET key:%d v PX 300", i);
