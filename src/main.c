@@ -619,8 +619,9 @@ static void turn_beside(void *ctx) {
 static bool load_rdb_file(struct server *sv) {
     char why[LOAD_WHY_BYTES];
     if (persist_load(sv->core, false, why) || sv->core->shutdown_asked) return true;
-    process_tell("Fatal error loading the DB from %s, the server does not start without it: %s",
-                 sv->config->dbfilename, why);
+    process_tell(
+        "Fatal error loading the DB: %s is not loaded, without which the server does not start: %s",
+        sv->config->dbfilename, why);
     return false;
 }
 
