@@ -303,9 +303,8 @@ static void on_logged(void *ctx) {
 
 static void count_turn(struct core_stats *stats, uint64_t start_ticks, uint64_t commands_before) {
     uint64_t us = clock_ticks_to_us(clock_ticks() - start_ticks);
-    uint64_t since = stats->commands - commands_before;
-    bool reset = stats->commands < commands_before;
-    if (since > stats->loop_commands_max && !reset) stats->loop_commands_max = since;
+    if (stats->commands > commands_before + stats->loop_commands_max)
+        stats->loop_commands_max = stats->commands - commands_before;
     stats->loop_turns++;
     stats->loop_us += us;
     if (us > stats->loop_us_max) stats->loop_us_max = us;

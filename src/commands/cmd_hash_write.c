@@ -24,7 +24,7 @@ static int64_t set_pairs(struct ctx *c, struct key k, struct entry *e, struct ha
         added += hash_edit_set(&ed, pairs.v[i], pairs.v[i + 1], time_ms);
     }
     hash_edit_finish(&ed, event, NULL);
-    ctx_counts(c, pairs.n / 2);
+    if (pairs.n) ctx_counts(c, pairs.n / 2);
     return added;
 }
 

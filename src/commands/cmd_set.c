@@ -314,6 +314,7 @@ static void commit_popping(struct ctx *c, void *state) {
         x->left = NULL;
     }
     ctx_changed(c, k, FEED_SET, "spop");
+    ctx_counts(c, x->count);
     if (x->all) ctx_deleted(c, k);
     if (x->all && effects_wanted(c)) effect_delete(c, key_slice(k));
     if (!x->all && effects_wanted(c)) popped_tell(c, &x->popped);

@@ -104,15 +104,6 @@ static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class clas
     feed_key(&c->core->feed, c->db->id, class, event, k);
 }
 
-/* Of the change that was told last Redis counts n (feed_counts). */
-static inline void ctx_counts(struct ctx *c, uint64_t n) { feed_counts(&c->core->feed, n); }
-
-/* Says that the key went with its last element, which was told before. */
-static inline void ctx_deleted(struct ctx *c, struct key k) {
-    ctx_changed(c, k, FEED_GENERIC, "del");
-    ctx_counts(c, 0);
-}
-
 /* The same of a change that leaves those who wait for the key waiting, since it gives them nothing:
  * elements went, say. */
 static inline void ctx_changed_calmly(struct ctx *c, struct key k, enum feed_class class,
@@ -128,6 +119,15 @@ static inline void ctx_changed_aside(struct ctx *c, struct key k, enum feed_clas
 }
 static inline void ctx_wake(struct ctx *c, struct key k) {
     feed_wake(&c->core->feed, c->db->id, k);
+}
+
+/* Of the change that was told last Redis counts n (feed_counts). */
+static inline void ctx_counts(struct ctx *c, uint64_t n) { feed_counts(&c->core->feed, n); }
+
+/* Says that the key went with its last element, which was told before. */
+static inline void ctx_deleted(struct ctx *c, struct key k) {
+    ctx_changed(c, k, FEED_GENERIC, "del");
+    ctx_counts(c, 0);
 }
 
 /* "ERR wrong number of arguments for 'x' command" for the row of c. */

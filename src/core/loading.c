@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "core/config.h"
 
-#define TURN_EVERY_US 2000
-#define QUIET_US 500000
+#define TURN_EVERY_US 2000u
+#define QUIET_US 500000u
 #define LOG_EVERY_MS 5000
 
 void loading_set_turn(struct core *core, void (*turn)(void *ctx), void *ctx) {
@@ -38,7 +38,7 @@ static void tell(struct core_loading *l, int64_t now_ms) {
 static uint64_t turn_every_us(const struct core *core) {
     const struct core_loading *l = &core->loading;
     bool begins = l->loaded_bytes < (uint64_t)core->config->loading_interval_bytes;
-    return begins && !l->turned ? (uint64_t)QUIET_US : (uint64_t)TURN_EVERY_US;
+    return begins && !l->turned ? QUIET_US : TURN_EVERY_US;
 }
 
 void loading_progress(struct core *core, uint64_t loaded_bytes) {

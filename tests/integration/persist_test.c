@@ -657,6 +657,8 @@ static void changes_are_elements(void) {
         {"SREM s a b", 2},
         {"SMOVE s t c", 2},
         {"SPOP s 2", 1},
+        {"SADD s a b c d", 4},
+        {"SPOP s 9", 4},
         {"HSET h a 1 b 2 c 3", 3},
         {"HDEL h a b", 2},
         {"HDEL h c", 1},
