@@ -92,12 +92,13 @@ SUPPORT := $(B)/libsupport.a
 # utils/check_rdb.c is build/check-rdb.
 UTILS := $(foreach u,$(patsubst utils/%.c,%,$(wildcard utils/*.c)),$(B)/$(subst _,-,$u))
 objects = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $1))
-programs = $(patsubst tests/%.c,$(B)/%,$(wildcard $1))
 
-UNIT := $(call programs,tests/unit/*/*_test.c)
-INTEGRATION := $(call programs,tests/integration/*_test.c)
-CRASH := $(call programs,tests/crash/*_test.c)
-MODEL := $(if $(wildcard tests/model/*.c),$(B)/model)
+UNIT := $(patsubst tests/%.c,$(B)/%,$(wildcard tests/unit/*/*_test.c))
+# What drives a server over its socket is the same for the servers of all flavours.
+INTEGRATION := $(patsubst tests/%.c,build/%,$(wildcard tests/integration/*_test.c))
+CRASH := $(patsubst tests/%.c,build/%,$(wildcard tests/crash/*_test.c))
+MODEL := build/model
+DRIVERS := $(INTEGRATION) $(CRASH) $(MODEL)
 FUZZ := $(patsubst tests/fuzz/%_fuzz.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 FUZZ_DIRS := base wire types store
 FUZZ_SRC := $(wildcard $(FUZZ_DIRS:%=src/%/*.c) src/core/dump*.c)
@@ -110,9 +111,9 @@ FORMATTED := $(wildcard $(foreach d,src src/* tests/* tests/unit/* utils,$d/*.c 
 
 all: $(SERVER) $(UTILS)
 
-executables: $(SERVER) $(UTILS) $(UNIT) $(INTEGRATION) $(CRASH) $(MODEL)
+executables: $(SERVER) $(UTILS) $(UNIT) $(DRIVERS)
 
-.PHONY: all executables run check test model fuzz crash bench format install clean
+.PHONY: all executables drivers run check test model fuzz crash bench format install clean
 
 # ---- building ----
 
@@ -168,17 +169,25 @@ $(foreach d,$(UNIT_DIRS),$(eval LIBS_OF_$d := $(call libs_of,$d)))
 $(UNIT): $(B)/unit/%: $(B)/obj/tests/unit/%.o $$(LIBS_OF_$$(firstword $$(subst /, ,$$*))) $(SUPPORT)
 	$(LINK_TEST) -lcunit $(LIBS)
 
-$(INTEGRATION) $(CRASH): $(B)/%: $(B)/obj/tests/%.o $(SUPPORT)
+drivers: $(DRIVERS)
+ifneq ($(FLAVOUR),)
+$(DRIVERS): build-drivers ;
+.PHONY: build-drivers
+build-drivers:
+	$(MAKE) SAN= STRESS= drivers
+else
+$(INTEGRATION) $(CRASH): build/%: build/obj/tests/%.o $(SUPPORT)
 	$(LINK_TEST) -lhiredis -lcunit -lpthread -lm
 
 # A library for the server under test: no sanitizer in it, and none of ours.
-$(B)/crash/shim.so: tests/crash/shim.c | build/.deps-test
+build/crash/shim.so: tests/crash/shim.c | build/.deps-test
 	mkdir -p $(@D) && printf '  LINK  %s\n' $@
 	$(CC) -std=gnu17 -g -O1 $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
-$(CRASH): $(B)/crash/shim.so
+$(CRASH): build/crash/shim.so
 
-$(B)/model: $(call objects,tests/model/*.c) $(SUPPORT)
+$(MODEL): $(call objects,tests/model/*.c) $(SUPPORT)
 	$(LINK_TEST) -lhiredis -lcunit -lpthread -lm
+endif
 
 $(BENCH): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(call objects,$(BENCH_SHARED))
 	$(LINK_TEST) -lpthread -lm
@@ -208,14 +217,14 @@ run-headers:
 	$(RUN_SUITE) headers 60 tests/support/check_headers "$(CC) $(CFLAGS)" $(HEADERS)
 
 UNIT_RUNS := $(UNIT:$(B)/%=run/%)
-INTEGRATION_RUNS := $(INTEGRATION:$(B)/%=run/%)
-CRASH_RUNS := $(CRASH:$(B)/%=run/%)
+INTEGRATION_RUNS := $(INTEGRATION:build/%=run/%)
+CRASH_RUNS := $(CRASH:build/%=run/%)
 FUZZ_RUNS := $(FUZZ:$(B)/fuzz/%=run/fuzz/%)
 
 $(UNIT_RUNS): run/%: $(B)/%
 	$(RUN_SUITE) $(LABEL)$* $(SUITE_SECONDS) $<
 
-$(INTEGRATION_RUNS) $(CRASH_RUNS): run/%: $(B)/% $(SERVER) $(UTILS)
+$(INTEGRATION_RUNS) $(CRASH_RUNS): run/%: build/% $(SERVER) $(UTILS)
 	$(RUN_SUITE) $(LABEL)$* $(SUITE_SECONDS) $<
 
 # Real client libraries; brings npm's packages itself.
@@ -223,8 +232,7 @@ run-clients: $(SERVER) | build/.deps-test
 	$(RUN_SUITE) $(LABEL)clients $(SUITE_SECONDS) tests/clients/run
 
 run-model: $(MODEL) $(SERVER)
-	$(if $(MODEL),$(RUN_SUITE) $(LABEL)model $(or $(MODEL_DEADLINE),3600) \
-	    $(MODEL) --commands $(MODEL_COMMANDS))
+	$(RUN_SUITE) $(LABEL)model $(or $(MODEL_DEADLINE),3600) $(MODEL) --commands $(MODEL_COMMANDS)
 
 $(FUZZ_RUNS): run/fuzz/%: $(B)/fuzz/%
 	$(RUN_SUITE) $(LABEL)fuzz/$* $$(($(FUZZ_SECONDS) + 60)) $< $(wildcard tests/fuzz/corpus/$*) \

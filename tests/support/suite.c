@@ -37,15 +37,28 @@ void suite_deadline(unsigned seconds) {
 
 unsigned suite_failures(void) { return CU_get_number_of_failures(); }
 
+static double test_start; /* seconds, of the running test */
+
+static double seconds_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static void test_started(const CU_pTest test, const CU_pSuite suite) {
     (void)suite;
     running_test = test->pName;
+    test_start = seconds_now();
 }
 
 static void test_ended(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord first) {
     (void)suite;
     for (const CU_FailureRecord *f = first; f; f = f->pNext) {
         printf("%s:%u: %s: %s\n", f->strFileName, f->uiLineNumber, test->pName, f->strCondition);
+    }
+    double took = seconds_now() - test_start;
+    if (took >= 1) {
+        printf("%s: %.2f s\n", test->pName, took);
     }
     fflush(stdout);
 }
@@ -69,12 +82,6 @@ static unsigned add_tests(CU_pSuite suite, const struct suite_test *tests) {
 static unsigned deadline_seconds(void) {
     const char *text = getenv("SUITE_SECONDS");
     return text ? (unsigned)strtoul(text, NULL, 10) : SUITE_SECONDS_DEFAULT;
-}
-
-static double seconds_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 int suite_main(const char *suite, const struct suite_test *tests) {
