@@ -66,6 +66,13 @@ static bool follow_config(void *ctx, char why[CONFIG_WHY_BYTES]) {
     return true;
 }
 
+/* The keys beyond it go from the end of this turn on. */
+static bool follow_maxmemory(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    struct core *core = ctx;
+    core->evict_more = !core->loading.on;
+    return follow_config(core, why);
+}
+
 const char *core_write_refusal(const struct core *core) {
     static char text[128];
     const struct config *conf = core->config;
@@ -104,8 +111,6 @@ static bool follow_subscriber_policy(void *ctx, char why[CONFIG_WHY_BYTES]) {
 
 static void watch_config(struct core *core) {
     static const char *const names[] = {
-        "maxmemory",
-        "maxmemory-policy",
         "lfu-log-factor",
         "lfu-decay-time",
         "slowlog-log-slower-than",
@@ -117,6 +122,8 @@ static void watch_config(struct core *core) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         config_on_change(core->config, names[i], follow_config, core);
     }
+    config_on_change(core->config, "maxmemory", follow_maxmemory, core);
+    config_on_change(core->config, "maxmemory-policy", follow_maxmemory, core);
     config_on_change(core->config, "requirepass", follow_password, core);
     config_on_change(core->config, "subscriber-policy", follow_subscriber_policy, core);
     char why[CONFIG_WHY_BYTES];

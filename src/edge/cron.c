@@ -128,7 +128,16 @@ void edge_cron(struct edge *edge) {
 
 static void run_clients(void *ctx) { edge_cron(ctx); }
 
+/* Who is over maxmemory-clients now is closed in this turn. */
+static bool follow_clients_limit(void *ctx, char why[CONFIG_WHY_BYTES]) {
+    struct edge *edge = ctx;
+    (void)why;
+    edge->swollen = true;
+    return true;
+}
+
 void edge_add_tasks(struct edge *edge) {
+    config_on_change(edge->core->config, "maxmemory-clients", follow_clients_limit, edge);
     edge->clients = work_task_of("clients", CORE_TASK_MS, run_clients, edge);
     work_task_add(edge->core->tasks, &edge->clients);
 }

@@ -271,7 +271,8 @@ static void serve_kicked(struct edge *edge) {
 
 bool edge_turn(struct edge *edge) {
     serve_kicked(edge);
-    size_t rounds = 0; /* what becomes ready meanwhile is for the next turn */
+    edge_relieve(edge); /* of what the end of the last turn told others, before they can ask */
+    size_t rounds = 0;  /* what becomes ready meanwhile is for the next turn */
     for (struct list_link *l = list_first(&edge->ready); l; l = list_next(&edge->ready, l))
         rounds++;
     for (rounds = (rounds + EDGE_ROUND - 1) / EDGE_ROUND; rounds; rounds--) round_of(edge);

@@ -427,7 +427,11 @@ static void lowering_the_limit_evicts(void) {
     expect_ok(c, "CONFIG SET maxmemory-policy allkeys-random");
     CU_ASSERT_EQUAL(pipeline(20000, make_plain), 0);
     long long used = info_number(c, "memory", "used_memory");
+    long long evicted = info_number(c, "stats", "evicted_keys");
+    expect_ok(c, "DEBUG PAUSE-CRON 1"); /* it begins at once */
     expect_ok(c, "CONFIG SET maxmemory %d", (int)(used - (10 << 20)));
+    CU_ASSERT(info_number(c, "stats", "evicted_keys") > evicted);
+    expect_ok(c, "DEBUG PAUSE-CRON 0");
     long long end = server_now_ms() + 20000; /* a worker frees it, beside what else there is */
     while (info_number(c, "memory", "used_memory") > used - (10 << 20) && server_now_ms() < end)
         server_sleep_ms(20);

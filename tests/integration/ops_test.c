@@ -454,19 +454,20 @@ static int lazy_reader(const struct server *s, redisContext *c, int n) {
     return fd;
 }
 
+/* None of it waits for the tasks of ten times a second. */
 static void the_greediest_client_goes(void) {
-    static const char *const args[] = {"--maxmemory", "100mb", NULL};
+    static const char *const args[] = {"--maxmemory", "100mb", "--enable-debug-command", "yes",
+                                       NULL};
     struct server *s = server_start(args);
     redisContext *c = client_open(s);
     expect_ok(c, "CLIENT NO-EVICT on");
     int fd = lazy_reader(s, c, 30), spared = client_open_raw(s);
     expect_raw(spared, "PING\r\n", "+PONG\r\n");
     CU_ASSERT(reply_has(cmd(c, "CLIENT LIST"), "name=lazy"));
+    expect_ok(c, "DEBUG PAUSE-CRON 1");
     expect_ok(c, "CONFIG SET maxmemory-clients 90%%");
-    server_sleep_ms(250);
     CU_ASSERT(reply_has(cmd(c, "INFO stats"), "evicted_clients:0\r\n"));
     expect_ok(c, "CONFIG SET maxmemory-clients 5%%");
-    server_sleep_ms(250);
     expect_raw_closed(fd);
     CU_ASSERT(reply_has(cmd(c, "INFO stats"), "evicted_clients:1\r\n"));
     CU_ASSERT(server_log_has(s, "are over maxmemory-clients", 0));
@@ -482,6 +483,49 @@ static void the_greediest_client_goes(void) {
     server_sleep_ms(250);
     CU_ASSERT(reply_has(cmd(c, "INFO stats"), "evicted_clients:1\r\n"));
     close(fd);
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
+/* Nobody sees a client that holds more than may be, because of what it is told of keys. */
+static void one_who_is_told_too_much_goes(void) {
+    static const char *const args[] = {"--maxmemory-clients", "3mb", "--enable-debug-command",
+                                       "yes", NULL};
+    enum { KEY_BYTES = 200000, MOST = 3 << 20 };
+    struct server *s = server_start(args);
+    redisContext *c = client_open(s), *other = client_open(s), *told = client_open(s);
+    redisReply *id = cmd(told, "CLIENT ID");
+    char *key = malloc(KEY_BYTES);
+    memset(key, 'k', KEY_BYTES);
+    expect_ok(c, "DEBUG PAUSE-CRON 1");
+    freeReplyObject(cmd(told, "SUBSCRIBE __redis__:invalidate"));
+    expect_ok(c, "CLIENT TRACKING on BCAST REDIRECT %lld", id->integer);
+    bool gone = false;
+    long long most = 0;
+    for (int i = 0; i < 500 && !gone; i++) {
+        redisAppendCommand(c, "MULTI");
+        redisAppendCommand(c, "INCR %b", key, (size_t)KEY_BYTES);
+        redisAppendCommand(c, "DEBUG SLEEP 0.02");
+        redisAppendCommand(c, "EXEC");
+        for (int done = 0; !done;) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(c, &done), REDIS_OK);
+        server_sleep_ms(10); /* the question is there when the turn that tells of the key ends */
+        redisReply *r = cmd(other, "CLIENT LIST ID %lld", id->integer);
+        for (int k = 0; k < 4; k++) {
+            void *reply;
+            CU_ASSERT_EQUAL_FATAL(redisGetReply(c, &reply), REDIS_OK);
+            freeReplyObject(reply);
+        }
+        const char *at = strstr(r->str, "tot-mem=");
+        gone = !at;
+        if (at && atoll(at + 8) > most) most = atoll(at + 8);
+        freeReplyObject(r);
+    }
+    CU_ASSERT(gone);
+    CU_ASSERT(most < MOST);
+    free(key);
+    freeReplyObject(id);
+    redisFree(told);
+    redisFree(other);
     redisFree(c);
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
@@ -747,6 +791,7 @@ int main(void) {
         {"the_port_moves", the_port_moves},
         {"the_addresses_move", the_addresses_move},
         {"peers_are_probed", peers_are_probed},
+        {"one_who_is_told_too_much_goes", one_who_is_told_too_much_goes},
         {"a_greedy_request_is_not_run", a_greedy_request_is_not_run},
         {"the_greediest_client_goes", the_greediest_client_goes},
         {"evictions_are_as_tenacious_as_told", evictions_are_as_tenacious_as_told},

@@ -232,7 +232,7 @@ static void all_members_at_random(void) {
 }
 
 static void many_do_not_read(void) {
-    enum { CLIENTS = 40 };
+    enum { CLIENTS = 20 };
     int fds[CLIENTS], kinds = 0;
     size_t sum, most;
     while (listings[kinds]) kinds++;
