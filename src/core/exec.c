@@ -178,7 +178,10 @@ void exec_inner(struct core *core, struct session *s, struct request *req) {
     uint64_t start = clock_ticks() - core->ongoing.away;
     s->reply.noted = 0;
     s->reply.grown = 0;
+    bool no_touch = core->ks->no_touch;
+    core->ks->no_touch = no_touch && !(row->flags & ROW_TOUCHES);
     call(core, &c);
+    core->ks->no_touch = no_touch;
     if (unlikely(core->replying->gates & GATE_TRACKS))
         core->tracking_hooks.has_run(core->replying, req);
     uint64_t ticks = clock_ticks() - core->ongoing.away - start;

@@ -301,6 +301,12 @@ static void no_touch_leaves_idle_time(void) {
     server_sleep_ms(2100);
     expect_str(quiet, "v", "GET idle");
     CU_ASSERT(reply_int(cmd(quiet, "OBJECT IDLETIME idle")) >= 1);
+    expect_int(quiet, 1, "EVAL %s 1 idle", "redis.call('GET', KEYS[1]) return 1");
+    CU_ASSERT(reply_int(cmd(quiet, "OBJECT IDLETIME idle")) >= 1);
+    expect_int(quiet, 1, "EVAL %s 1 idle", "return redis.call('TOUCH', KEYS[1])");
+    CU_ASSERT(reply_int(cmd(quiet, "OBJECT IDLETIME idle")) <= 1);
+    server_sleep_ms(2100);
+    CU_ASSERT(reply_int(cmd(quiet, "OBJECT IDLETIME idle")) >= 1);
     expect_ok(quiet, "CLIENT NO-TOUCH OFF");
     expect_str(quiet, "v", "GET idle");
     CU_ASSERT(reply_int(cmd(quiet, "OBJECT IDLETIME idle")) <= 1);

@@ -287,7 +287,7 @@ static void threads_run_where_told(void) {
     char last[20];
     int cpu = last_cpu();
     snprintf(last, sizeof last, "%d", cpu);
-    static const char *const bad[] = {"--server_cpulist", "0-", NULL};
+    static const char *const bad[] = {"--server-cpulist", "0-", NULL};
     CU_ASSERT(fails_to_start(bad, "server_cpulist: argument must be a list like 0-3,8-14:2"));
     const char *args[] = {"--server_cpulist",
                           last,
