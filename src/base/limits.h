@@ -147,9 +147,7 @@
 
 #define WORK_THREADS_MAX 64
 
-/* Commands of fewer steps, or with longer arguments for them, are done without a stop
- * (core/ongoing). */
-#define ONGOING_BYTES_MAX (1024 * 1024)
+/* Commands of fewer steps are done without a stop (core/ongoing). */
 #ifdef STRESS
 #define ONGOING_UNITS_MIN 2
 #else

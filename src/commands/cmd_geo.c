@@ -6,10 +6,10 @@
  * Specification: Redis 7.2's replies, errors and events.
  */
 #include "base/err.h"
-#include "base/mem.h"
 #include "commands/cmd_generic_internal.h"
 #include "commands/cmd_geo_internal.h"
 #include "commands/families.h"
+#include "core/ongoing.h"
 
 /* -- what the family shares ---------------------------------------------------------- */
 
@@ -48,26 +48,24 @@ static unsigned add_flag(struct slice word) {
     return slice_is(word, "ch") ? ZSET_ADD_CH : 0;
 }
 
+static bool score_in(struct ctx *c, int i, double *score) {
+    struct geo_point p;
+    if (!geo_parse_point(c, i, &p)) return false;
+    *score = geo_score(p);
+    return true;
+}
+
 static void geo_add(struct ctx *c) {
-    struct zset_add a = {.first = 2, .step = 3};
-    double here[ZSET_ADD_HERE], *scores = here;
+    struct zset_add a = {.first = 2, .step = 3, .score = score_in};
     for (unsigned flag; a.first < c->argc && (flag = add_flag(c->argv[a.first])); a.first++)
         a.flags |= flag;
     int words = c->argc - a.first;
     a.count = words / 3;
     if (!words || words % 3 || (a.flags & ZSET_ADD_NX && a.flags & ZSET_ADD_XX)) {
         reply_err(c->r, ERR_SYNTAX);
-        return;
+    } else {
+        zset_add_members(c, &a);
     }
-    if (a.count > ZSET_ADD_HERE) scores = mem_alloc((size_t)a.count * sizeof *scores);
-    bool ok = true;
-    for (int i = 0; ok && i < a.count; i++) {
-        struct geo_point p;
-        ok = geo_parse_point(c, a.first + 3 * i, &p);
-        if (ok) scores[i] = geo_score(p);
-    }
-    if (ok) zset_add_members(c, &a, scores);
-    if (scores != here) mem_free(scores);
 }
 
 static void geo_dist(struct ctx *c) {
@@ -343,6 +341,7 @@ const struct row geo_rows[] = {
     {
         .name = "geoadd",
         .run = geo_add,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -5,
         .flags = ROW_WRITE | ROW_DENYOOM,
         .acl = ACL_GEO,

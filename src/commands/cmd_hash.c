@@ -327,6 +327,7 @@ const struct row hash_rows[] = {
     {
         .name = "hmset",
         .run = hash_mset,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
         .acl = ACL_HASH,
@@ -371,6 +372,7 @@ const struct row hash_rows[] = {
     {
         .name = "hset",
         .run = hash_set,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
         .acl = ACL_HASH,

@@ -187,12 +187,16 @@ static void tell(const struct hash_edit *ed, enum feed_class class, const char *
     if (event) ctx_changed(ed->c, ed->k, class, event);
 }
 
+void hash_edit_drop(struct hash_edit *ed) {
+    if (ed->made) hash_value_free(ed->large);
+    lp_buf_free(&ed->packed);
+}
+
 void hash_edit_finish(struct hash_edit *ed, const char *event, const char *event_2) {
     uint64_t changes = ed->c->core->feed.changes;
     bool empty = ed->large ? !hash_value_count(ed->large) : lp_is_empty(ed->packed.p);
     if (ed->changed && !empty) store(ed);
-    if (ed->made) hash_value_free(ed->large);
-    lp_buf_free(&ed->packed);
+    hash_edit_drop(ed);
     if (!ed->changed) return;
     if (unlikely(empty)) db_delete(ed->c->db, ed->k);
     if (unlikely(ed->past)) {

@@ -73,4 +73,7 @@ bool hash_edit_drop_past(struct hash_edit *ed, struct slice field);
  * nothing. */
 void hash_edit_finish(struct hash_edit *ed, const char *event, const char *event_2);
 
+/* Frees what an edit has that will not be finished. */
+void hash_edit_drop(struct hash_edit *ed);
+
 #endif

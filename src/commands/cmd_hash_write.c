@@ -28,27 +28,64 @@ static int64_t set_pairs(struct ctx *c, struct key k, struct entry *e, struct ha
     return added;
 }
 
-/* The pairs of HSET and HMSET; -1 likewise. */
-static int64_t set_args(struct ctx *c) {
+/* HSET and HMSET. */
+struct setting {
     struct entry *e;
-    struct key k = ctx_key(c, 1);
+    void (*reply)(struct reply *r, int64_t added);
+    bool open;
+    struct hash_edit ed;
+};
+
+/* A packed hash that lies in the key is no half-done one while others have their turn. */
+static void set_each(struct ctx *c, void *state) {
+    struct setting *x = state;
+    struct hash_edit *ed = &x->ed;
+    struct hash_texts pairs = {c->argv + 2, (size_t)c->argc - 2, 2};
+    int64_t added = 0;
+    if (!hash_edit_begin(ed, c, ctx_key(c, 1), x->e, (struct hash_plan){.set = pairs})) return;
+    x->open = true;
+    for (size_t i = 0; i < pairs.n; i += 2) {
+        hash_prefetch(ed->large, pairs, i);
+        added += hash_edit_set(ed, pairs.v[i], pairs.v[i + 1], HASH_NO_TIME);
+        if (!ed->large) continue;
+        ongoing_rest(c);
+        pairs.v = c->argv + 2;
+    }
+    ed->k = ctx_key(c, 1);
+    x->open = false;
+    hash_edit_finish(ed, "hset", NULL);
+    ctx_counts(c, pairs.n / 2);
+    x->reply(c->r, added);
+}
+
+static void drop_setting(void *state) {
+    struct setting *x = state;
+    if (x->open) hash_edit_drop(&x->ed);
+}
+
+static void set_arguments(struct ctx *c, void (*reply)(struct reply *r, int64_t added)) {
+    struct setting x;
+    x.reply = reply;
+    x.open = false;
     if (c->argc % 2) {
         ctx_arity_error(c);
-        return -1;
+    } else if (hash_find(c, ctx_key(c, 1), &x.e)) {
+        ongoing_command(c, &(struct ongoing_steps){.units = (uint64_t)c->argc,
+                                                   .state = &x,
+                                                   .state_bytes = sizeof x,
+                                                   .body = set_each,
+                                                   .drop = drop_setting});
     }
-    if (!hash_find(c, k, &e)) return -1;
-    struct hash_texts pairs = {c->argv + 2, (size_t)c->argc - 2, 2};
-    return set_pairs(c, k, e, pairs, HASH_NO_TIME, "hset");
 }
 
-void hash_set(struct ctx *c) {
-    int64_t added = set_args(c);
-    if (added >= 0) reply_int(c->r, added);
+static void reply_added(struct reply *r, int64_t added) { reply_int(r, added); }
+static void reply_done(struct reply *r, int64_t added) {
+    (void)added;
+    reply_ok(r);
 }
 
-void hash_mset(struct ctx *c) {
-    if (set_args(c) >= 0) reply_ok(c->r);
-}
+void hash_set(struct ctx *c) { set_arguments(c, reply_added); }
+void hash_mset(struct ctx *c) { set_arguments(c, reply_done); }
 
 void hash_setnx(struct ctx *c) {
     struct entry *e;
@@ -177,7 +214,7 @@ void hash_del(struct ctx *c) {
     struct entry *e;
     if (!hash_find(c, ctx_key(c, 1), &e)) return;
     if (e) {
-        ongoing_arguments(c, e, delete_each);
+        ongoing_edits(c, e, delete_each);
     } else {
         reply_int(c->r, 0);
     }

@@ -81,19 +81,30 @@ static bool look(struct ctx *c, struct set_view *s) {
 
 /* ---- members ------------------------------------------------------------------------ */
 
-/* Adds n arguments from `first` to the set in k, of which e is the entry. Returns how many were
- * new. */
-static int64_t add_arguments(struct ctx *c, struct key k, const struct entry *e, int first, int n) {
-    char room[SET_ROOM_BYTES];
+/* A set that gets members. */
+struct adding {
+    const struct entry *e;
+    bool open;
     struct set_edit edit;
+    char room[SET_ROOM_BYTES];
+};
+
+/* Adds n arguments from `first` on to the set in argument `key`. Returns how many were new. */
+static int64_t add_arguments(struct ctx *c, int key, struct adding *a, int first, int n) {
     int64_t added = 0;
-    set_open(c, e, &edit, room);
-    set_edit_expect(&edit, c->argv[first], (size_t)n);
-    for (int i = first; i < first + n; i++) added += set_edit_add(&edit, c->argv[i]);
-    if (added || edit.value_is_new) { /* as in Redis, many members change the form even if known */
-        set_put(c, k, &edit);
+    set_open(c, a->e, &a->edit, a->room);
+    a->open = true;
+    set_edit_expect(&a->edit, c->argv[first], (size_t)n);
+    for (int i = first; i < first + n; i++) {
+        added += set_edit_add(&a->edit, c->argv[i]);
+        ongoing_rest(c);
+    }
+    struct key k = ctx_key(c, key);
+    a->open = false;
+    if (added || a->edit.value_is_new) { /* as in Redis, many change the form even if known */
+        set_put(c, k, &a->edit);
     } else {
-        set_edit_drop(&edit);
+        set_edit_drop(&a->edit);
     }
     if (!added) return 0;
     ctx_changed(c, k, FEED_SET, "sadd");
@@ -101,7 +112,16 @@ static int64_t add_arguments(struct ctx *c, struct key k, const struct entry *e,
     return added;
 }
 
-/* The same for the set in argument 1. */
+static void add_each(struct ctx *c, void *state) {
+    reply_int(c->r, add_arguments(c, 1, state, 2, c->argc - 2));
+}
+
+static void drop_adding(void *state) {
+    struct adding *a = state;
+    if (a->open) set_edit_drop(&a->edit);
+}
+
+/* Removes them from the set in argument 1. */
 static int64_t remove_arguments(struct ctx *c, const struct entry *e, int first, int n) {
     char room[SET_ROOM_BYTES];
     struct set_edit edit;
@@ -120,9 +140,15 @@ static int64_t remove_arguments(struct ctx *c, const struct entry *e, int first,
 }
 
 static void add_members(struct ctx *c) {
-    struct key k = ctx_key(c, 1);
-    const struct entry *e = db_find(c->db, k);
-    if (ctx_is_type(c, e, TYPE_SET)) reply_int(c->r, add_arguments(c, k, e, 2, c->argc - 2));
+    struct adding a;
+    a.e = db_find(c->db, ctx_key(c, 1));
+    a.open = false;
+    if (!ctx_is_type(c, a.e, TYPE_SET)) return;
+    ongoing_command(c, &(struct ongoing_steps){.units = (uint64_t)c->argc,
+                                               .state = &a,
+                                               .state_bytes = sizeof a,
+                                               .body = add_each,
+                                               .drop = drop_adding});
 }
 
 static void remove_each(struct ctx *c, void *state) {
@@ -133,15 +159,15 @@ static void remove_members(struct ctx *c) {
     const struct entry *e = db_find(c->db, ctx_key(c, 1));
     if (!ctx_is_type(c, e, TYPE_SET)) return;
     if (e) {
-        ongoing_arguments(c, e, remove_each);
+        ongoing_edits(c, e, remove_each);
     } else {
         reply_int(c->r, 0);
     }
 }
 
 static void move_member(struct ctx *c) {
-    struct key from = ctx_key(c, 1), to = ctx_key(c, 2);
-    const struct entry *src = db_find(c->db, from), *dst = db_find(c->db, to);
+    struct key to = ctx_key(c, 2);
+    const struct entry *src = db_find(c->db, ctx_key(c, 1)), *dst = db_find(c->db, to);
     if (!src) {
         reply_int(c->r, 0);
         return;
@@ -152,7 +178,11 @@ static void move_member(struct ctx *c) {
         return;
     }
     bool moved = remove_arguments(c, src, 3, 1);
-    if (moved) add_arguments(c, to, db_peek(c->db, to), 3, 1);
+    if (moved) {
+        struct adding a;
+        a.e = db_peek(c->db, to);
+        add_arguments(c, 2, &a, 3, 1);
+    }
     reply_int(c->r, moved);
 }
 
@@ -567,6 +597,7 @@ const struct row set_rows[] = {
     {
         .name = "sadd",
         .run = add_members,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
         .acl = ACL_SET,

@@ -141,7 +141,6 @@ static bool add_parse(struct ctx *c, struct zset_add *a) {
     f = a->flags;
     int words = c->argc - a->first;
     a->count = words / 2;
-    a->step = 2;
     if (!words || words % 2) {
         reply_err(c->r, ERR_SYNTAX);
     } else if (f & ZSET_ADD_NX && f & ZSET_ADD_XX) {
@@ -199,42 +198,84 @@ static void add_reply(struct ctx *c, unsigned flags, const struct added *out) {
     }
 }
 
-void zset_add_members(struct ctx *c, const struct zset_add *a, const double *scores) {
-    struct added out = {0};
+#define SCORES_HERE 16 /* more are allocated */
+
+struct adding {
+    struct zset_add what;
+    double *scores, here[SCORES_HERE];
+    bool open;
     struct zset_write w;
+};
+
+/* The scores, before anything is added. */
+static bool find_scores(struct ctx *c, struct adding *x) {
+    const struct zset_add *a = &x->what;
+    bool ok = true;
+    x->scores = x->here;
+    if (a->count > SCORES_HERE) x->scores = mem_alloc((size_t)a->count * sizeof *x->scores);
+    for (int i = 0; ok && i < a->count; i++) {
+        ok = a->score(c, a->first + a->step * i, &x->scores[i]);
+        ongoing_rest(c);
+    }
+    return ok;
+}
+
+static void add_each(struct ctx *c, void *state) {
+    struct adding *x = state;
+    const struct zset_add *a = &x->what;
+    struct zset_write *w = &x->w;
+    struct added out = {0};
     bool number = true;
     int member = a->first + a->step - 1; /* the first one's argument */
-    if (!zset_write_open(c, ctx_key(c, 1), &w)) return;
+    if (!find_scores(c, x) || !zset_write_open(c, ctx_key(c, 1), w)) return;
+    x->open = true;
     /* Redis looks at no more than this to find the form at once. */
-    if (w.exists || !(a->flags & ZSET_ADD_XX))
-        zset_edit_expect(&w.edit, (size_t)a->count, w.exists ? 0 : c->argv[member].n);
-    for (int i = 0; number && i < a->count; i++, member += a->step)
-        number = add_member(&w.edit, a->flags, c->argv[member], scores[i], &out);
-    zset_write_close(c, &w);
+    if (w->exists || !(a->flags & ZSET_ADD_XX))
+        zset_edit_expect(&w->edit, (size_t)a->count, w->exists ? 0 : c->argv[member].n);
+    for (int i = 0; number && i < a->count; i++, member += a->step) {
+        number = add_member(&w->edit, a->flags, c->argv[member], x->scores[i], &out);
+        ongoing_rest(c);
+    }
+    w->key = ctx_key(c, 1);
+    x->open = false;
+    zset_write_close(c, w);
     if (number) {
         add_reply(c, a->flags, &out);
     } else {
         reply_error(c->r, "ERR resulting score is not a number (NaN)");
     }
     if (!(out.added + out.updated)) return;
-    ctx_changed(c, w.key, FEED_ZSET, a->flags & ZSET_ADD_INCR ? "zincr" : "zadd");
+    ctx_changed(c, w->key, FEED_ZSET, a->flags & ZSET_ADD_INCR ? "zincr" : "zadd");
     ctx_counts(c, (uint64_t)(out.added + out.updated));
 }
 
+static void drop_adding(void *state) {
+    struct adding *x = state;
+    if (x->open) zset_edit_drop(&x->w.edit);
+    if (x->scores != x->here) mem_free(x->scores);
+}
+
+void zset_add_members(struct ctx *c, const struct zset_add *add) {
+    struct adding x;
+    x.what = *add;
+    x.scores = NULL;
+    x.open = false;
+    ongoing_command(c, &(struct ongoing_steps){.units = (uint64_t)c->argc,
+                                               .state = &x,
+                                               .state_bytes = sizeof x,
+                                               .body = add_each,
+                                               .drop = drop_adding});
+}
+
+static bool score_in(struct ctx *c, int i, double *score) {
+    if (num_parse_double(c->argv[i], score)) return true;
+    reply_err(c->r, ERR_NOT_FLOAT);
+    return false;
+}
+
 static void add_scored(struct ctx *c, unsigned flags) {
-    struct zset_add a = {.flags = flags};
-    double here[ZSET_ADD_HERE], *scores = here;
-    if (!add_parse(c, &a)) return;
-    if (a.count > ZSET_ADD_HERE) scores = mem_alloc((size_t)a.count * sizeof *scores);
-    bool ok = true;
-    for (int i = 0; ok && i < a.count; i++)
-        ok = num_parse_double(c->argv[a.first + 2 * i], &scores[i]);
-    if (ok) {
-        zset_add_members(c, &a, scores);
-    } else {
-        reply_err(c->r, ERR_NOT_FLOAT);
-    }
-    if (scores != here) mem_free(scores);
+    struct zset_add a = {.flags = flags, .step = 2, .score = score_in};
+    if (add_parse(c, &a)) zset_add_members(c, &a);
 }
 
 static void zset_add(struct ctx *c) { add_scored(c, 0); }
@@ -263,7 +304,7 @@ static void remove_each(struct ctx *c, void *state) {
 }
 
 static void zset_rem(struct ctx *c) {
-    ongoing_arguments(c, db_find(c->db, ctx_key(c, 1)), remove_each);
+    ongoing_edits(c, db_find(c->db, ctx_key(c, 1)), remove_each);
 }
 
 /* -- asking -------------------------------------------------------------------------- */
@@ -710,6 +751,7 @@ const struct row zset_rows[] = {
     {
         .name = "zadd",
         .run = zset_add,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
         .acl = ACL_SORTEDSET,

@@ -60,17 +60,17 @@ enum zset_add_flag {
     ZSET_ADD_INCR = 32,
 };
 
-/* Up to so many scores lie on the stack. */
-#define ZSET_ADD_HERE 16
-
 /* Arguments to be added: `count` groups of `step` from `first` on, whose last is the member. */
 struct zset_add {
     unsigned flags;
     int first, step, count;
+    /* The score in the arguments from i on; false: there is none, and the error is replied. */
+    bool (*score)(struct ctx *c, int i, double *score);
 };
 
-/* Adds them to the set of argument 1, scores[i] being that of group i, and replies as ZADD. */
-void zset_add_members(struct ctx *c, const struct zset_add *a, const double *scores);
+/* Adds them to the set of argument 1, if all have scores, and replies as ZADD. The last thing that
+ * a handler does (core/ongoing). */
+void zset_add_members(struct ctx *c, const struct zset_add *add);
 
 /* ---- taking out (cmd_zset_cut.c) ---- */
 

@@ -22,6 +22,7 @@
 struct request {
     const struct slice *argv;
     int argc;
+    bool lasts;              /* argv and blobs stay as they are until its session's command ends */
     const struct row *row;   /* NULL: unknown command */
     uint64_t key_hash;       /* of argv[1], if row_has_first_key */
     struct blob **blobs;     /* blobs[i] backs argv[i], or NULL; NULL: no argument is a blob */

@@ -3,7 +3,6 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/mem.h"
 #include "core/fiber.h"
 #include "core/monitor.h"
@@ -29,6 +28,21 @@ static void after_stop(struct core *core) {
     ASSERT(taken); /* by its room: core/offload.c */
 }
 
+static void keep_request(struct ongoing *o, const struct ctx *c) {
+    o->req = mem_alloc(sizeof *o->req);
+    if (c->req->lasts) {
+        *o->req = *c->req;
+    } else {
+        request_copy(o->req, c->req, c->argv);
+    }
+}
+
+static void let_request_go(struct ongoing *o) {
+    if (!o->req->lasts) request_free(o->req);
+    mem_free(o->req);
+    o->req = NULL;
+}
+
 /* The body has stopped for the first time. */
 static void begin(struct ctx *c, const struct ongoing_work *w) {
     struct core *core = c->core;
@@ -41,8 +55,7 @@ static void begin(struct ctx *c, const struct ongoing_work *w) {
     o->ticks = clock_ticks() - core->tick_mark;
     o->silent = c->s->gates & (GATE_REPLY_OFF | GATE_REPLY_SKIPPING);
     o->no_touch = core->ks->no_touch;
-    o->req = mem_alloc(sizeof *o->req);
-    request_copy(o->req, c->req, c->argv);
+    keep_request(o, c);
     c->s->state |= SESSION_BUSY;
     effects_put_aside(core);
     core->after_due = true;
@@ -102,12 +115,12 @@ static void steps_run(void *arg) {
 
 /* What waited for a key is served in the turn that its key has; and who waits for all keys goes
  * first. */
-static bool may_go_on(const struct ctx *c, uint64_t units) {
-    return units >= ONGOING_UNITS_MIN && !c->s->waiter && !lane_stops_all(places_lanes(c->core));
+static bool may_go_on(const struct ctx *c) {
+    return !c->s->waiter && !lane_stops_all(places_lanes(c->core));
 }
 
-void ongoing_command(struct ctx *c, const struct ongoing_steps *o) {
-    if (!may_go_on(c, o->units)) {
+void ongoing_many_steps(struct ctx *c, const struct ongoing_steps *o) {
+    if (!may_go_on(c)) {
         o->body(c, o->state);
         if (o->drop) o->drop(o->state);
         return;
@@ -128,20 +141,15 @@ void ongoing_command(struct ctx *c, const struct ongoing_steps *o) {
                                           .request_count = 1});
 }
 
-void ongoing_arguments(struct ctx *c, const struct entry *e,
-                       void (*body)(struct ctx *c, void *state)) {
-    bool steps = e && entry_encoding(e) == ENC_OBJECT && c->argc >= ONGOING_UNITS_MIN;
-    size_t bytes = 0;
-    for (int i = 0; steps && i < c->argc; i++) bytes += c->argv[i].n;
-    ongoing_command(c, &(struct ongoing_steps){
-                           .units = steps && bytes <= ONGOING_BYTES_MAX ? (uint64_t)c->argc : 0,
-                           .state = &e,
-                           .state_bytes = sizeof e,
-                           .body = body,
-                       });
+void ongoing_edits(struct ctx *c, const struct entry *e, void (*body)(struct ctx *c, void *state)) {
+    bool steps = e && entry_encoding(e) == ENC_OBJECT;
+    ongoing_command(c, &(struct ongoing_steps){.units = steps ? (uint64_t)c->argc : 0,
+                                               .state = &e,
+                                               .state_bytes = sizeof e,
+                                               .body = body});
 }
 
-void ongoing_rest(struct ctx *c) {
+void ongoing_rest_now(struct ctx *c) {
     struct core *core = c->core;
     if (likely(!ongoing_is_due(core)) || core->ongoing.resting != c) return;
     ongoing_pause(core);
@@ -212,12 +220,10 @@ void ongoing_refuse(struct core *core) {
 
 static void forget(struct core *core) {
     struct ongoing *o = &core->ongoing;
-    request_free(o->req);
-    mem_free(o->req);
+    let_request_go(o);
     o->s->state &= ~(uint32_t)SESSION_BUSY;
     o->on = o->exclusive = o->draining = o->refusing = false;
     o->s = NULL;
-    o->req = NULL;
 }
 
 /* The session, if its client is there, goes on with what was sent after the command. */

@@ -29,6 +29,7 @@
 #ifndef CORE_ONGOING_H
 #define CORE_ONGOING_H
 
+#include "base/limits.h"
 #include "core/exec.h"
 
 struct ongoing_work {
@@ -63,17 +64,27 @@ struct ongoing_steps {
 /* The last thing that a handler does which has written and replied nothing yet: few units are done
  * at once. Of what the body has from outside only its arguments move while it rests: c has them
  * anew. The keys are those that the arguments tell. */
-void ongoing_command(struct ctx *c, const struct ongoing_steps *o);
+void ongoing_many_steps(struct ctx *c, const struct ongoing_steps *o);
+static inline void ongoing_command(struct ctx *c, const struct ongoing_steps *o) {
+    if (unlikely(o->units >= ONGOING_UNITS_MIN)) {
+        ongoing_many_steps(c, o);
+        return;
+    }
+    o->body(c, o->state);
+    if (o->drop) o->drop(o->state);
+}
 
-/* Between two steps: the others have their turn if it is theirs. Cost: a read of the clock. */
-void ongoing_rest(struct ctx *c);
+/* Between two steps: the others have their turn if it is theirs. Cost: a read of the clock, if the
+ * command goes on. */
+void ongoing_rest_now(struct ctx *c);
+static inline void ongoing_rest(struct ctx *c) {
+    if (unlikely(c->core->ongoing.inside)) ongoing_rest_now(c);
+}
 
-/* For a command with a step for each argument, and no state: `body` is the rest of its handler. It
- * takes steps if the value e, which they are for, is an object (a packed one is edited in a copy,
- * which nothing may keep from its end), and the arguments are not so long that to keep them would
- * take as long as the steps. */
-void ongoing_arguments(struct ctx *c, const struct entry *e,
-                       void (*body)(struct ctx *c, void *state));
+/* The same for a command with a step for each argument that changes the value of e, to which `body`
+ * gets a pointer: in steps if that is an object, as a packed one is edited in a copy, which nothing
+ * would keep. */
+void ongoing_edits(struct ctx *c, const struct entry *e, void (*body)(struct ctx *c, void *state));
 
 /* A row's takes_long, by the number of arguments. */
 bool ongoing_has_many_arguments(struct db *db, const struct slice *argv, int argc);

@@ -161,6 +161,11 @@ bool conn_receive(struct conn *c, char *buf) {
     return n || c->reader_ready;
 }
 
+void conn_weigh_input(struct conn *c) {
+    size_t reader = c->reader ? resp_reader_memory(c->reader) : 0;
+    c->s.query_bytes = (uint32_t)(c->backlog_bytes + reader);
+}
+
 void conn_keep(struct conn *c) {
     size_t left = (size_t)(c->end - c->at);
     if (likely(!left && !c->backlog && !c->reader && !conn_stopped(c))) {
@@ -182,8 +187,7 @@ void conn_keep(struct conn *c) {
         c->backlog_bytes = left;
     }
     c->at = c->cut = c->end = NULL;
-    c->s.query_bytes =
-        (uint32_t)(c->backlog_bytes + (c->reader ? resp_reader_memory(c->reader) : 0));
+    conn_weigh_input(c);
     bool stopped = conn_stopped(c);
     net_stream_pause_read(&c->stream, stopped && !conn_only_blocked(c));
     if (!stopped && c->backlog_bytes) on_readable(&c->stream);

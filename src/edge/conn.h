@@ -48,6 +48,9 @@ bool conn_receive(struct conn *c, char *buf);
 /* Keeps what has not run, for a later round. */
 void conn_keep(struct conn *c);
 
+/* What its input takes has changed: notes it for who weighs clients. */
+void conn_weigh_input(struct conn *c);
+
 /* Sends what is queued, as far as the peer takes it, and closes if that was asked for. */
 void conn_send(struct conn *c);
 

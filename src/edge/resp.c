@@ -103,7 +103,7 @@ static struct resp_limits limits_of(const struct conn *c) {
 /* Runs the reader's command; false if it has to wait. */
 static bool run_reader(struct conn *c) {
     struct resp_reader *r = c->reader;
-    struct request req = {.argv = r->argv, .argc = r->argc, .blobs = r->blobs};
+    struct request req = {.argv = r->argv, .argc = r->argc, .lasts = true, .blobs = r->blobs};
     exec_prepare(c->s.core, &req, NULL);
     c->s.core->stats.commands++;
     c->reader_ready = !exec_run(c->s.core, &c->s, &req);
@@ -111,6 +111,15 @@ static bool run_reader(struct conn *c) {
         slowlog_note_bytes(c->s.core->slowlog, SLOWLOG_REQUEST, &c->s, &req, r->request_bytes);
     }
     return !c->reader_ready;
+}
+
+/* Once its command is over, and nothing of another one has come. */
+static void let_reader_go(struct conn *c) {
+    if (!c->reader || c->reader_ready || c->s.state & SESSION_BUSY) return;
+    if (!resp_reader_idle(c->reader)) return;
+    resp_reader_free(c->reader);
+    c->reader = NULL;
+    conn_weigh_input(c);
 }
 
 /* Feeds the reader until the bytes end, the connection stops, its share of time is over, or the
@@ -138,10 +147,7 @@ static void run_slow(struct conn *c, uint64_t since, uint64_t share) {
         }
     }
     c->cut = c->at;
-    if (!c->reader_ready && resp_reader_idle(c->reader)) {
-        resp_reader_free(c->reader);
-        c->reader = NULL;
-    }
+    let_reader_go(c);
 }
 
 /* ---- the short way: batches --------------------------------------------------------- */
@@ -262,6 +268,7 @@ static void serve_kicked(struct edge *edge) {
         }
         conn_check_output(c);
         if (conn_stopped(c)) continue;
+        let_reader_go(c);
         net_stream_pause_read(&c->stream, false);
         if ((c->backlog_bytes || c->reader_ready) && !list_linked(&c->in_ready)) {
             list_push_back(&edge->ready, &c->in_ready);

@@ -69,18 +69,22 @@ enum resp_state {
     RESP_FAILED,  /* error holds the text behind "Protocol error: "; close the connection */
 };
 
+struct resp_chunk;
+
 struct resp_reader {
     int64_t args_left; /* -1: at the start of a command; -2: in an inline one */
     int64_t bulk_left; /* bytes of the current argument, line end included, still to come; -1: its
                           header */
     int skip;          /* bytes to pass over: the second of a header's line end */
     int argc, cap;
-    struct slice *argv;  /* until the command is complete, p of a packed argument is its offset */
-    struct blob **blobs; /* NULL while no argument is a blob */
-    size_t blob_bytes;   /* of all of them */
-    char *bytes;         /* the packed arguments, and before them the current line */
-    size_t len, size;
-    size_t line_len;
+    struct slice *argv;        /* in a chunk, a blob, or, of an inline command, the line */
+    struct blob **blobs;       /* NULL while no argument is a blob */
+    size_t blob_bytes;         /* of all of them */
+    struct resp_chunk *chunks; /* the newest first */
+    char *room, *room_end;     /* what is left of it */
+    size_t chunk_bytes;        /* of all of them */
+    char *line;                /* the current one */
+    size_t line_len, line_size;
     size_t request_bytes;
     bool done;      /* the last call gave a command: begin anew */
     bool too_large; /* it failed because of request_bytes_max */

@@ -132,6 +132,16 @@ __attribute__((noinline)) int resp_cut(struct resp_cutter *k, const char **at, c
 #define IN_INLINE (-2)
 #define AT_HEADER (-1)
 #define LINE_END_BYTES 2
+#define GROWS_FAST_FROM 16384 /* arguments */
+#define CHUNK_BYTES_MIN 512
+#define CHUNK_BYTES_MAX 65536
+
+/* Packed arguments, which stay where they are while more come. */
+struct resp_chunk {
+    struct resp_chunk *next;
+    size_t size;
+    char data[];
+};
 
 struct resp_reader *resp_reader_new(void) {
     struct resp_reader *r = mem_calloc(sizeof *r);
@@ -140,7 +150,34 @@ struct resp_reader *resp_reader_new(void) {
     return r;
 }
 
-/* Forgets the command that was given out. */
+static void chunks_free(struct resp_reader *r, struct resp_chunk *from) {
+    for (struct resp_chunk *next; from; from = next) {
+        next = from->next;
+        r->chunk_bytes -= from->size;
+        mem_free(from);
+    }
+}
+
+/* Room for n bytes; together the chunks have at most as much again, and CHUNK_BYTES_MIN. */
+static char *room_take(struct resp_reader *r, size_t n) {
+    if ((size_t)(r->room_end - r->room) < n) {
+        size_t size = r->chunk_bytes;
+        if (size < CHUNK_BYTES_MIN) size = CHUNK_BYTES_MIN;
+        if (size > CHUNK_BYTES_MAX) size = CHUNK_BYTES_MAX;
+        if (size < n) size = n;
+        struct resp_chunk *c = mem_alloc(sizeof *c + size);
+        *c = (struct resp_chunk){r->chunks, size};
+        r->chunks = c;
+        r->chunk_bytes += size;
+        r->room = c->data;
+        r->room_end = c->data + size;
+    }
+    char *p = r->room;
+    r->room += n;
+    return p;
+}
+
+/* Forgets the command that was given out, but for the newest chunk. */
 static void begin(struct resp_reader *r) {
     if (r->blobs) {
         for (int i = 0; i < r->argc; i++) {
@@ -149,8 +186,13 @@ static void begin(struct resp_reader *r) {
         mem_free(r->blobs);
         r->blobs = NULL;
     }
+    if (r->chunks) {
+        chunks_free(r, r->chunks->next);
+        r->chunks->next = NULL;
+        r->room = r->chunks->data;
+    }
     r->argc = 0;
-    r->len = r->line_len = r->request_bytes = r->blob_bytes = 0;
+    r->line_len = r->request_bytes = r->blob_bytes = 0;
     r->args_left = AT_START;
     r->bulk_left = AT_HEADER;
     r->done = false;
@@ -159,8 +201,9 @@ static void begin(struct resp_reader *r) {
 void resp_reader_free(struct resp_reader *r) {
     if (!r) return;
     begin(r);
+    chunks_free(r, r->chunks);
     mem_free(r->argv);
-    mem_free(r->bytes);
+    mem_free(r->line);
     mem_free(r);
 }
 
@@ -170,7 +213,7 @@ bool resp_reader_idle(const struct resp_reader *r) {
 
 size_t resp_reader_memory(const struct resp_reader *r) {
     size_t per_arg = sizeof *r->argv + (r->blobs ? sizeof *r->blobs : 0);
-    return r->size + (size_t)r->cap * per_arg + r->blob_bytes;
+    return r->chunk_bytes + r->line_size + (size_t)r->cap * per_arg + r->blob_bytes;
 }
 
 static enum resp_state fail(struct resp_reader *r, const char *text) {
@@ -178,31 +221,26 @@ static enum resp_state fail(struct resp_reader *r, const char *text) {
     return RESP_FAILED;
 }
 
-static void bytes_add(struct resp_reader *r, const char *p, size_t n) {
-    if (r->len + n > r->size) {
-        r->size = (r->len + n) * 2;
-        r->bytes = mem_realloc(r->bytes, r->size);
-    }
-    if (n) memcpy(r->bytes + r->len, p, n);
-    r->len += n;
-}
-
-/* Room for one more argument. `all` bounds the first guess: a peer that announces a million
- * arguments has to send them before memory is spent on them. */
+/* Room for one more argument. A peer that announces a million has to send many before memory is
+ * taken for them, and one that does has room soon: to move a large array costs more than to have
+ * it, as pages that nothing is in are none yet. */
 static void argv_room(struct resp_reader *r) {
     if (r->argc < r->cap) return;
     int old = r->cap;
+    int64_t announced = r->argc + r->args_left;
     r->cap = old ? old * 2 : 16;
+    if (old >= GROWS_FAST_FROM && announced > r->cap)
+        r->cap = (int)(announced < old * 16LL ? announced : old * 16LL);
     r->argv = mem_realloc(r->argv, (size_t)r->cap * sizeof *r->argv);
     if (!r->blobs) return;
     r->blobs = mem_realloc(r->blobs, (size_t)r->cap * sizeof *r->blobs);
     memset(r->blobs + old, 0, (size_t)(r->cap - old) * sizeof *r->blobs);
 }
 
-static void arg_add(struct resp_reader *r, struct blob *b, size_t n) {
+static void arg_add(struct resp_reader *r, struct blob *b, struct slice s) {
     argv_room(r);
     if (b && !r->blobs) r->blobs = mem_calloc((size_t)r->cap * sizeof *r->blobs);
-    r->argv[r->argc] = slice_of(b ? b->data : (const char *)(uintptr_t)r->len, n);
+    r->argv[r->argc] = s;
     if (r->blobs) r->blobs[r->argc] = b;
     if (b) r->blob_bytes += b->cap;
     r->argc++;
@@ -212,34 +250,31 @@ static struct blob *last_blob(const struct resp_reader *r) {
     return r->blobs && r->argc ? r->blobs[r->argc - 1] : NULL;
 }
 
-/* All arguments are there: offsets become addresses. */
 static enum resp_state complete(struct resp_reader *r) {
-    for (int i = 0; i < r->argc; i++) {
-        if (!r->blobs || !r->blobs[i]) r->argv[i].p = r->bytes + (uintptr_t)r->argv[i].p;
-    }
     r->done = true;
     return RESP_COMMAND;
 }
 
-/* Collects a line up to `stop`. The line stands at r->bytes + r->len, r->line_len long, and is not
- * counted in r->len. True when it is complete; then the stop byte is taken too. */
+/* Collects a line up to `stop`. True when it is complete; then the stop byte is taken too. */
 static bool line_take(struct resp_reader *r, char stop, const char **p, const char *end,
                       bool *too_long) {
-    size_t n = (size_t)(end - *p), kept = r->len;
+    size_t n = (size_t)(end - *p);
     const char *at = n ? memchr(*p, stop, n) : NULL;
     if (at) n = (size_t)(at - *p);
     *too_long = r->line_len + n > RESP_LINE_BYTES_MAX;
     if (*too_long) return false;
-    r->len += r->line_len;
-    bytes_add(r, *p, n);
-    r->line_len = r->len - kept;
-    r->len = kept;
+    if (r->line_len + n > r->line_size) {
+        r->line_size = (r->line_len + n) * 2;
+        r->line = mem_realloc(r->line, r->line_size);
+    }
+    if (n) memcpy(r->line + r->line_len, *p, n);
+    r->line_len += n;
     *p += at ? n + 1 : n;
     return at != NULL;
 }
 
 static struct slice line_of(struct resp_reader *r) {
-    struct slice line = slice_of(r->bytes + r->len, r->line_len);
+    struct slice line = slice_of(r->line, r->line_len);
     r->line_len = 0;
     return line;
 }
@@ -288,7 +323,7 @@ static enum resp_state bulk_line(struct resp_reader *r, const struct resp_limits
         b = blob_try((size_t)n);
         if (!b) return fail(r, "not enough memory for this bulk");
     }
-    arg_add(r, b, (size_t)n);
+    arg_add(r, b, slice_of(b ? b->data : room_take(r, (size_t)n), (size_t)n));
     r->bulk_left = n + LINE_END_BYTES;
     r->skip = 1;
     return RESP_MORE;
@@ -296,17 +331,14 @@ static enum resp_state bulk_line(struct resp_reader *r, const struct resp_limits
 
 /* Bytes of the current argument and its line end, which is counted but not looked at. */
 static void bulk_take(struct resp_reader *r, const char **p, const char *end) {
-    size_t n = (size_t)(end - *p), payload;
+    size_t n = (size_t)(end - *p), left = 0; /* of the argument alone */
+    struct slice arg = r->argv[r->argc - 1];
     struct blob *b = last_blob(r);
     if ((int64_t)n > r->bulk_left) n = (size_t)r->bulk_left;
-    payload = r->bulk_left > LINE_END_BYTES ? (size_t)r->bulk_left - LINE_END_BYTES : 0;
-    if (payload > n) payload = n;
-    if (b) {
-        memcpy(b->data + b->len, *p, payload);
-        b->len += payload;
-    } else {
-        bytes_add(r, *p, payload);
-    }
+    if (r->bulk_left > LINE_END_BYTES) left = (size_t)r->bulk_left - LINE_END_BYTES;
+    size_t taken = left < n ? left : n;
+    if (taken) memcpy((char *)arg.p + (arg.n - left), *p, taken);
+    if (b) b->len += taken;
     *p += n;
     r->bulk_left -= (int64_t)n;
 }
@@ -316,13 +348,12 @@ static void bulk_take(struct resp_reader *r, const char **p, const char *end) {
 static enum resp_state inline_line(struct resp_reader *r) {
     struct slice line = line_of(r);
     if (line.n && line.p[line.n - 1] == '\r') line.n--;
-    char *to = r->bytes + r->len;
+    char *to = r->line; /* the words lie in it */
     const char *at = line.p, *end = line.p + line.n;
     while (words_more(&at, end)) {
         char *word = to;
         if (!words_take(&at, end, &to)) return fail(r, "unbalanced quotes in request");
-        arg_add(r, NULL, (size_t)(to - word));
-        r->len += (size_t)(to - word);
+        arg_add(r, NULL, slice_of(word, (size_t)(to - word)));
     }
     if (r->argc) return complete(r);
     begin(r);

@@ -181,6 +181,152 @@ static void clients_that_leave(void) {
     expect_status(b, "PONG", "PING");
 }
 
+/* -- adding ---------------------------------------------------------------------------- */
+
+/* A command that adds items 0 ... MANY-1, each in several arguments; the last of some may be bad.
+ */
+struct adder {
+    const char *command, *few, *count, *kind;
+    const char *item[3];  /* formats with the item's number */
+    const char *one, *is; /* a read of item 7, and its reply */
+    const char *bad, *error;
+};
+
+static const struct adder adders[] = {
+    {"SADD", "SADD k few", "SCARD k", "set", {"m%d"}, "SISMEMBER k m7", "1", NULL, NULL},
+    {"HSET", "HSET k few 1", "HLEN k", "hash", {"f%d", "v%d"}, "HGET k f7", "\"v7\"", NULL, NULL},
+    {"HMSET", "HSET k few 1", "HLEN k", "hash", {"f%d", "v%d"}, "HGET k f7", "\"v7\"", NULL, NULL},
+    {"ZADD",
+     "ZADD k 1 few",
+     "ZCARD k",
+     "zset",
+     {"%d", "m%d"},
+     "ZSCORE k m7",
+     "\"7\"",
+     "x",
+     "ERR value is not a valid float"},
+    {"GEOADD",
+     "GEOADD k 1 1 few",
+     "ZCARD k",
+     "zset",
+     {"1.%d", "2", "m%d"},
+     "ZRANK k m7",
+     NULL,
+     "x",
+     "ERR value is not a valid float"},
+};
+
+/* Queues the command; `bad`: in place of the last item's first argument. */
+static void append_items(redisContext *c, const struct adder *x, const char *bad) {
+    enum { TEXT = 16 };
+    static char texts[3 * MANY][TEXT];
+    static const char *argv[3 * MANY + 2];
+    int n = 0;
+    argv[n++] = x->command;
+    argv[n++] = "k";
+    for (int i = 0; i < MANY; i++) {
+        for (int k = 0; k < 3 && x->item[k]; k++, n++) {
+            snprintf(texts[n - 2], TEXT, x->item[k], i);
+            argv[n] = texts[n - 2];
+            if (bad && k == 0 && i == MANY - 1) argv[n] = bad;
+        }
+    }
+    CU_ASSERT_EQUAL(redisAppendCommandArgv(c, n, argv, NULL), REDIS_OK);
+}
+
+/* Who reads the key sees what was there before, or all. */
+static void expect_all_at_once(const struct adder *x, int before) {
+    send_all(a);
+    for (bool over = false; !over;) {
+        redisReply *r = cmd(b, x->count);
+        CU_ASSERT(r->integer == before || r->integer == before + MANY);
+        over = r->integer != before;
+        freeReplyObject(r);
+    }
+    char *got = reply_text(wait_for(a)), want[16];
+    snprintf(want, sizeof want, "%d", MANY);
+    CU_ASSERT_STRING_EQUAL(got, strcmp(x->command, "HMSET") == 0 ? "OK" : want);
+    free(got);
+    if (!x->is) return;
+    got = reply_text(cmd(b, x->one));
+    CU_ASSERT_STRING_EQUAL(got, x->is);
+    free(got);
+}
+
+static void adding(void) {
+    for (size_t i = 0; i < sizeof adders / sizeof *adders; i++) {
+        const struct adder *x = &adders[i];
+        expect_ok(a, "FLUSHALL");
+        append_items(a, x, NULL); /* to none */
+        expect_all_at_once(x, 0);
+        append_items(a, x, NULL); /* what is there */
+        freeReplyObject(wait_for(a));
+        expect_int(a, MANY, x->count);
+        expect_ok(a, "FLUSHALL");
+        freeReplyObject(cmd(a, x->few));
+        append_items(a, x, NULL); /* to a packed one */
+        expect_all_at_once(x, 1);
+        expect_status(a, x->kind, "TYPE k");
+        if (!x->bad) continue;
+        append_items(a, x, x->bad);
+        redisReply *r = wait_for(a);
+        CU_ASSERT(r->type == REDIS_REPLY_ERROR && strcmp(r->str, x->error) == 0);
+        freeReplyObject(r);
+        expect_int(a, MANY + 1, x->count);
+        expect_ok(a, "FLUSHALL");
+        append_items(a, x, x->bad);
+        freeReplyObject(wait_for(a));
+        expect_int(a, 0, "EXISTS k");
+    }
+}
+
+/* Their clients leave; they are added to a large one, and from a transaction. */
+static void adding_without_a_client(void) {
+    for (size_t i = 0; i < sizeof adders / sizeof *adders; i++) {
+        const struct adder *x = &adders[i];
+        expect_ok(a, "FLUSHALL");
+        redisContext *c = client_open(server);
+        append_items(c, x, NULL);
+        send_all(c);
+        redisFree(c);
+        for (int k = 0; k < 5000 && reply_int(cmd(b, x->count)) != MANY; k++) usleep(1000);
+        expect_int(b, MANY, x->count);
+        freeReplyObject(cmd(b, x->few));
+        expect_ok(a, "MULTI");
+        append_items(a, x, NULL);
+        freeReplyObject(wait_for(a));
+        redisAppendCommand(a, x->count);
+        freeReplyObject(wait_for(a));
+        redisReply *r = cmd(a, "EXEC");
+        CU_ASSERT_EQUAL_FATAL(r->elements, 2);
+        CU_ASSERT_EQUAL(r->element[1]->integer, MANY + 1);
+        freeReplyObject(r);
+    }
+}
+
+/* Long values are kept as they came, and memory is let go when all is done. */
+static void adding_long_values(void) {
+    enum { PAIRS = 400, BYTES = 20000 };
+    static char fields[PAIRS][16], value[BYTES];
+    static const char *argv[2 * PAIRS + 2] = {"HSET", "long"};
+    static size_t sizes[2 * PAIRS + 2] = {4, 4};
+    memset(value, 'v', BYTES);
+    for (int i = 0; i < PAIRS; i++) {
+        argv[2 * i + 2] = fields[i];
+        sizes[2 * i + 2] = (size_t)snprintf(fields[i], sizeof fields[i], "f%d", i);
+        argv[2 * i + 3] = value;
+        sizes[2 * i + 3] = i % 3 ? BYTES : 20;
+    }
+    CU_ASSERT_EQUAL(redisAppendCommandArgv(a, 2 * PAIRS + 2, argv, sizes), REDIS_OK);
+    CU_ASSERT_EQUAL(reply_int(wait_for(a)), PAIRS);
+    expect_int(a, BYTES, "HSTRLEN long f1");
+    expect_int(a, 20, "HSTRLEN long f399");
+    redisReply *r = cmd(b, "CLIENT LIST");
+    for (const char *at = r->str; (at = strstr(at, " qbuf=")); at++) CU_ASSERT(atoi(at + 6) < 1000);
+    freeReplyObject(r);
+    expect_int(a, 1, "DEL long");
+}
+
 /* -- SORT ------------------------------------------------------------------------------ */
 
 /* Elements 0 ... of l, with weights that turn them round, and names in hashes. */
@@ -402,6 +548,11 @@ static void the_log_repeats_them(void) {
     redisAppendCommand(a, "XAUTOCLAIM s g e 0 3000-1 COUNT 1000");
     append_ids(a, "XDEL s", 2500, 1000);
     redisAppendCommand(a, "XTRIM s MAXLEN %d DELREF", MANY / 2);
+    for (size_t i = 0; i < sizeof adders / sizeof *adders; i++) {
+        append_items(a, &adders[i], NULL);
+        redisAppendCommand(a, "RENAME k %s", adders[i].command);
+        forget_replies(a, 2);
+    }
     redisAppendCommand(a, "SETRANGE big 2000000 x");
     redisAppendCommand(a, "COPY big kept");
     redisAppendCommand(a, "APPEND big y");
@@ -435,6 +586,9 @@ int main(void) {
         {"two_meet", two_meet},
         {"within_a_transaction_and_a_script", within_a_transaction_and_a_script},
         {"clients_that_leave", clients_that_leave},
+        {"adding", adding},
+        {"adding_without_a_client", adding_without_a_client},
+        {"adding_long_values", adding_long_values},
         {"sorting_by_other_keys", sorting_by_other_keys},
         {"sorted_in_one_instant", sorted_in_one_instant},
         {"keys_that_end_meanwhile", keys_that_end_meanwhile},
