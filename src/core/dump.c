@@ -111,5 +111,5 @@ static const uint8_t *listpack_of(enum rdb_form form, struct slice s, struct lp_
 const uint8_t *dump_pairs(enum rdb_form form, struct slice s, struct lp_buf *buf) {
     const uint8_t *lp = listpack_of(form, s, buf);
     size_t count = lp ? lp_count(lp) : 0;
-    return count && count % 2 == 0 && lp_unique(lp, 2) ? lp : NULL;
+    return count % 2 == 0 && lp && lp_unique(lp, 2) ? lp : NULL;
 }

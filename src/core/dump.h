@@ -81,7 +81,7 @@ void dump_value_free(struct dump_value *value);
 /* Makes the value a copy of the bytes. 0; or ERR_NO_MEMORY, and it stays as it was. */
 int dump_take_bytes(struct dump_load *load, enum entry_encoding encoding, struct slice s);
 
-/* The listpack of one or more pairs, the first of each unique, that a packed form from outside is
+/* The listpack of pairs, none perhaps, the first of each unique, that a packed form from outside is
  * (then within these bytes) or becomes (in *buf, an empty heap buffer, which the caller frees in
  * any case). NULL if it is not one, or there is no memory. Linear. */
 const uint8_t *dump_pairs(enum rdb_form form, struct slice s, struct lp_buf *buf);

@@ -166,6 +166,7 @@ static bool has_long(const uint8_t *lp, uint64_t max) {
 static int take_pairs(struct dump_load *load, enum rdb_form form, const uint8_t *lp) {
     const struct config *conf = load->config;
     if (!lp) return RDB_CORRUPT;
+    if (lp_is_empty(lp)) return RDB_EMPTY;
     if (lp_count(lp) / 2 > (uint64_t)conf->hash_listpack_entries ||
         (form == RDB_FORM_ZIPMAP && has_long(lp, (uint64_t)conf->hash_listpack_bytes))) {
         become_large(load, hash_value_unpack(lp, false));
@@ -176,7 +177,8 @@ static int take_pairs(struct dump_load *load, enum rdb_form form, const uint8_t 
 
 static int take_triples(struct dump_load *load, struct slice bytes) {
     const uint8_t *lp = (const uint8_t *)bytes.p;
-    if (!lp_check(lp, bytes.n, 3) || lp_is_empty(lp)) return RDB_CORRUPT;
+    if (!lp_check(lp, bytes.n, 3)) return RDB_CORRUPT;
+    if (lp_is_empty(lp)) return RDB_EMPTY;
     if (!lp_unique(lp, 3) || !hash_packed_times_check(lp, HASH_TIME_MS_END)) return RDB_CORRUPT;
     if (hash_packed_count(lp, true) > (uint64_t)load->config->hash_listpack_entries) {
         become_large(load, hash_value_unpack(lp, true));

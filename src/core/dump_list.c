@@ -76,7 +76,7 @@ static void push_listpack(struct dump_load *load, const uint8_t *lp) {
 }
 
 static int push_packed(void *ctx, enum rdb_form form, struct slice bytes) {
-    if (form == RDB_FORM_PLAIN) return push_element(ctx, bytes);
+    if (form == RDB_FORM_PLAIN) return bytes.n ? push_element(ctx, bytes) : RDB_CORRUPT;
     if (form == RDB_FORM_LISTPACK) {
         if (!lp_check(bytes.p, bytes.n, 1)) return RDB_CORRUPT;
         push_listpack(ctx, (const uint8_t *)bytes.p);
@@ -99,7 +99,7 @@ static const uint8_t *only_listpack(const struct list_value *l) {
 static int end_list(void *ctx) {
     struct dump_load *load = ctx;
     struct list_value *l = load->value->object;
-    if (!list_value_count(l)) return RDB_CORRUPT;
+    if (!list_value_count(l)) return RDB_EMPTY;
     const uint8_t *lp = only_listpack(l);
     if (!lp) return 0;
     int err = dump_take_bytes(load, ENC_LISTPACK, slice_of(lp, lp_bytes(lp)));

@@ -91,15 +91,16 @@ static bool packed_view(enum rdb_form form, struct slice bytes, struct set_view 
     view->packed = (const uint8_t *)bytes.p;
     view->form = form == RDB_FORM_INTSET ? SET_INTSET : SET_LISTPACK;
     if (form == RDB_FORM_INTSET) return intset_check(bytes.p, bytes.n);
-    return form == RDB_FORM_LISTPACK && lp_check(bytes.p, bytes.n, 1) && lp_count(view->packed) &&
-           lp_unique(view->packed, 1);
+    return form == RDB_FORM_LISTPACK && lp_check(bytes.p, bytes.n, 1) && lp_unique(view->packed, 1);
 }
 
 static int take_packed(void *ctx, enum rdb_form form, struct slice bytes) {
     struct set_load *s = ((struct dump_load *)ctx)->state;
     struct set_limits limits = s->edit.limits;
     struct set_view view;
+    if (form == RDB_FORM_INTSET && bytes.n == INTSET_HEAD_BYTES) return RDB_EMPTY;
     if (!packed_view(form, bytes, &view)) return RDB_CORRUPT;
+    if (!set_count(view)) return RDB_EMPTY;
     set_edit_drop(&s->edit);
     if (within_limits(view, &limits)) {
         set_edit_open(&s->edit, &limits, view, s->room, sizeof s->room);

@@ -113,6 +113,7 @@ static bool in_order(const uint8_t *lp) {
 static int take_pairs(struct dump_load *load, const uint8_t *lp) {
     struct zset_edit edit;
     if (!lp || !in_order(lp)) return RDB_CORRUPT;
+    if (lp_is_empty(lp)) return RDB_EMPTY;
     zset_edit_open(&edit, limits_of(load), (struct zset_view){lp, NULL}, NULL, 0);
     zset_edit_expect(&edit, lp_count(lp) / 2, 0);
     int err = take_set(load, &edit);

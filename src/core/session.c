@@ -21,6 +21,9 @@
 #include "core/offload.h"
 #include "core/push.h"
 
+/* As in Redis: what its fixed buffer has, and a KiB. */
+#define UNAUTH_OUTPUT_BYTES_MAX (17 * 1024)
+
 #define CHAINS_MIN 64 /* power of two */
 
 struct session_ids {
@@ -269,6 +272,8 @@ bool session_over_output(struct session *s) {
         used -= spared < used ? spared : used;
     }
     bool over = limit->hard_bytes && used >= limit->hard_bytes;
+    if (s->gates & GATE_UNAUTHENTICATED && reply_pending(&s->reply) > UNAUTH_OUTPUT_BYTES_MAX)
+        over = true;
     if (limit->soft_bytes && used >= limit->soft_bytes) {
         if (!s->soft_limit_since_ms) s->soft_limit_since_ms = core->now_ms;
         if ((core->now_ms - s->soft_limit_since_ms) / 1000 > limit->soft_s) over = true;

@@ -13,6 +13,10 @@
 #include "base/num.h"
 #include "persist/load_internal.h"
 
+/* So many keys without elements are named, and so much of their names. */
+#define EMPTY_TOLD_MAX 10
+#define EMPTY_BYTES_MAX 100
+
 static int refill(void *ctx, struct slice *next) { return file_in_next(ctx, next); }
 
 /* ---- batches ------------------------------------------------------------------------- */
@@ -133,7 +137,11 @@ static bool read_key(struct load *l, struct rdb_reader *r, int db, const struct 
     if (unlikely(delay)) nap_delay(delay, l->keys_read++, NULL);
     int err = read_value(l, r, key->type, &v);
     if (err == RDB_EMPTY) {
-        l->result.empty++;
+        if (l->result.empty++ < EMPTY_TOLD_MAX) {
+            log_notice("skipping empty key: %.*s",
+                       (int)(key->name.n < EMPTY_BYTES_MAX ? key->name.n : EMPTY_BYTES_MAX),
+                       key->name.p);
+        }
         return true;
     }
     if (err) return rdb_reader_fail(r, err, "no memory for a value");

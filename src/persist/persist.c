@@ -197,8 +197,13 @@ bool persist_load(struct core *core, bool replace, char *why) {
                     core->config->dbfilename);
     }
     if (status == LOAD_OK) {
-        log_notice("Done loading RDB, keys loaded: %llu, keys expired: %llu, %.3f seconds",
-                   (unsigned long long)result.keys, (unsigned long long)result.expired,
+        char empty[48] = "";
+        if (result.empty) {
+            snprintf(empty, sizeof empty, " empty keys skipped: %llu,",
+                     (unsigned long long)result.empty);
+        }
+        log_notice("Done loading RDB, keys loaded: %llu, keys expired: %llu,%s %.3f seconds",
+                   (unsigned long long)result.keys, (unsigned long long)result.expired, empty,
                    (double)(core->now_ms - begun_ms) / 1000);
     }
     return status != LOAD_FAILED;

@@ -136,7 +136,8 @@ struct rdb_visitor {
 };
 
 /* Reads the body of a value. 0, or a negative code; RDB_EMPTY (after which the reader stands
- * behind the value, and of which the visitor heard nothing) for a collection of no elements. */
+ * behind the value) for a collection of no elements, of which the visitor heard nothing, or said
+ * RDB_EMPTY. */
 int rdb_get_value(struct rdb_reader *r, unsigned type, const struct rdb_visitor *v, void *ctx);
 
 /* For tests: from now on checksums of payloads and files are believed to be right. Process-wide. */

@@ -18,8 +18,9 @@ struct reading {
     struct rdb_value value;
 };
 
-/* What a callback returned, as a step of reading. */
+/* What a callback returned, as a step of reading. False without an error: it is empty. */
 static bool took(struct reading *g, int result) {
+    if (result == RDB_EMPTY) return false;
     return result < 0 ? rdb_reader_fail(g->r, result, "the value was refused") : true;
 }
 
@@ -291,11 +292,8 @@ static bool read_body(struct reading *g) {
 int rdb_get_value(struct rdb_reader *r, unsigned type, const struct rdb_visitor *v, void *ctx) {
     struct reading g = {r, v, ctx, {.kind = rdb_kind_of(type), .type = type}};
     if (r->err) return r->err;
-    if (read_body(&g))
-        took(&g, v->end(ctx));
-    else if (!r->err)
-        return RDB_EMPTY;
-    return r->err;
+    bool there = read_body(&g) && took(&g, v->end(ctx));
+    return there || r->err ? r->err : RDB_EMPTY;
 }
 
 /* ---- DUMP ---- */

@@ -573,6 +573,29 @@ static void unauthenticated_limits(void) {
     expect_ok(c, "CONFIG SET requirepass %s", "");
 }
 
+/* Who has no password and reads nothing gets the server to keep nothing. */
+static void unauthenticated_output(void) {
+    enum { COMMANDS = 400000 };
+    static const char set[] = "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1\r\ny\r\n";
+    expect_ok(c, "CONFIG SET requirepass secret");
+    long long kills = info_number(c, "stats", "client_output_buffer_limit_disconnections");
+    int fd = client_open_raw(server);
+    bool closed = false;
+    for (int i = 0; i < COMMANDS && !closed; i++)
+        closed = send(fd, set, sizeof set - 1, MSG_NOSIGNAL) < 0;
+    CU_ASSERT(closed);
+    CU_ASSERT_EQUAL(info_number(c, "stats", "client_output_buffer_limit_disconnections"),
+                    kills + 1);
+    close(fd);
+    fd = client_open_raw(server); /* with one that reads it has patience */
+    for (int i = 0; i < 3000; i++) {
+        CU_ASSERT_EQUAL(send(fd, set, sizeof set - 1, MSG_NOSIGNAL), (ssize_t)sizeof set - 1);
+        expect_raw(fd, "", "-NOAUTH Authentication required.\r\n");
+    }
+    close(fd);
+    expect_ok(c, "CONFIG SET requirepass %s", "");
+}
+
 /* Input */
 
 static void inline_commands(void) {
@@ -654,6 +677,7 @@ int main(void) {
         {"query_buffer_limit", query_buffer_limit},
         {"requirepass", requirepass},
         {"unauthenticated_limits", unauthenticated_limits},
+        {"unauthenticated_output", unauthenticated_output},
         {"inline_commands", inline_commands},
         {"http_is_cut_off", http_is_cut_off},
         {"any_fragmentation", any_fragmentation},

@@ -147,6 +147,12 @@ static void long_elements(void) {
     free(s);
 }
 
+/* A node of one element that has no bytes: nobody writes it. */
+static void empty_plain_nodes_are_refused(void) {
+    static const char dump[] = "\x12\x01\x01\x00\x0a\x00\x8f\xc6\xc0\x57\x1c\x0a\xb3\x3c";
+    expect_err(c, "ERR Bad data format", "RESTORE plain 0 %b", dump, sizeof dump - 1);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"grows_and_shrinks_by_bytes", grows_and_shrinks_by_bytes},
@@ -155,6 +161,7 @@ int main(void) {
         {"lmovem_counts", lmovem_counts},
         {"lmovem_refuses", lmovem_refuses},
         {"long_elements", long_elements},
+        {"empty_plain_nodes_are_refused", empty_plain_nodes_are_refused},
         {NULL, NULL},
     };
     server = server_start(NULL);

@@ -825,6 +825,25 @@ static void old_files_are_loaded(void) {
     close_server();
 }
 
+/* Faults of older servers left keys without elements: they are passed over. */
+static void empty_keys_are_passed_over(void) {
+    static const char file[] = "REDIS0010"
+                               "\x0b\x04ints\x08\x02\x00\x00\x00\x00\x00\x00\x00"
+                               "\x0c\x04zset\x0b\x0b\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff"
+                               "\x10\x04hash\x07\x07\x00\x00\x00\x00\x00\xff"
+                               "\x12\x04list\x01\x02\x07\x07\x00\x00\x00\x00\x00\xff"
+                               "\x14\x04pset\x07\x07\x00\x00\x00\x00\x00\xff"
+                               "\x02\x03set\x00"
+                               "\x00\x01k\x01v\xff\x00\x00\x00\x00\x00\x00\x00\x00";
+    open_server(plain);
+    write_file(path_in(server, "dump.rdb"), file, sizeof file - 1);
+    restart(plain);
+    expect_text(c, "[\"k\"]", "KEYS *");
+    CU_ASSERT(server_log_has(server, "skipping empty key: ints", 0));
+    CU_ASSERT(server_log_has(server, "keys loaded: 1, keys expired: 0, empty keys skipped: 6", 0));
+    close_server();
+}
+
 /* ---- check-rdb ---------------------------------------------------------------------- */
 
 /* Runs build/.../check-rdb beside the server's program. */
@@ -910,6 +929,7 @@ int main(void) {
         {"a_small_load_is_waited_for", a_small_load_is_waited_for},
         {"damaged_files_are_refused", damaged_files_are_refused},
         {"old_files_are_loaded", old_files_are_loaded},
+        {"empty_keys_are_passed_over", empty_keys_are_passed_over},
         {"files_can_be_checked", files_can_be_checked},
         {"files_have_the_lowest_version", files_have_the_lowest_version},
         {NULL, NULL},
