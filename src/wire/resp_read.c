@@ -139,7 +139,7 @@ __attribute__((noinline)) int resp_cut(struct resp_cutter *k, const char **at, c
 /* Packed arguments, which stay where they are while more come. */
 struct resp_chunk {
     struct resp_chunk *next;
-    size_t size;
+    size_t size; /* with this head */
     char data[];
 };
 
@@ -164,13 +164,13 @@ static char *room_take(struct resp_reader *r, size_t n) {
         size_t size = r->chunk_bytes;
         if (size < CHUNK_BYTES_MIN) size = CHUNK_BYTES_MIN;
         if (size > CHUNK_BYTES_MAX) size = CHUNK_BYTES_MAX;
-        if (size < n) size = n;
-        struct resp_chunk *c = mem_alloc(sizeof *c + size);
+        if (size < sizeof(struct resp_chunk) + n) size = sizeof(struct resp_chunk) + n;
+        struct resp_chunk *c = mem_alloc(size);
         *c = (struct resp_chunk){r->chunks, size};
         r->chunks = c;
         r->chunk_bytes += size;
         r->room = c->data;
-        r->room_end = c->data + size;
+        r->room_end = (char *)c + size;
     }
     char *p = r->room;
     r->room += n;
