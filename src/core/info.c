@@ -22,6 +22,7 @@
 #include "core/session.h"
 #include "core/stats.h"
 #include "core/version.h"
+#include "core/watch.h"
 #include "store/capture.h"
 #include "store/garbage.h"
 
@@ -122,12 +123,13 @@ static void put_server(struct core *core, FILE *out) {
 /* -- clients ------------------------------------------------------------------------- */
 
 static void put_clients(struct core *core, FILE *out) {
-    size_t input_max = 0, output_max = 0, held = 0;
+    size_t input_max = 0, output_max = 0, held = 0, watching = 0;
     struct blocked_counts waiting = blocked_counts(core->blocked);
     for (struct list_link *l = list_first(&core->sessions); l; l = list_next(&core->sessions, l)) {
         struct session *s = LIST_MEMBER(l, struct session, in_all);
         size_t input = (size_t)s->query_bytes + s->query_free, output = reply_memory(&s->reply);
         held += (s->state & SESSION_HELD) != 0;
+        watching += s->watch_count != 0;
         if (input > input_max) input_max = input;
         if (output > output_max) output_max = output;
     }
@@ -140,12 +142,14 @@ static void put_clients(struct core *core, FILE *out) {
             "blocked_clients:%zu\r\n"
             "tracking_clients:%zu\r\n"
             "pubsub_clients:%zu\r\n"
+            "watching_clients:%zu\r\n"
             "clients_in_timeout_table:%zu\r\n"
+            "total_watched_keys:%zu\r\n"
             "total_blocking_keys:%zu\r\n"
             "total_blocking_keys_on_nokey:%zu\r\n",
             core->session_count, core->config->maxclients, input_max, output_max,
             waiting.sessions + held, core->tracking_counts.sessions, core->topic_counts.sessions,
-            waiting.timed, waiting.keys, waiting.any_keys);
+            watching, waiting.timed, watch_keys(core), waiting.keys, waiting.any_keys);
 }
 
 /* -- memory -------------------------------------------------------------------------- */
@@ -364,13 +368,14 @@ static void put_keys_stats(const struct core *core, FILE *out) {
             "expire_cycle_cpu_milliseconds:%" PRIu64 "\r\n"
             "evicted_keys:%" PRIu64 "\r\n"
             "evicted_clients:%" PRIu64 "\r\n"
+            "evicted_scripts:%zu\r\n"
             "total_eviction_exceeded_time:%" PRIu64 "\r\n"
             "current_eviction_exceeded_time:0\r\n"
             "keyspace_hits:%" PRIu64 "\r\n"
             "keyspace_misses:%" PRIu64 "\r\n",
             ks->expired_fields, ks->expired, core->stats.expire_us / 1000, ks->evicted,
-            core->stats.evicted_clients, (core->stats.evict_stalls_us / 1000), ks->hits,
-            ks->misses);
+            core->stats.evicted_clients, core->script_counts.evicted,
+            (core->stats.evict_stalls_us / 1000), ks->hits, ks->misses);
     fprintf(out,
             "pubsub_channels:%zu\r\n"
             "pubsub_patterns:%zu\r\n"

@@ -76,6 +76,8 @@ void watches_free(struct watches *w) {
     mem_free(w);
 }
 
+size_t watch_keys(const struct core *core) { return core->watches->table.count; }
+
 void watch_left(struct core *core, struct db *db, uint64_t hash) {
     struct watched *k = core->watches->table.count ? find(core->watches, db->id, hash) : NULL;
     for (struct list_link *l = k ? list_first(&k->watchers) : NULL; l;

@@ -17,6 +17,9 @@ struct watches;
 struct watches *watches_new(void);
 void watches_free(struct watches *w);
 
+/* Keys that any session watches. */
+size_t watch_keys(const struct core *core);
+
 /* Lets s watch k of its database; once is enough. */
 void watch_key(struct session *s, struct key k);
 void unwatch_all(struct session *s);

@@ -210,6 +210,17 @@ static void clients_are_shown(void) {
     expect_ok(a, "DISCARD");
 }
 
+static void who_watches_is_counted(void) {
+    expect_ok(a, "WATCH w absent");
+    expect_ok(b, "WATCH w");
+    CU_ASSERT_EQUAL(info_number(a, "clients", "watching_clients"), 2);
+    CU_ASSERT_EQUAL(info_number(a, "clients", "total_watched_keys"), 2);
+    expect_ok(a, "UNWATCH");
+    expect_ok(b, "UNWATCH");
+    CU_ASSERT_EQUAL(info_number(a, "clients", "watching_clients"), 0);
+    CU_ASSERT_EQUAL(info_number(a, "clients", "total_watched_keys"), 0);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"changes_of_others_fail_it", changes_of_others_fail_it},
@@ -226,6 +237,7 @@ int main(void) {
         {"memory_refuses_it", memory_refuses_it},
         {"scripts_run_inside", scripts_run_inside},
         {"clients_are_shown", clients_are_shown},
+        {"who_watches_is_counted", who_watches_is_counted},
         {NULL, NULL},
     };
     static const char *const options[] = {"--enable-debug-command", "yes", NULL};
