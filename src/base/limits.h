@@ -147,11 +147,14 @@
 
 #define WORK_THREADS_MAX 64
 
-/* Commands of fewer steps are done without a stop (core/ongoing). */
+/* Commands of fewer steps are done without a stop; while another one goes on, with which only one
+ * can, it takes more arguments to make one wait for that (core/ongoing). */
 #ifdef STRESS
 #define ONGOING_UNITS_MIN 2
+#define ONGOING_WAITS_MIN 64
 #else
 #define ONGOING_UNITS_MIN 256
+#define ONGOING_WAITS_MIN 16384
 #endif
 
 /* Jobs that wait for a worker, by queue (core/core): as many commands as clients of the usual

@@ -18,18 +18,28 @@ static void get(struct ctx *c) {
         hash_let_leave(c, v, (struct hash_texts){c->argv + 2, 1, 1});
 }
 
+static void get_each(struct ctx *c, void *state) {
+    const struct hash_view *v = state;
+    struct hash_texts fields = {c->argv + 2, (size_t)c->argc - 2, 1};
+    bool all = true;
+    reply_array(c->r, fields.n);
+    for (size_t i = 0; i < fields.n; i++) {
+        hash_prefetch(v->large, fields, i);
+        all &= hash_reply_field(c->r, *v, fields.v[i]);
+        ongoing_rest(c);
+        fields.v = c->argv + 2;
+    }
+    if (!all) hash_let_leave(c, *v, fields);
+}
+
 static void get_many(struct ctx *c) {
     const struct entry *e;
     struct hash_view v;
-    bool all = true;
     if (!hash_read(c, &e, &v)) return;
-    struct hash_texts fields = {c->argv + 2, (size_t)c->argc - 2, 1};
-    reply_array(c->r, fields.n);
-    for (size_t i = 0; i < fields.n; i++) {
-        hash_prefetch(v.large, fields, i);
-        all &= hash_reply_field(c->r, v, fields.v[i]);
-    }
-    if (!all) hash_let_leave(c, v, fields);
+    ongoing_command(c, &(struct ongoing_steps){.units = v.large ? (uint64_t)c->argc : 0,
+                                               .state = &v,
+                                               .state_bytes = sizeof v,
+                                               .body = get_each});
 }
 
 static void reply_pair(void *ctx, const struct hash_pair *p) {
@@ -314,6 +324,7 @@ const struct row hash_rows[] = {
     {
         .name = "hmget",
         .run = get_many,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_HASH,

@@ -9,6 +9,7 @@
 #include "commands/cmd_list_internal.h"
 #include "commands/families.h"
 #include "core/offload.h"
+#include "core/ongoing.h"
 
 /* -- arguments and replies ----------------------------------------------------------- */
 
@@ -94,32 +95,62 @@ static bool range_in(int64_t first, int64_t last, uint64_t length, uint64_t *fro
 
 /* -- the ends ------------------------------------------------------------------------ */
 
+/* Elements on their way in. */
+struct pushing {
+    const struct entry *e;
+    bool last, open;
+    struct list_edit ed;
+};
+
+/* A small list is none to stop at: it is in the edit's own bytes. */
+static void push_each(struct ctx *c, void *state) {
+    struct pushing *x = state;
+    size_t bytes = 0;
+    for (int i = 2; i < c->argc; i++) bytes += c->argv[i].n;
+    list_edit_open(&x->ed, c, ctx_key(c, 1), x->e);
+    x->open = true;
+    list_edit_grow(&x->ed, bytes, (uint64_t)c->argc - 2);
+    for (int i = 2; i < c->argc; i++) {
+        list_edit_push(&x->ed, x->last, list_arg(c, i));
+        if (x->ed.object) ongoing_rest(c);
+    }
+    x->ed.k = ctx_key(c, 1);
+    x->open = false;
+    reply_int(c->r, (int64_t)list_edit_count(&x->ed));
+    list_edit_close(&x->ed, false, x->last ? "rpush" : "lpush");
+    ctx_counts(c, (uint64_t)c->argc - 2);
+}
+
+static void drop_pushing(void *state) {
+    struct pushing *x = state;
+    if (x->open) list_edit_cancel(&x->ed);
+}
+
 static void push(struct ctx *c, bool last, bool existing_only) {
     struct key k = ctx_key(c, 1);
     const struct entry *e = db_find(c->db, k);
-    const char *event = last ? "rpush" : "lpush";
     if (!ctx_is_type(c, e, TYPE_LIST)) return;
     if (!e && existing_only) {
         reply_int(c->r, 0);
         return;
     }
-    if (e && entry_encoding(e) == ENC_OBJECT) {
+    if (e && entry_encoding(e) == ENC_OBJECT && c->argc < ONGOING_UNITS_MIN) {
         struct list_value *l = entry_object(e);
         for (int i = 2; i < c->argc; i++) list_value_push(l, last, list_arg(c, i));
-        ctx_changed(c, k, FEED_LIST, event);
+        ctx_changed(c, k, FEED_LIST, last ? "rpush" : "lpush");
         ctx_counts(c, (uint64_t)c->argc - 2);
         reply_int(c->r, (int64_t)list_value_count(l));
         return;
     }
-    struct list_edit ed;
-    size_t bytes = 0;
-    for (int i = 2; i < c->argc; i++) bytes += c->argv[i].n;
-    list_edit_open(&ed, c, k, e);
-    list_edit_grow(&ed, bytes, (uint64_t)c->argc - 2);
-    for (int i = 2; i < c->argc; i++) list_edit_push(&ed, last, list_arg(c, i));
-    reply_int(c->r, (int64_t)list_edit_count(&ed));
-    list_edit_close(&ed, false, event);
-    ctx_counts(c, (uint64_t)c->argc - 2);
+    struct pushing x;
+    x.e = e;
+    x.last = last;
+    x.open = false;
+    ongoing_command(c, &(struct ongoing_steps){.units = (uint64_t)c->argc,
+                                               .state = &x,
+                                               .state_bytes = sizeof x,
+                                               .body = push_each,
+                                               .drop = drop_pushing});
 }
 
 static void list_lpush(struct ctx *c) { push(c, false, false); }
@@ -783,6 +814,7 @@ const struct row list_rows[] = {
     {
         .name = "lpush",
         .run = list_lpush,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = WRITE_GROWS | ROW_FAST,
         .acl = ACL_LIST,
@@ -797,6 +829,7 @@ const struct row list_rows[] = {
     {
         .name = "lpushx",
         .run = list_lpushx,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = WRITE_GROWS | ROW_FAST,
         .acl = ACL_LIST,
@@ -893,6 +926,7 @@ const struct row list_rows[] = {
     {
         .name = "rpush",
         .run = list_rpush,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = WRITE_GROWS | ROW_FAST,
         .acl = ACL_LIST,
@@ -907,6 +941,7 @@ const struct row list_rows[] = {
     {
         .name = "rpushx",
         .run = list_rpushx,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = WRITE_GROWS | ROW_FAST,
         .acl = ACL_LIST,

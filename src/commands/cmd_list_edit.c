@@ -115,14 +115,18 @@ static void store(struct list_edit *ed) {
     }
 }
 
+void list_edit_cancel(struct list_edit *ed) {
+    if (ed->made) list_value_free(ed->object);
+    lp_buf_free(&ed->packed);
+}
+
 void list_edit_close(struct list_edit *ed, bool shrunk, const char *event) {
     if (shrunk && ed->object) become_small(ed);
     bool empty = list_edit_count(ed) == 0;
     if (!empty) {
         store(ed);
     } else {
-        if (ed->made) list_value_free(ed->object);
-        lp_buf_free(&ed->packed);
+        list_edit_cancel(ed);
         db_delete(ed->c->db, ed->k);
     }
     ctx_changed(ed->c, ed->k, FEED_LIST, event);

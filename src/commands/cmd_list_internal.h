@@ -79,6 +79,9 @@ uint64_t list_edit_remove(struct list_edit *ed, struct slice s, uint64_t max, bo
  * small. Tells the event, and the removal. */
 void list_edit_close(struct list_edit *ed, bool shrunk, const char *event);
 
+/* Frees what an edit has that will not be closed. */
+void list_edit_cancel(struct list_edit *ed);
+
 /* Opens, drops and closes in one. */
 void list_take(struct ctx *c, struct key k, const struct entry *e, uint64_t from, uint64_t count,
                const char *event);

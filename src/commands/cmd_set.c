@@ -191,11 +191,22 @@ static void ask_member(struct ctx *c) {
     if (look(c, &s)) reply_int(c->r, set_has(s, c->argv[2]));
 }
 
+static void ask_each(struct ctx *c, void *state) {
+    const struct set_view *s = state;
+    reply_array(c->r, (size_t)c->argc - 2);
+    for (int i = 2; i < c->argc; i++) {
+        reply_int(c->r, set_has(*s, c->argv[i]));
+        ongoing_rest(c);
+    }
+}
+
 static void ask_members(struct ctx *c) {
     struct set_view s;
     if (!look(c, &s)) return;
-    reply_array(c->r, (size_t)c->argc - 2);
-    for (int i = 2; i < c->argc; i++) reply_int(c->r, set_has(s, c->argv[i]));
+    ongoing_command(c, &(struct ongoing_steps){.units = s.form == SET_VALUE ? (uint64_t)c->argc : 0,
+                                               .state = &s,
+                                               .state_bytes = sizeof s,
+                                               .body = ask_each});
 }
 
 static void count_members(struct ctx *c) {
@@ -652,6 +663,7 @@ const struct row set_rows[] = {
     {
         .name = "smismember",
         .run = ask_members,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_SET,

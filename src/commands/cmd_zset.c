@@ -323,11 +323,22 @@ static void zset_score_of(struct ctx *c) {
     if (zset_read(c, 1, &v)) reply_score(c, v, c->argv[2]);
 }
 
+static void reply_scores(struct ctx *c, void *state) {
+    const struct zset_view *v = state;
+    reply_array(c->r, (size_t)c->argc - 2);
+    for (int i = 2; i < c->argc; i++) {
+        reply_score(c, *v, c->argv[i]);
+        ongoing_rest(c);
+    }
+}
+
 static void zset_scores_of(struct ctx *c) {
     struct zset_view v;
     if (!zset_read(c, 1, &v)) return;
-    reply_array(c->r, (size_t)c->argc - 2);
-    for (int i = 2; i < c->argc; i++) reply_score(c, v, c->argv[i]);
+    ongoing_command(c, &(struct ongoing_steps){.units = v.value ? (uint64_t)c->argc : 0,
+                                               .state = &v,
+                                               .state_bytes = sizeof v,
+                                               .body = reply_scores});
 }
 
 static void zset_card(struct ctx *c) {
@@ -807,6 +818,7 @@ const struct row zset_rows[] = {
     {
         .name = "zmscore",
         .run = zset_scores_of,
+        .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_SORTEDSET,

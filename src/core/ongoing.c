@@ -165,7 +165,7 @@ void ongoing_rest_now(struct ctx *c) {
 bool ongoing_has_many_arguments(struct db *db, const struct slice *argv, int argc) {
     (void)db;
     (void)argv;
-    return argc >= ONGOING_UNITS_MIN;
+    return argc >= ONGOING_WAITS_MIN;
 }
 
 /* ---- within a body ------------------------------------------------------------------ */

@@ -240,7 +240,8 @@ enum lane_verdict places_gate(struct core *core, struct session *s, const struct
     bool meets = all_keys || is_stopped_by_ongoing(core, &w);
     bool waits = p || meets;
     if (flags & (ROW_WRITE | ROW_RUNS_OTHERS)) waits = waits || must_wait(core, &w, all_keys);
-    bool may_go_on = flags & ROW_RUNS_OTHERS || req->row->takes_long;
+    bool may_go_on = flags & ROW_RUNS_OTHERS ||
+                     (req->row->takes_long && req->row->takes_long(s->db, req->argv, req->argc));
     if (may_go_on) waits = waits || lane_stops_all(core->places->lanes);
     *why = NULL;
     if (meets && core->ongoing.refusing) {

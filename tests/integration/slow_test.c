@@ -214,7 +214,12 @@ static const struct adder adders[] = {
      NULL,
      "x",
      "ERR value is not a valid float"},
+    {"RPUSH", "RPUSH k few", "LLEN k", "list", {"m%d"}, NULL, NULL, NULL, NULL},
+    {"LPUSH", "LPUSH k few", "LLEN k", "list", {"m%d"}, NULL, NULL, NULL, NULL},
 };
+
+/* It has what is added twice two times. */
+static bool is_list(const struct adder *x) { return strcmp(x->kind, "list") == 0; }
 
 /* Queues the command; `bad`: in place of the last item's first argument. */
 static void append_items(redisContext *c, const struct adder *x, const char *bad) {
@@ -244,7 +249,7 @@ static void expect_all_at_once(const struct adder *x, int before) {
         freeReplyObject(r);
     }
     char *got = reply_text(wait_for(a)), want[16];
-    snprintf(want, sizeof want, "%d", MANY);
+    snprintf(want, sizeof want, "%d", is_list(x) ? before + MANY : MANY);
     CU_ASSERT_STRING_EQUAL(got, strcmp(x->command, "HMSET") == 0 ? "OK" : want);
     free(got);
     if (!x->is) return;
@@ -261,7 +266,7 @@ static void adding(void) {
         expect_all_at_once(x, 0);
         append_items(a, x, NULL); /* what is there */
         freeReplyObject(wait_for(a));
-        expect_int(a, MANY, x->count);
+        expect_int(a, is_list(x) ? 2 * MANY : MANY, x->count);
         expect_ok(a, "FLUSHALL");
         freeReplyObject(cmd(a, x->few));
         append_items(a, x, NULL); /* to a packed one */
@@ -299,8 +304,65 @@ static void adding_without_a_client(void) {
         freeReplyObject(wait_for(a));
         redisReply *r = cmd(a, "EXEC");
         CU_ASSERT_EQUAL_FATAL(r->elements, 2);
-        CU_ASSERT_EQUAL(r->element[1]->integer, MANY + 1);
+        CU_ASSERT_EQUAL(r->element[1]->integer, is_list(x) ? 2 * MANY + 1 : MANY + 1);
         freeReplyObject(r);
+    }
+}
+
+/* Elements come in the order of the arguments; LPUSH turns them round. */
+static void pushed_in_order(void) {
+    for (size_t i = 0; i < sizeof adders / sizeof *adders; i++) {
+        if (!is_list(&adders[i])) continue;
+        bool first = adders[i].command[0] == 'L';
+        expect_ok(a, "FLUSHALL");
+        append_items(a, &adders[i], NULL);
+        append_items(a, &adders[i], NULL);
+        forget_replies(a, 2);
+        redisReply *r = cmd(a, "LRANGE k 0 -1");
+        CU_ASSERT_EQUAL_FATAL(r->elements, 2 * MANY);
+        for (int k = 0; k < 2 * MANY; k++) {
+            int at = first ? 2 * MANY - 1 - k : k;
+            if (atoi(r->element[at]->str + 1) != k % MANY) CU_FAIL_FATAL("out of order");
+        }
+        freeReplyObject(r);
+    }
+}
+
+/* Reads of many items beside commands that change all of them. */
+static void asking_is_of_one_instant(void) {
+    enum { ROUNDS = 6 };
+    static char names[MANY][12], scores[2][4] = {"1", "2"};
+    static const char *hset[2 * MANY + 2] = {"HSET", "h"}, *hmget[MANY + 2] = {"HMGET", "h"};
+    static const char *zadd[2 * MANY + 2] = {"ZADD", "z"}, *zmscore[MANY + 2] = {"ZMSCORE", "z"};
+    static const char *sadd[MANY + 2] = {"SADD", "s"}, *ask[MANY + 2] = {"SMISMEMBER", "s"};
+    const char **reads[] = {hmget, zmscore, ask};
+    expect_ok(a, "FLUSHALL");
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "m%d", i);
+        hset[2 * i + 2] = zadd[2 * i + 3] = names[i];
+        hmget[i + 2] = zmscore[i + 2] = sadd[i + 2] = ask[i + 2] = names[i];
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < MANY; i++) hset[2 * i + 3] = zadd[2 * i + 2] = scores[round % 2];
+        redisAppendCommandArgv(a, 2 * MANY + 2, hset, NULL);
+        redisAppendCommandArgv(a, 2 * MANY + 2, zadd, NULL);
+        sadd[0] = round % 2 ? "SREM" : "SADD";
+        redisAppendCommandArgv(a, MANY + 2, sadd, NULL);
+        send_all(a);
+        for (int k = 0; k < 3; k++) redisAppendCommandArgv(b, MANY + 2, reads[k], NULL);
+        for (int k = 0; k < 3; k++) {
+            redisReply *r = wait_for(b);
+            CU_ASSERT_EQUAL_FATAL(r->elements, MANY);
+            char *first = client_text(r->element[0]);
+            for (int i = 1; i < MANY; i++) {
+                char *text = client_text(r->element[i]);
+                if (strcmp(first, text) != 0) CU_FAIL_FATAL("some were changed, some not");
+                free(text);
+            }
+            free(first);
+            freeReplyObject(r);
+        }
+        forget_replies(a, 3);
     }
 }
 
@@ -588,6 +650,8 @@ int main(void) {
         {"clients_that_leave", clients_that_leave},
         {"adding", adding},
         {"adding_without_a_client", adding_without_a_client},
+        {"pushed_in_order", pushed_in_order},
+        {"asking_is_of_one_instant", asking_is_of_one_instant},
         {"adding_long_values", adding_long_values},
         {"sorting_by_other_keys", sorting_by_other_keys},
         {"sorted_in_one_instant", sorted_in_one_instant},

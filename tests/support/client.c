@@ -52,8 +52,9 @@ redisContext *client_open(const struct server *s) {
     if (server_port(s) == 0) {
         return client_open_unix(server_socket_path(s));
     }
-    return opened(redisConnectWithTimeout("127.0.0.1", server_port(s), reply_deadline),
-                  "connect to the server");
+    redisContext *c = redisConnectWithTimeout("127.0.0.1", server_port(s), reply_deadline);
+    if (!c || c->err) server_print_log(s); /* it has crashed */
+    return opened(c, "connect to the server");
 }
 
 redisContext *client_open_unix(const char *path) {

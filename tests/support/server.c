@@ -52,8 +52,6 @@ struct server {
     char *log_path;
 };
 
-static void print_log_tail(const struct server *s);
-
 static __attribute__((noreturn, format(printf, 2, 3))) void give_up(const struct server *s,
                                                                     const char *format, ...) {
     va_list args;
@@ -63,7 +61,7 @@ static __attribute__((noreturn, format(printf, 2, 3))) void give_up(const struct
     fputc('\n', stderr);
     va_end(args);
     if (s) {
-        print_log_tail(s);
+        server_print_log(s);
     }
     exit(1);
 }
@@ -136,7 +134,7 @@ static char *read_log(const char *path, off_t from) {
     return text;
 }
 
-static void print_log_tail(const struct server *s) {
+void server_print_log(const struct server *s) {
     char *text = read_log(s->log_path, -LOG_TAIL_BYTES);
     fprintf(stderr, "---- log of the server on port %d\n%s---- end of log\n", s->port, text);
     free(text);
@@ -432,7 +430,7 @@ int server_stop(struct server *s) {
         good &= !log_has_now(s, sanitizer_marks[i]);
     }
     if (!good || suite_failures() > s->failures_before) {
-        print_log_tail(s);
+        server_print_log(s);
     }
     remove_dir(s->dir);
     free(s->socket_path);

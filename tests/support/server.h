@@ -57,6 +57,9 @@ int server_wait(struct server *s, int wait_ms);
  * for it to appear. */
 bool server_log_has(const struct server *s, const char *text, int wait_ms);
 
+/* Prints the end of its log, to stderr. */
+void server_print_log(const struct server *s);
+
 /* Runs the server under test to its end with exactly these arguments, as for --version or
  * for a configuration that it must refuse. Both output streams go to `output`, cut to
  * size - 1 bytes and ended by a zero. Exit status as in server_wait; a process that still
