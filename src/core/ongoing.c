@@ -152,10 +152,11 @@ void ongoing_edits(struct ctx *c, const struct entry *e, void (*body)(struct ctx
 void ongoing_rest_now(struct ctx *c) {
     struct core *core = c->core;
     if (likely(!ongoing_is_due(core)) || core->ongoing.resting != c) return;
+    bool of_transaction = core->running == c->req;
     ongoing_pause(core);
     const struct steps *x = (const struct steps *)c;
-    if (x->inner) {
-        core->running = c->req;
+    if (x->inner) { /* it is what runs in a transaction; in a script, that is */
+        if (of_transaction) core->running = c->req;
         return;
     }
     c->req = core->ongoing.req;

@@ -937,6 +937,34 @@ static void a_script_that_fails_tells_nothing(void) {
     redisFree(w);
 }
 
+/* What a script changes is nobody's own, also when a command in it has let others have their turn.
+ */
+static void scripts_that_rest_are_nobodys(void) {
+    redisContext *w = client_open(ours.server);
+    int fd = client_open_raw(ours.server);
+    static char got[1 << 20];
+    size_t n = 0;
+    freeReplyObject(cmd(w, "FLUSHALL"));
+    static const char commands[] =
+        "HELLO 3\r\nCLIENT TRACKING ON BCAST NOLOOP\r\n"
+        "EVAL \"local t={} for i=1,6000 do t[i]=i end for k=1,30 do "
+        "redis.call('SADD',KEYS[1],unpack(t)) redis.call('SREM',KEYS[1],unpack(t)) end "
+        "redis.call('SET',KEYS[2],1) return 4711\" 2 some last\r\nPING\r\nPING\r\n";
+    send_all(fd, commands, sizeof commands - 1);
+    for (char *end = NULL; !end && n < sizeof got - 1;) {
+        ssize_t more = recv(fd, got + n, sizeof got - 1 - n, 0);
+        CU_ASSERT_FATAL(more > 0);
+        n += (size_t)more;
+        got[n] = 0;
+        end = strstr(got, "+PONG\r\n");
+        if (end) end = strstr(end + 1, "+PONG\r\n");
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(got, ":4711\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(got, "$4\r\nlast\r\n"));
+    close(fd);
+    redisFree(w);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"what_was_read_is_told_once", what_was_read_is_told_once},
@@ -961,6 +989,7 @@ int main(void) {
         {"many_prefixes_do", many_prefixes_do},
         {"noloop_hears_of_expiry", noloop_hears_of_expiry},
         {"a_script_that_fails_tells_nothing", a_script_that_fails_tells_nothing},
+        {"scripts_that_rest_are_nobodys", scripts_that_rest_are_nobodys},
         {NULL, NULL},
     };
     ours.server = server_start((const char *const[]){"--enable-debug-command", "yes", NULL});
