@@ -19,6 +19,10 @@
 #define LATER_BLOCK_BYTES_MIN 60
 #define EXPIRE_BUDGET_US 20
 #define RESP_BLOB_BYTES_MIN 100
+#define RESP_CHUNK_BYTES_MIN 40
+#define RESP_CHUNK_BYTES_MAX 160
+#define RESP_ARGS_FAST_FROM 32
+#define RESP_ARGS_FAST_MAX 200
 #define REPLY_CHUNK_BYTES 160
 #define REPLY_SMALL_CHUNK_BYTES 160
 #define REPLY_SHARE_BYTES 80
@@ -70,6 +74,16 @@
 
 /* Arguments from this size on are received into a blob of their own (wire/resp). */
 #define RESP_BLOB_BYTES_MIN (32 * 1024)
+
+/* Shorter arguments of a request that is not all there lie in chunks, each as large as all before
+ * it, within these. (wire/resp_read) */
+#define RESP_CHUNK_BYTES_MIN 512
+#define RESP_CHUNK_BYTES_MAX 65536
+
+/* So many arguments have to be sent before there is room for all that are announced, and these are
+ * believed up to here. (wire/resp_read) */
+#define RESP_ARGS_FAST_FROM 16384
+#define RESP_ARGS_FAST_MAX (1024 * 1024)
 
 /* Replies: their chunks, small ones between blobs, the blobs that are not copied into them, those
  * that go to many clients likewise, chunks kept for reuse (core/reply). */

@@ -12,50 +12,43 @@
 
 /* -- HSET and the like --------------------------------------------------------------- */
 
-/* Sets pairs in the hash of entry e, their times as in hash_edit_set, and says so. Returns how many
- * fields are new, or -1 with the error replied. */
-static int64_t set_pairs(struct ctx *c, struct key k, struct entry *e, struct hash_texts pairs,
-                         int64_t time_ms, const char *event) {
-    struct hash_edit ed;
-    int64_t added = 0;
-    if (!hash_edit_begin(&ed, c, k, e, (struct hash_plan){.set = pairs})) return -1;
-    for (size_t i = 0; i < pairs.n; i += 2) {
-        hash_prefetch(ed.large, pairs, i);
-        added += hash_edit_set(&ed, pairs.v[i], pairs.v[i + 1], time_ms);
-    }
-    hash_edit_finish(&ed, event, NULL);
-    if (pairs.n) ctx_counts(c, pairs.n / 2);
-    return added;
-}
-
-/* HSET and HMSET. */
+/* A hash whose fields are being set. */
 struct setting {
     struct entry *e;
-    void (*reply)(struct reply *r, int64_t added);
+    void (*reply)(struct reply *r, int64_t added); /* of HSET and HMSET */
     bool open;
     struct hash_edit ed;
 };
 
-/* A packed hash that lies in the key is no half-done one while others have their turn. */
-static void set_each(struct ctx *c, void *state) {
-    struct setting *x = state;
+/* Sets pairs in the hash of x->e, their times as in hash_edit_set, and says so. Returns how many
+ * fields are new, or -1 with the error replied. Between the command's own arguments others may have
+ * their turn, but not if the hash is a packed one, which may lie in the key. */
+static int64_t set_pairs(struct ctx *c, struct setting *x, struct key k, struct hash_texts pairs,
+                         int64_t time_ms, const char *event) {
     struct hash_edit *ed = &x->ed;
-    struct hash_texts pairs = {c->argv + 2, (size_t)c->argc - 2, 2};
+    bool own = pairs.v == c->argv + 2;
     int64_t added = 0;
-    if (!hash_edit_begin(ed, c, ctx_key(c, 1), x->e, (struct hash_plan){.set = pairs})) return;
+    if (!hash_edit_begin(ed, c, k, x->e, (struct hash_plan){.set = pairs})) return -1;
     x->open = true;
     for (size_t i = 0; i < pairs.n; i += 2) {
         hash_prefetch(ed->large, pairs, i);
-        added += hash_edit_set(ed, pairs.v[i], pairs.v[i + 1], HASH_NO_TIME);
-        if (!ed->large) continue;
+        added += hash_edit_set(ed, pairs.v[i], pairs.v[i + 1], time_ms);
+        if (!own || !ed->large) continue;
         ongoing_rest(c);
         pairs.v = c->argv + 2;
     }
-    ed->k = ctx_key(c, 1);
+    if (own) ed->k = ctx_key(c, 1);
     x->open = false;
-    hash_edit_finish(ed, "hset", NULL);
-    ctx_counts(c, pairs.n / 2);
-    x->reply(c->r, added);
+    hash_edit_finish(ed, event, NULL);
+    if (pairs.n) ctx_counts(c, pairs.n / 2);
+    return added;
+}
+
+static void set_each(struct ctx *c, void *state) {
+    struct setting *x = state;
+    struct hash_texts pairs = {c->argv + 2, (size_t)c->argc - 2, 2};
+    int64_t added = set_pairs(c, x, ctx_key(c, 1), pairs, HASH_NO_TIME, "hset");
+    if (added >= 0) x->reply(c->r, added);
 }
 
 static void drop_setting(void *state) {
@@ -88,14 +81,14 @@ void hash_set(struct ctx *c) { set_arguments(c, reply_added); }
 void hash_mset(struct ctx *c) { set_arguments(c, reply_done); }
 
 void hash_setnx(struct ctx *c) {
-    struct entry *e;
+    struct setting x;
     struct lp_value value;
     struct key k = ctx_key(c, 1);
     struct hash_texts pair = {c->argv + 2, 2, 2};
-    if (!hash_find(c, k, &e)) return;
-    if (hash_view_get(hash_look(c, e), c->argv[2], &value)) {
+    if (!hash_find(c, k, &x.e)) return;
+    if (hash_view_get(hash_look(c, x.e), c->argv[2], &value)) {
         reply_int(c->r, 0);
-    } else if (set_pairs(c, k, e, pair, HASH_NO_TIME, "hset") >= 0) {
+    } else if (set_pairs(c, &x, k, pair, HASH_NO_TIME, "hset") >= 0) {
         reply_int(c->r, 1);
     }
 }
@@ -110,7 +103,9 @@ static void tell_replaced(struct ctx *c, struct key k, struct hash_texts texts) 
 
 bool hash_replace(struct ctx *c, struct key k, const struct slice *pairs, size_t n) {
     struct hash_texts texts = {pairs, 2 * n, 2};
-    if (set_pairs(c, k, NULL, texts, HASH_NO_TIME, "hset") < 0) return false;
+    struct setting x;
+    x.e = NULL;
+    if (set_pairs(c, &x, k, texts, HASH_NO_TIME, "hset") < 0) return false;
     db_set_expire(c->db, k, DB_NO_TTL);
     if (effects_wanted(c)) tell_replaced(c, k, texts);
     return true;
@@ -122,7 +117,9 @@ bool hash_replace(struct ctx *c, struct key k, const struct slice *pairs, size_t
 static bool set_number(struct ctx *c, struct key k, struct entry *e, struct slice text,
                        const char *event) {
     struct slice pair[] = {c->argv[2], text};
-    return set_pairs(c, k, e, (struct hash_texts){pair, 2, 2}, HASH_KEEP_TIME, event) >= 0;
+    struct setting x;
+    x.e = e;
+    return set_pairs(c, &x, k, (struct hash_texts){pair, 2, 2}, HASH_KEEP_TIME, event) >= 0;
 }
 
 /* A float as it came out, whose time HSET takes: it is set again. */

@@ -74,17 +74,17 @@ static inline void ongoing_command(struct ctx *c, const struct ongoing_steps *o)
     if (o->drop) o->drop(o->state);
 }
 
+/* The same for a command with a step for each argument that changes the value of e, to which `body`
+ * gets a pointer: in steps if that is an object, as a packed one is edited in a copy, which nothing
+ * would keep. */
+void ongoing_edits(struct ctx *c, const struct entry *e, void (*body)(struct ctx *c, void *state));
+
 /* Between two steps: the others have their turn if it is theirs. Cost: a read of the clock, if the
  * command goes on. */
 void ongoing_rest_now(struct ctx *c);
 static inline void ongoing_rest(struct ctx *c) {
     if (unlikely(c->core->ongoing.inside)) ongoing_rest_now(c);
 }
-
-/* The same for a command with a step for each argument that changes the value of e, to which `body`
- * gets a pointer: in steps if that is an object, as a packed one is edited in a copy, which nothing
- * would keep. */
-void ongoing_edits(struct ctx *c, const struct entry *e, void (*body)(struct ctx *c, void *state));
 
 /* A row's takes_long, by the number of arguments. */
 bool ongoing_has_many_arguments(struct db *db, const struct slice *argv, int argc);

@@ -132,9 +132,6 @@ __attribute__((noinline)) int resp_cut(struct resp_cutter *k, const char **at, c
 #define IN_INLINE (-2)
 #define AT_HEADER (-1)
 #define LINE_END_BYTES 2
-#define GROWS_FAST_FROM 16384 /* arguments */
-#define CHUNK_BYTES_MIN 512
-#define CHUNK_BYTES_MAX 65536
 
 /* Packed arguments, which stay where they are while more come. */
 struct resp_chunk {
@@ -158,12 +155,12 @@ static void chunks_free(struct resp_reader *r, struct resp_chunk *from) {
     }
 }
 
-/* Room for n bytes; together the chunks have at most as much again, and CHUNK_BYTES_MIN. */
+/* Room for n bytes, which lie in one chunk. */
 static char *room_take(struct resp_reader *r, size_t n) {
     if ((size_t)(r->room_end - r->room) < n) {
         size_t size = r->chunk_bytes;
-        if (size < CHUNK_BYTES_MIN) size = CHUNK_BYTES_MIN;
-        if (size > CHUNK_BYTES_MAX) size = CHUNK_BYTES_MAX;
+        if (size < RESP_CHUNK_BYTES_MIN) size = RESP_CHUNK_BYTES_MIN;
+        if (size > RESP_CHUNK_BYTES_MAX) size = RESP_CHUNK_BYTES_MAX;
         if (size < sizeof(struct resp_chunk) + n) size = sizeof(struct resp_chunk) + n;
         struct resp_chunk *c = mem_alloc(size);
         *c = (struct resp_chunk){r->chunks, size};
@@ -221,16 +218,17 @@ static enum resp_state fail(struct resp_reader *r, const char *text) {
     return RESP_FAILED;
 }
 
-/* Room for one more argument. A peer that announces a million has to send many before memory is
- * taken for them, and one that does has room soon: to move a large array costs more than to have
- * it, as pages that nothing is in are none yet. */
+/* Room for one more argument: twice as many, but from RESP_ARGS_FAST_FROM on at once for all that
+ * are announced, up to RESP_ARGS_FAST_MAX. To move a large array takes long, and pages that nothing
+ * is in are none yet; but who announces a million has to send many before address space is taken.
+ */
 static void argv_room(struct resp_reader *r) {
     if (r->argc < r->cap) return;
     int old = r->cap;
     int64_t announced = r->argc + r->args_left;
+    if (announced > RESP_ARGS_FAST_MAX) announced = RESP_ARGS_FAST_MAX;
     r->cap = old ? old * 2 : 16;
-    if (old >= GROWS_FAST_FROM && announced > r->cap)
-        r->cap = (int)(announced < old * 16LL ? announced : old * 16LL);
+    if (old >= RESP_ARGS_FAST_FROM && announced > r->cap) r->cap = (int)announced;
     r->argv = mem_realloc(r->argv, (size_t)r->cap * sizeof *r->argv);
     if (!r->blobs) return;
     r->blobs = mem_realloc(r->blobs, (size_t)r->cap * sizeof *r->blobs);
