@@ -10,6 +10,7 @@
 #include "commands/families.h"
 #include "core/offload.h"
 #include "core/ongoing.h"
+#include "core/reply_run.h"
 
 /* -- arguments and replies ----------------------------------------------------------- */
 
@@ -20,31 +21,44 @@ bool list_end(struct ctx *c, int i, bool *last) {
     return false;
 }
 
-/* Replies what is left of the cursor's listpack, but at most so many elements; returns how many.
- * The offset stays in a register: that is what LRANGE's speed hangs on. */
-static uint64_t reply_run(struct reply *r, struct list_cursor *cursor, uint64_t max) {
+/* A value within the listpack that ends there. */
+static inline void reply_value(struct reply_run *run, const struct lp_value *v,
+                               const uint8_t *end) {
+    if (v->text.p) {
+        reply_run_bulk(run, v->text, end);
+    } else {
+        reply_run_bulk_int(run, v->i);
+    }
+}
+
+/* Replies what is left of the cursor's listpack, but at most so many elements; returns how many. */
+static uint64_t reply_packed(struct reply *r, struct list_cursor *cursor, uint64_t max) {
+    struct reply_run run = reply_run_begin(r);
     const uint8_t *lp = cursor->lp;
     size_t at = cursor->at, end = lp_end(lp);
     uint64_t count = 0;
     for (; count < max && at != end; count++) {
-        struct list_element e = {.blob = NULL};
-        at = lp_read(lp, at, &e.value);
-        list_reply(r, &e);
+        struct lp_value v;
+        at = lp_read(lp, at, &v);
+        reply_value(&run, &v, lp + end);
     }
     cursor->at = at == end ? LP_NONE : at;
+    reply_run_end(&run);
     return count;
 }
 
 /* The same for a sealed chunk. */
 static uint64_t reply_sealed(struct reply *r, struct list_cursor *cursor, uint64_t max) {
+    struct reply_run run = reply_run_begin(r);
     struct lp_sealed_place place = cursor->sealed;
     uint64_t count = max < cursor->sealed_left ? max : cursor->sealed_left;
     for (uint64_t i = 0; i < count; i++) {
-        struct list_element e = {lp_sealed_next(&place), NULL};
-        list_reply(r, &e);
+        struct lp_value v = lp_sealed_next(&place);
+        reply_value(&run, &v, place.end);
     }
     cursor->sealed = place;
     cursor->sealed_left -= count;
+    reply_run_end(&run);
     return count;
 }
 
@@ -52,8 +66,8 @@ uint64_t list_reply_some(struct reply *r, struct list_cursor *cursor, uint64_t c
     struct list_element element;
     while (count && !reply_is_full(r)) {
         if ((cursor->at != LP_NONE || cursor->sealed_left) && !cursor->backward) {
-            count -=
-                cursor->sealed_left ? reply_sealed(r, cursor, count) : reply_run(r, cursor, count);
+            count -= cursor->sealed_left ? reply_sealed(r, cursor, count)
+                                         : reply_packed(r, cursor, count);
             if (nap_point()) break;
         } else if (list_cursor_next(cursor, &element)) {
             list_reply(r, &element);

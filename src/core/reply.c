@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "core/reply_run.h"
 #include "wire/resp.h"
 
 /* What is put in at a mark: a header, with a short text behind it. */
@@ -283,8 +284,6 @@ static void text_with(struct reply *r, char type, const char *ext, struct slice 
     line_end(r);
 }
 
-#define BULK_SHORT_BYTES 32
-
 static __attribute__((noinline)) void bulk_long(struct reply *r, struct slice s) {
     if ((size_t)(r->end - r->at) < s.n + RESP_HEADER_BYTES_MAX + 2) {
         if (s.n > CHUNK_CAP / 2) {
@@ -299,42 +298,12 @@ static __attribute__((noinline)) void bulk_long(struct reply *r, struct slice s)
     r->at = p + s.n + 2;
 }
 
-/* memcpy of at most BULK_SHORT_BYTES, without a call: both ends, which may overlap. */
-static inline void copy_short(char *to, const char *from, size_t n) {
-    if (n >= 16) {
-        memcpy(to, from, 16);
-        memcpy(to + n - 16, from + n - 16, 16);
-    } else if (n >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + n - 8, from + n - 8, 8);
-    } else if (n >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + n - 4, from + n - 4, 4);
-    } else if (n) {
-        to[0] = from[0];
-        to[n / 2] = from[n / 2];
-        to[n - 1] = from[n - 1];
-    }
-}
-
 void reply_bulk(struct reply *r, struct slice s) {
-    if (unlikely(s.n > BULK_SHORT_BYTES ||
-                 (size_t)(r->end - r->at) < BULK_SHORT_BYTES + RESP_HEADER_BYTES_MAX + 2)) {
-        bulk_long(r, s);
-        return;
-    }
-    char *p = r->at;
-    if (s.n < 10) {
-        p[1] = (char)('0' + s.n);
-        p -= 1;
+    if (likely(s.n <= REPLY_SHORT_BYTES && (size_t)(r->end - r->at) >= REPLY_SHORT_ROOM)) {
+        r->at = reply_put_short(r->at, s, s.p + s.n);
     } else {
-        memcpy(p + 1, num_two_digits + s.n * 2, 2);
+        bulk_long(r, s);
     }
-    r->at[0] = '$';
-    memcpy(p + 3, "\r\n", 2);
-    copy_short(p + 5, s.p, s.n);
-    memcpy(p + 5 + s.n, "\r\n", 2);
-    r->at = p + s.n + 7;
 }
 
 void reply_bulk_cstr(struct reply *r, const char *s) { reply_bulk(r, slice_cstr(s)); }

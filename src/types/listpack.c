@@ -199,13 +199,7 @@ struct lp_value lp_get(const uint8_t *lp, size_t at) {
     return decode(lp + at);
 }
 
-size_t lp_read(const uint8_t *lp, size_t at, struct lp_value *v) {
-    uint8_t tag = lp[at];
-    if (likely((tag & 0xc0) == 0x80)) {
-        size_t n = tag & 0x3f;
-        *v = (struct lp_value){slice_of(lp + at + 1, n), 0};
-        return at + n + 2;
-    }
+size_t lp_read_other(const uint8_t *lp, size_t at, struct lp_value *v) {
     *v = decode(lp + at);
     return lp_after(lp, at);
 }

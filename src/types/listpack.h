@@ -23,6 +23,7 @@
 #ifndef TYPES_LISTPACK_H
 #define TYPES_LISTPACK_H
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "types/lp_buf.h"
 
@@ -75,8 +76,21 @@ struct lp_value {
 
 struct lp_value lp_get(const uint8_t *lp, size_t at);
 
+size_t lp_read_other(const uint8_t *lp, size_t at, struct lp_value *v);
+
 /* lp_get and lp_after in one:  for (at = LP_HEAD_BYTES; at != end; at = lp_read(lp, at, &v)) */
-size_t lp_read(const uint8_t *lp, size_t at, struct lp_value *v);
+static inline size_t lp_read(const uint8_t *lp, size_t at, struct lp_value *v) {
+    uint8_t tag = lp[at];
+    if (likely((tag & 0xc0) == 0x80)) {
+        size_t n = tag & LP_SHORT_TEXT_BYTES;
+        *v = (struct lp_value){slice_of(lp + at + 1, n), 0};
+        return at + n + 2;
+    }
+    struct lp_value other; /* so that v itself can be in registers */
+    at = lp_read_other(lp, at, &other);
+    *v = other;
+    return at;
+}
 
 /* The value as text; the digits of an integer go to buf. */
 struct slice lp_text(const struct lp_value *v, char buf[LP_INT_TEXT_BYTES]);

@@ -60,10 +60,10 @@ struct lp_sealed_place lp_sealed_seek(struct lp_sealed s, size_t index) {
     size_t bytes = 0;
     if (index <= s.count / 2) {
         for (size_t i = 0; i < index; i++) bytes += lp_entry_bytes[tags[i]] - 2u;
-        return (struct lp_sealed_place){tags + index, tags + s.count + bytes};
+        return (struct lp_sealed_place){tags + index, tags + s.count + bytes, end};
     }
     for (size_t i = index; i < s.count; i++) bytes += lp_entry_bytes[tags[i]] - 2u;
-    return (struct lp_sealed_place){tags + index, end - bytes};
+    return (struct lp_sealed_place){tags + index, end - bytes, end};
 }
 
 static uint8_t *put(uint8_t *to, const void *from, size_t n) {

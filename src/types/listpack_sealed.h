@@ -55,17 +55,20 @@ struct lp_sealed lp_sealed_splice(struct lp_sealed s, size_t index, size_t cut,
 
 /* ---- reading ---- */
 
-/* Between two entries: where the tag and the body of the next one are. */
+/* Between two entries: where the tag and the body of the next one are, and where the last one
+ * ends. */
 struct lp_sealed_place {
-    const uint8_t *tag, *body;
+    const uint8_t *tag, *body, *end;
 };
 
 /* The place before the entry of an index; behind the last one for the count. From the nearer end.
  */
 struct lp_sealed_place lp_sealed_seek(struct lp_sealed s, size_t index);
 
+static inline bool lp_sealed_is_text(uint8_t tag) { return (tag & 0xc0) == 0x80; }
+
 static inline struct lp_value lp_sealed_value(uint8_t tag, const uint8_t *body, size_t n) {
-    if (likely((tag & 0xc0) == 0x80)) return (struct lp_value){slice_of(body, n), 0};
+    if (lp_sealed_is_text(tag)) return (struct lp_value){slice_of(body, n), 0};
     uint8_t entry[LP_SHORT_TEXT_BYTES + 1] = {tag};
     memcpy(entry + 1, body, n);
     return lp_get(entry, 0);
@@ -75,7 +78,8 @@ static inline struct lp_value lp_sealed_value(uint8_t tag, const uint8_t *body, 
 static inline struct lp_value lp_sealed_next(struct lp_sealed_place *place) {
     const uint8_t *body = place->body;
     uint8_t tag = *place->tag++;
-    size_t n = lp_entry_bytes[tag] - 2u;
+    size_t n =
+        likely(lp_sealed_is_text(tag)) ? tag & LP_SHORT_TEXT_BYTES : lp_entry_bytes[tag] - 2u;
     place->body += n;
     return lp_sealed_value(tag, body, n);
 }

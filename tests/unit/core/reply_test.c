@@ -1,6 +1,6 @@
 /* reply_test.c - replies beside a plain buffer of bytes: forms, chains, marks, rewinding, and
  * sending in portions of any size. */
-#include "core/reply.h"
+#include "core/reply_run.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -210,9 +210,36 @@ static void write_shared(struct reply *r, struct want *w) {
     blob_unref(tail);
 }
 
+/* Many in a row, out of a block that is no larger than what is said to be readable. */
+static void write_run(struct reply *r, struct want *w) {
+    size_t n = 1 + below(60);
+    char *block = mem_alloc(n), *end = block + n;
+    memcpy(block, text, n);
+    struct reply_run run = reply_run_begin(r);
+    for (uint64_t left = below(200); left; left--) {
+        if (below(8) == 0) {
+            char digits[NUM_INT_BYTES_MAX];
+            int64_t v = (int64_t)random_next(&rnd);
+            size_t length = num_format_i64(digits, v);
+            want_header(w, '$', length);
+            want_add(w, digits, length);
+            reply_run_bulk_int(&run, v);
+        } else {
+            const char *p = block + below(n);
+            size_t length = below((uint64_t)(end - p) + 1);
+            want_header(w, '$', length);
+            want_add(w, p, length);
+            reply_run_bulk(&run, slice_of(p, length), end);
+        }
+        want_add(w, "\r\n", 2);
+    }
+    reply_run_end(&run);
+    mem_free(block);
+}
+
 /* One value, perhaps of values. */
 static void write_value(struct reply *r, struct want *w, int depth) {
-    uint64_t what = below(depth < 3 ? 9 : 7);
+    uint64_t what = below(depth < 3 ? 10 : 8);
     if (what < 3) {
         write_bulk(r, w, false);
     } else if (what == 3) {
@@ -227,6 +254,8 @@ static void write_value(struct reply *r, struct want *w, int depth) {
         want_add(w, text, n);
     } else if (what == 6) {
         write_shared(r, w);
+    } else if (what == 7) {
+        write_run(r, w);
     } else { /* its length comes late */
         size_t n = below(6), at = w->n;
         char line[32];
