@@ -21,11 +21,9 @@ bool list_end(struct ctx *c, int i, bool *last) {
     return false;
 }
 
-/* A value within the listpack that ends there. */
-static inline void reply_value(struct reply_run *run, const struct lp_value *v,
-                               const uint8_t *end) {
+static inline void reply_value(struct reply_run *run, const struct lp_value *v) {
     if (v->text.p) {
-        reply_run_bulk(run, v->text, end);
+        reply_run_bulk(run, v->text);
     } else {
         reply_run_bulk_int(run, v->i);
     }
@@ -33,32 +31,32 @@ static inline void reply_value(struct reply_run *run, const struct lp_value *v,
 
 /* Replies what is left of the cursor's listpack, but at most so many elements; returns how many. */
 static uint64_t reply_packed(struct reply *r, struct list_cursor *cursor, uint64_t max) {
-    struct reply_run run = reply_run_begin(r);
     const uint8_t *lp = cursor->lp;
     size_t at = cursor->at, end = lp_end(lp);
-    uint64_t count = 0;
-    for (; count < max && at != end; count++) {
+    struct reply_run run = reply_run_begin(r, lp + end);
+    uint64_t left = max;
+    for (; left && at != end; left--) {
         struct lp_value v;
         at = lp_read(lp, at, &v);
-        reply_value(&run, &v, lp + end);
+        reply_value(&run, &v);
     }
-    cursor->at = at == end ? LP_NONE : at;
     reply_run_end(&run);
-    return count;
+    cursor->at = at == end ? LP_NONE : at;
+    return max - left;
 }
 
 /* The same for a sealed chunk. */
 static uint64_t reply_sealed(struct reply *r, struct list_cursor *cursor, uint64_t max) {
-    struct reply_run run = reply_run_begin(r);
     struct lp_sealed_place place = cursor->sealed;
+    struct reply_run run = reply_run_begin(r, place.end);
     uint64_t count = max < cursor->sealed_left ? max : cursor->sealed_left;
-    for (uint64_t i = 0; i < count; i++) {
+    for (uint64_t left = count; left; left--) {
         struct lp_value v = lp_sealed_next(&place);
-        reply_value(&run, &v, place.end);
+        reply_value(&run, &v);
     }
+    reply_run_end(&run);
     cursor->sealed = place;
     cursor->sealed_left -= count;
-    reply_run_end(&run);
     return count;
 }
 

@@ -300,7 +300,7 @@ static __attribute__((noinline)) void bulk_long(struct reply *r, struct slice s)
 
 void reply_bulk(struct reply *r, struct slice s) {
     if (likely(s.n <= REPLY_SHORT_BYTES && (size_t)(r->end - r->at) >= REPLY_SHORT_ROOM)) {
-        r->at = reply_put_short(r->at, s, s.p + s.n);
+        r->at = reply_put_short(r->at, s);
     } else {
         bulk_long(r, s);
     }

@@ -215,7 +215,7 @@ static void write_run(struct reply *r, struct want *w) {
     size_t n = 1 + below(60);
     char *block = mem_alloc(n), *end = block + n;
     memcpy(block, text, n);
-    struct reply_run run = reply_run_begin(r);
+    struct reply_run run = reply_run_begin(r, end);
     for (uint64_t left = below(200); left; left--) {
         if (below(8) == 0) {
             char digits[NUM_INT_BYTES_MAX];
@@ -229,7 +229,7 @@ static void write_run(struct reply *r, struct want *w) {
             size_t length = below((uint64_t)(end - p) + 1);
             want_header(w, '$', length);
             want_add(w, p, length);
-            reply_run_bulk(&run, slice_of(p, length), end);
+            reply_run_bulk(&run, slice_of(p, length));
         }
         want_add(w, "\r\n", 2);
     }
