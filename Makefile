@@ -55,7 +55,8 @@ OPTIMIZE := -O3 -flto -ffat-lto-objects
 LINK := -O3 -flto=auto
 else
 OPTIMIZE := -O1 -fno-omit-frame-pointer
-CFLAGS += -DCHECKS $(if $(STRESS),-DSTRESS)
+# Names and lines for backtraces, no variables: a fifth of the compiler's time.
+CFLAGS += -g1 -DCHECKS $(if $(STRESS),-DSTRESS)
 LINK := -rdynamic
 endif
 
@@ -79,7 +80,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= second_deadlock_stack=1 atexit_sleep_ms=0
 endif
 
-TEST_CFLAGS := $(CFLAGS) -O2 -Itests -DTESTS_DIR='"$(CURDIR)/tests"'
+TEST_CFLAGS := $(CFLAGS) -g1 -O2 -Itests -DTESTS_DIR='"$(CURDIR)/tests"'
 TEST_LINK := -fno-lto -rdynamic $(SAN_$(SAN))
 COMPILE = mkdir -p $(@D) && printf '  CC    %s\n' $@ && $(CC) -MMD -MP -c -o $@ $<
 

@@ -310,6 +310,7 @@ static void begin_stream(struct offload_job *job) {
         list_push_back(&job->core->offloads->streams, &job->in_streams);
     }
     job->streams = true;
+    job->wanted |= job->core->ongoing.draining; /* offload_hurry came before it was one */
     job->s->state |= SESSION_STREAMS;
 }
 

@@ -295,6 +295,31 @@ static void a_reader_that_rests_is_not_in_the_way(void) {
     end();
 }
 
+/* ... and one whose reader has yet to get the first part of the reply when the script begins to
+ * wait for the workers. */
+static void a_reader_that_begins_is_not_in_the_way(void) {
+    begin((const char *const[]){"--worker-threads", "1", NULL});
+    freeReplyObject(cmd(b, "EVAL %s 2 l big",
+                        "for i=1,200000 do redis.call('rpush',KEYS[1],string.rep('x',100)) end "
+                        "redis.call('setbit',KEYS[2],800000000,1)"));
+    redisContext *busy[2]; /* as many as there are workers */
+    for (int i = 0; i < 2; i++) {
+        busy[i] = client_open(server);
+        redisAppendCommand(busy[i], "BITOP NOT other%d big", i);
+        send_all(busy[i]);
+    }
+    int fd = client_open_raw(server);
+    CU_ASSERT_EQUAL(write(fd, "LRANGE l 0 -1\r\n", 15), 15);
+    usleep(20000);
+    expect_int(a, 200001, "EVAL %s 0", "return redis.call('lpush','l','y')");
+    for (int i = 0; i < 2; i++) {
+        expect_next(busy[i], "100000001");
+        redisFree(busy[i]);
+    }
+    close(fd);
+    end();
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"others_write_meanwhile", others_write_meanwhile},
@@ -306,6 +331,7 @@ int main(void) {
         {"the_last_one_too", the_last_one_too},
         {"scripts_meet_a_snapshot", scripts_meet_a_snapshot},
         {"a_reader_that_rests_is_not_in_the_way", a_reader_that_rests_is_not_in_the_way},
+        {"a_reader_that_begins_is_not_in_the_way", a_reader_that_begins_is_not_in_the_way},
         {NULL, NULL},
     };
     return suite_main("ongoing_disk", tests);
