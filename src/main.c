@@ -272,8 +272,8 @@ static void on_signal(void *ctx, int signo, pid_t sender) {
         exit(1);
     }
     log_warning("signal %d from process %d: shutting down", signo, (int)sender);
-    if (!core_shutdown(sv->core,
-                       signo == SIGINT ? conf->shutdown_on_sigint : conf->shutdown_on_sigterm))
+    int how = signo == SIGINT ? conf->shutdown_on_sigint : conf->shutdown_on_sigterm;
+    if (!core_shutdown(sv->core, how | CONFIG_SHUTDOWN_ON_SIGNAL))
         log_warning("SIG%s received but errors trying to shut down the server, see above",
                     signo == SIGINT ? "INT" : "TERM");
 }

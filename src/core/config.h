@@ -35,6 +35,7 @@ enum config_shutdown {
     CONFIG_SHUTDOWN_NOSAVE = 2,
     CONFIG_SHUTDOWN_NOW = 4,
     CONFIG_SHUTDOWN_FORCE = 8,
+    CONFIG_SHUTDOWN_ON_SIGNAL = 16, /* not in a directive: SIGINT breaks the save off */
 };
 enum config_appendfsync { CONFIG_FSYNC_NO, CONFIG_FSYNC_ALWAYS, CONFIG_FSYNC_EVERYSEC };
 

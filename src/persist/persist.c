@@ -1,7 +1,9 @@
 /* persist.c - see persist.h. */
 #include "persist/persist.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -120,13 +122,15 @@ int persist_begin_foreground(struct core *core, void (*done)(void *ctx, bool ok)
 
 static void note_outcome(void *ctx, bool ok) { *(bool *)ctx = ok; }
 
-bool persist_save_now(struct core *core) {
+static bool save_now_unless(struct core *core, bool (*breaks)(void)) {
     bool ok = false;
     save_finish(core); /* another one first, if there is one */
     if (begin(core, true, note_outcome, &ok)) return false;
-    save_finish(core);
+    save_finish_unless(core, breaks, "SIGINT");
     return ok;
 }
+
+bool persist_save_now(struct core *core) { return save_now_unless(core, NULL); }
 
 void persist_schedule(struct core *core) { core->persist->scheduled = true; }
 
@@ -163,6 +167,12 @@ void persist_cron(struct core *core) {
 
 /* ---- the end ------------------------------------------------------------------------- */
 
+/* The loop, whose signals are blocked, stands still: the one that it was told of is over. */
+static bool is_interrupted(void) {
+    sigset_t pending;
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGINT) == 1;
+}
+
 static bool before_exit(struct core *core, int how) {
     bool save = how & CONFIG_SHUTDOWN_SAVE || core->config->save_count;
     if (how & CONFIG_SHUTDOWN_NOSAVE || core->loading.on) save = false;
@@ -176,7 +186,12 @@ static bool before_exit(struct core *core, int how) {
     }
     if (!save) return true;
     log_notice("Saving the final RDB snapshot before exiting.");
-    if (persist_save_now(core)) return true;
+    bool (*breaks)(void) = how & CONFIG_SHUTDOWN_ON_SIGNAL ? is_interrupted : NULL;
+    if (save_now_unless(core, breaks)) return true;
+    if (breaks && breaks()) {
+        log_warning("a second SIGINT: leaving at once, without the snapshot");
+        exit(1);
+    }
     log_warning("Error trying to save the DB, can't exit.");
     return false;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -15,6 +16,7 @@
 #include "work/thread.h"
 
 #define SAVE_NICE 5
+#define LOOK_UP_NS 100000000 /* what waits for the thread looks up so often */
 
 /* ---- captures ------------------------------------------------------------------------ */
 
@@ -205,18 +207,27 @@ void save_collect(struct core *core) {
 }
 
 static void wait_for_news(struct save *s) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    if ((until.tv_nsec += LOOK_UP_NS) >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
     pthread_mutex_lock(&s->lock);
     put_in_queue(s);
-    while (!s->read && !s->finished) pthread_cond_wait(&s->news, &s->lock);
+    if (!s->read && !s->finished) pthread_cond_timedwait(&s->news, &s->lock, &until);
     pthread_mutex_unlock(&s->lock);
 }
 
-void save_finish(struct core *core) {
+void save_finish(struct core *core) { save_finish_unless(core, NULL, NULL); }
+
+void save_finish_unless(struct core *core, bool (*breaks)(void), const char *why) {
     struct save *s;
     while ((s = core->persist->save)) {
         while (snapshot_step(core)) continue;
         wait_for_news(s);
         save_collect(core);
+        if (breaks && breaks()) save_abort(core, why);
     }
 }
 

@@ -35,6 +35,8 @@ int save_begin(struct core *core, const struct save_job *job);
 /* Brings the job that is under way to its end, the loop standing still meanwhile; its done is
  * called before this returns. Nothing is under way: does nothing. */
 void save_finish(struct core *core);
+/* The same, but gives it up once `breaks`, which is asked ten times a second, says so. */
+void save_finish_unless(struct core *core, bool (*breaks)(void), const char *why);
 
 /* Gives the job up: its temporary file goes, its done is told so, soon. */
 void save_give_up(struct core *core, const char *why);

@@ -630,6 +630,25 @@ static void the_end_is_drained(void) {
     queued_replies_are_sent(0);
 }
 
+/* A second ^C does not wait for the last snapshot, which leaves nothing of it behind. */
+static void a_second_sigint_breaks_the_save_off(void) {
+    struct server *s = server_start((const char *const[]){"--save", "3600 1000000", NULL});
+    redisContext *c = client_open(s);
+    for (int i = 0; i < 100; i++) expect_ok(c, "SET k%d v", i);
+    expect_ok(c, "CONFIG SET rdb-key-save-delay 100000");
+    server_signal(s, SIGINT);
+    server_sleep_ms(300);
+    server_signal(s, SIGINT);
+    CU_ASSERT_EQUAL(server_wait(s, 5000), 1);
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/temp-%d.rdb", server_dir(s), (int)server_pid(s));
+    CU_ASSERT_EQUAL(access(path, F_OK), -1);
+    snprintf(path, sizeof path, "%s/dump.rdb", server_dir(s));
+    CU_ASSERT_EQUAL(access(path, F_OK), -1);
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 /* Milliseconds that the server takes to end while a client takes nothing. */
 static long long ends_within(const char *command, int signals, int want_status) {
     struct server *s = server_start(NULL);
@@ -797,6 +816,7 @@ int main(void) {
         {"evictions_are_as_tenacious_as_told", evictions_are_as_tenacious_as_told},
         {"settings_change_at_once", settings_change_at_once},
         {"the_end_is_drained", the_end_is_drained},
+        {"a_second_sigint_breaks_the_save_off", a_second_sigint_breaks_the_save_off},
         {"nobody_keeps_the_server_up", nobody_keeps_the_server_up},
         {"shutdown_heeds_its_options", shutdown_heeds_its_options},
         {"a_hangup_opens_the_log_anew", a_hangup_opens_the_log_anew},
