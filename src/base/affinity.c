@@ -18,6 +18,7 @@
 static cpu_set_t others; /* are here by default; none: not known */
 
 static const uint32_t *loop_cpu; /* the kernel writes it; NULL: threads are not kept apart */
+static bool loop_has_clock;
 static clockid_t loop_clock;
 
 static _Thread_local bool own_known;
@@ -92,16 +93,17 @@ bool affinity_others(const char *list) {
 /* ---- keeping apart ------------------------------------------------------------------ */
 
 void affinity_loop_here(void) {
+    loop_has_clock = !pthread_getcpuclockid(pthread_self(), &loop_clock);
     if (sched_getaffinity(0, sizeof others, &others)) return;
-    if (CPU_COUNT(&others) < 2 || !__rseq_size) return;
-    if (pthread_getcpuclockid(pthread_self(), &loop_clock)) return;
+    if (CPU_COUNT(&others) < 2 || !__rseq_size || !loop_has_clock) return;
     const struct rseq *mine =
         (const void *)((const char *)__builtin_thread_pointer() + __rseq_offset);
     loop_cpu = &mine->cpu_id;
 }
 
-static uint64_t loop_used_ns(void) {
+uint64_t affinity_loop_used_ns(void) {
     struct timespec t;
+    if (!loop_has_clock) return 0;
     clock_gettime(loop_clock, &t);
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
@@ -118,7 +120,7 @@ void affinity_look(void) {
     if (!loop_cpu) return;
     uint64_t now = clock_mono_ns();
     if (now - looked_ns < AFFINITY_LOOK_MS * 1000000) return;
-    uint64_t used = loop_used_ns();
+    uint64_t used = affinity_loop_used_ns();
     int cpu = to_exclude(used - loop_ns, now - looked_ns);
     looked_ns = now;
     loop_ns = used;

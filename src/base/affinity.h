@@ -19,6 +19,7 @@
 #define BASE_AFFINITY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Whether the text is a list of processors as taskset has them: "0-3,8-14:2", the last number being
  * a stride. "" is one too, and means all. */
@@ -34,6 +35,9 @@ bool affinity_others(const char *list);
 
 /* This thread is the loop. */
 void affinity_loop_here(void);
+
+/* How long the loop has run, in ns of a processor's time; 0: that is not known. A system call. */
+uint64_t affinity_loop_used_ns(void);
 
 /* Decides where this thread may run now. Cost: a clock, and once in AFFINITY_LOOK_MS some
  * microseconds. */

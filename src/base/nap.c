@@ -4,11 +4,14 @@
 #include <sched.h>
 #include <time.h>
 
+#include "base/affinity.h"
 #include "base/clock.h"
 #include "base/limits.h"
 
 _Thread_local uint64_t nap_at_ticks = UINT64_MAX;
 _Thread_local const _Atomic bool *nap_unwanted;
+
+static _Thread_local uint64_t loop_used_ns; /* at the last long yield */
 
 void nap_enable(void) { nap_at_ticks = clock_ticks() + clock_us_to_ticks(NAP_AFTER_US); }
 
@@ -16,10 +19,22 @@ static bool is_unwanted(void) {
     return nap_unwanted && atomic_load_explicit(nap_unwanted, memory_order_relaxed);
 }
 
+/* Lets others go first, and returns for how long it was somebody else than the loop: the most part
+ * of a yield that took a slice of the scheduler's, 0 of a shorter one. */
+static uint64_t yield(void) {
+    uint64_t begun = clock_ticks();
+    sched_yield();
+    uint64_t took = clock_ticks() - begun;
+    if (likely(took < clock_us_to_ticks(NAP_LONG_US))) return 0;
+    uint64_t used = affinity_loop_used_ns(), lately = used - loop_used_ns;
+    loop_used_ns = used;
+    return lately < clock_ticks_to_ns(took) / 2 ? took : 0;
+}
+
 bool nap_take(void) {
     if (clock_ticks() < nap_at_ticks) return is_unwanted();
-    sched_yield();
-    nap_at_ticks = clock_ticks() + clock_us_to_ticks(NAP_AFTER_US);
+    uint64_t after = clock_us_to_ticks(NAP_AFTER_US), given = yield();
+    nap_at_ticks = clock_ticks() + (given > after ? given : after);
     return is_unwanted();
 }
 

@@ -5,6 +5,9 @@
  * NAP_AFTER_US is overtaken at that moment, and goes on at once if nobody wants to run. (To sleep
  * for an instant does the same, but a virtual processor that falls idle takes long to wake: a third
  * of the worker's time.)
+ * Where processes besides the server want the processor, a yield gives them a whole slice, and a
+ * worker that did so every NAP_AFTER_US would get hardly anything: it works as long again as it has
+ * waited for others than the loop before it yields anew.
  * What is long inside the kernel, where nobody yields, asks affinity_look before (base/affinity).
  * Long work therefore calls nap_point every few microseconds of its own; elsewhere than on a worker
  * it does nothing. There it is told as well that nobody waits for the result any more: then the

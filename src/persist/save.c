@@ -15,7 +15,6 @@
 #include "persist/persist_internal.h"
 #include "work/thread.h"
 
-#define SAVE_NICE 5
 #define LOOK_UP_NS 100000000 /* what waits for the thread looks up so often */
 
 /* ---- captures ------------------------------------------------------------------------ */
@@ -118,7 +117,7 @@ static void take_cut(struct save *s) {
 }
 
 static bool start_thread(struct save *s, const struct save_job *job) {
-    const struct work_thread_kind kind = {"save", SAVE_NICE, job->cpus};
+    const struct work_thread_kind kind = {"save", WORK_NICE, job->cpus};
     return work_thread_start(&s->thread, kind, save_write, s);
 }
 

@@ -17,7 +17,7 @@ struct work_thread_kind {
     const char *cpus; /* for affinity_bind; NULL: where all may be */
 };
 
-#define WORK_NICE 10
+#define WORK_NICE 5
 
 /* Runs run(arg) on a thread of its own, ready for base/mem. False if the system gives none. The
  * strings of the kind are static. Its end is for pthread_join. */
