@@ -118,19 +118,28 @@ unsigned num_digits_u64(uint64_t v) {
     return guess + (v >= powers[guess]);
 }
 
+static void put_two(char *p, uint32_t v) { memcpy(p, num_two_digits + v * 2, 2); }
+
 size_t num_format_u64(char *buf, uint64_t v) {
     unsigned n = num_digits_u64(v);
     char *p = buf + n;
     *p = 0;
-    while (v >= 100) {
-        p -= 2;
-        memcpy(p, num_two_digits + v % 100 * 2, 2);
-        v /= 100;
+    for (; v >= 10000; v /= 10000) {
+        uint32_t four = v % 10000;
+        p -= 4;
+        put_two(p, four / 100);
+        put_two(p + 2, four % 100);
     }
-    if (v >= 10) {
-        memcpy(p - 2, num_two_digits + v * 2, 2);
+    uint32_t rest = (uint32_t)v;
+    if (rest >= 100) {
+        p -= 2;
+        put_two(p, rest % 100);
+        rest /= 100;
+    }
+    if (rest >= 10) {
+        put_two(p - 2, rest);
     } else {
-        p[-1] = (char)('0' + v);
+        p[-1] = (char)('0' + rest);
     }
     return n;
 }
