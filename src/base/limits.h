@@ -203,6 +203,8 @@
 /* A worker works so long before it lets others go first for an instant (base/nap). */
 #define NAP_AFTER_US 100
 #define NAP_LONG_US 1000 /* a yield that took so long was a slice of somebody's */
+/* It works no longer than that in return: a whole machine may have stood still meanwhile. */
+#define NAP_GIVEN_US_MAX 20000
 
 /* So much memory goes back to the system at once, which takes some 50 us (base/mem). */
 #define GIVE_BACK_BYTES (256 * 1024)

@@ -19,8 +19,9 @@ static bool is_unwanted(void) {
     return nap_unwanted && atomic_load_explicit(nap_unwanted, memory_order_relaxed);
 }
 
-/* Lets others go first, and returns for how long it was somebody else than the loop: the most part
- * of a yield that took a slice of the scheduler's, 0 of a shorter one. */
+/* Lets others go first, and returns for how long that was somebody else than the loop: all of a
+ * yield that took a slice of the scheduler's, of which the loop had less than half; else 0. What
+ * the loop ran elsewhere counts too, and where its time is not known it is taken for the loop. */
 static uint64_t yield(void) {
     uint64_t begun = clock_ticks();
     sched_yield();
@@ -28,7 +29,9 @@ static uint64_t yield(void) {
     if (likely(took < clock_us_to_ticks(NAP_LONG_US))) return 0;
     uint64_t used = affinity_loop_used_ns(), lately = used - loop_used_ns;
     loop_used_ns = used;
-    return lately < clock_ticks_to_ns(took) / 2 ? took : 0;
+    if (!used || lately >= clock_ticks_to_ns(took) / 2) return 0;
+    uint64_t most = clock_us_to_ticks(NAP_GIVEN_US_MAX);
+    return took < most ? took : most;
 }
 
 bool nap_take(void) {

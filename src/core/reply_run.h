@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/num.h"
 #include "core/reply.h"
+#include "wire/resp.h"
 
 #define REPLY_SHORT_BYTES 32                             /* of a bulk string made without a call */
 #define REPLY_SHORT_ROOM (REPLY_SHORT_BYTES + 3 + 2 + 2) /* "$32\r\n", the text, "\r\n" */
@@ -46,11 +47,6 @@ static inline char *reply_put_digit_header(char *p, size_t n) {
     return p + 4;
 }
 
-static inline char *reply_put_line_end(char *p) {
-    memcpy(p, "\r\n", 2);
-    return p + 2;
-}
-
 /* Writes a bulk string of at most REPLY_SHORT_BYTES to where REPLY_SHORT_ROOM is free, and returns
  * where it ends. */
 static inline char *reply_put_short(char *p, struct slice s) {
@@ -59,10 +55,10 @@ static inline char *reply_put_short(char *p, struct slice s) {
     } else {
         p[0] = '$';
         memcpy(p + 1, num_two_digits + s.n * 2, 2);
-        p = reply_put_line_end(p + 3);
+        p = resp_put_line_end(p + 3);
     }
     reply_copy_short(p, s.p, s.n);
-    return reply_put_line_end(p + s.n);
+    return resp_put_line_end(p + s.n);
 }
 
 struct reply_run {
@@ -71,12 +67,19 @@ struct reply_run {
     uintptr_t word;  /* the last place in the block from which eight bytes may be read */
 };
 
-/* Begins, or begins anew where the reply now ends. The strings will lie in the block that ends at
- * `end`, of which all but what is behind it may be read. */
-static inline struct reply_run reply_run_begin(struct reply *r, const void *end) {
+/* Takes the place over from the reply, to which something else was written. */
+static inline void reply_run_follow(struct reply_run *run) {
+    const struct reply *r = run->r;
     bool has_room = (size_t)(r->end - r->at) >= REPLY_SHORT_ROOM;
-    char *full = has_room ? r->end - REPLY_SHORT_ROOM + 1 : NULL;
-    return (struct reply_run){r, r->at, full, (uintptr_t)end - 8};
+    run->at = r->at;
+    run->full = has_room ? r->end - REPLY_SHORT_ROOM + 1 : NULL;
+}
+
+/* The strings will lie in the block that ends at `end`, and may be read up to there. */
+static inline struct reply_run reply_run_begin(struct reply *r, const void *end) {
+    struct reply_run run = {.r = r, .word = (uintptr_t)end - 8};
+    reply_run_follow(&run);
+    return run;
 }
 
 static inline void reply_run_end(const struct reply_run *run) { run->r->at = run->at; }
@@ -85,20 +88,20 @@ static inline void reply_run_bulk(struct reply_run *run, struct slice s) {
     if (likely(s.n <= 8 && (uintptr_t)s.p <= run->word && run->at < run->full)) {
         char *p = reply_put_digit_header(run->at, s.n);
         memcpy(p, s.p, 8);
-        run->at = reply_put_line_end(p + s.n);
+        run->at = resp_put_line_end(p + s.n);
     } else if (s.n <= REPLY_SHORT_BYTES && run->at < run->full) {
         run->at = reply_put_short(run->at, s);
     } else {
         reply_run_end(run);
         reply_bulk(run->r, s);
-        *run = reply_run_begin(run->r, (const void *)(run->word + 8));
+        reply_run_follow(run);
     }
 }
 
 static inline void reply_run_bulk_int(struct reply_run *run, int64_t v) {
     reply_run_end(run);
     reply_bulk_int(run->r, v);
-    *run = reply_run_begin(run->r, (const void *)(run->word + 8));
+    reply_run_follow(run);
 }
 
 #endif

@@ -205,6 +205,7 @@ void save_collect(struct core *core) {
     if (finished) finish(core, s);
 }
 
+/* Or for LOOK_UP_NS. */
 static void wait_for_news(struct save *s) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);

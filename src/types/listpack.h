@@ -76,6 +76,7 @@ struct lp_value {
 
 struct lp_value lp_get(const uint8_t *lp, size_t at);
 
+/* lp_read for all but short texts. */
 size_t lp_read_other(const uint8_t *lp, size_t at, struct lp_value *v);
 
 /* lp_get and lp_after in one:  for (at = LP_HEAD_BYTES; at != end; at = lp_read(lp, at, &v)) */

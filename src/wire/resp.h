@@ -118,6 +118,11 @@ size_t resp_reader_memory(const struct resp_reader *r);
 
 #define RESP_HEADER_BYTES_MAX 24
 
+static inline char *resp_put_line_end(char *to) {
+    memcpy(to, "\r\n", 2);
+    return to + 2;
+}
+
 /* Writes type, n, CR LF ("$11\r\n", "*2\r\n", ":-7\r\n" with the signed form); returns the end. */
 char *resp_put_header(char *to, char type, uint64_t n);
 char *resp_put_int(char *to, int64_t v);

@@ -2,11 +2,6 @@
 #include "base/num.h"
 #include "wire/resp.h"
 
-static char *put_line_end(char *to) {
-    memcpy(to, "\r\n", 2);
-    return to + 2;
-}
-
 char *resp_put_header(char *to, char type, uint64_t n) {
     *to++ = type;
     if (n < 10) {
@@ -17,10 +12,10 @@ char *resp_put_header(char *to, char type, uint64_t n) {
     } else {
         to += num_format_u64(to, n);
     }
-    return put_line_end(to);
+    return resp_put_line_end(to);
 }
 
 char *resp_put_int(char *to, int64_t v) {
     *to++ = ':';
-    return put_line_end(to + num_format_i64(to, v));
+    return resp_put_line_end(to + num_format_i64(to, v));
 }
