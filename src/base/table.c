@@ -442,10 +442,19 @@ static bool seg_fill(struct table *t, struct table_seg *s, unsigned buckets,
     return true;
 }
 
-/* The smallest full-sized page that takes the items. */
+/* Of a full-sized page that so many items hardly ever fill. */
+static unsigned buckets_for(double items) {
+    unsigned buckets = BUCKETS_FULL;
+    while (buckets < BUCKETS_STRETCHED && items > buckets * BUCKET_ITEMS_LIKELY) {
+        buckets += BUCKETS_STEP;
+    }
+    return buckets;
+}
+
+/* The smallest such page that takes the items. */
 static void seg_fill_full(struct table *t, struct table_seg *s, const struct moving *items,
                           unsigned n) {
-    unsigned buckets = BUCKETS_FULL;
+    unsigned buckets = buckets_for(n);
     while (!seg_fill(t, s, buckets, items, n)) {
         buckets += BUCKETS_STEP;
         ASSERT(buckets <= BUCKETS_STRETCHED); /* half a segment's items: not with a keyed hash */
@@ -512,10 +521,7 @@ static bool seg_grow_ahead(struct table *t, struct table_seg *s) {
     for (; items > BUCKETS_STRETCHED * BUCKET_ITEMS_LIKELY && depth < TABLE_DEPTH_MAX; depth++) {
         items /= 2;
     }
-    unsigned buckets = BUCKETS_FULL;
-    while (buckets < BUCKETS_STRETCHED && items > buckets * BUCKET_ITEMS_LIKELY) {
-        buckets += BUCKETS_STEP;
-    }
+    unsigned buckets = buckets_for(items);
     if (s->depth >= depth && s->buckets >= buckets) return false;
     seg_spread(t, s, depth, buckets);
     return true;
