@@ -16,8 +16,6 @@
 #define RETRY_MS 1000
 #define GATHER_PARTS 4 /* what of the time of a sync is waited for a group to gather */
 #define GATHER_US_MAX 1000
-#define LINGER_US 200             /* between two writes, where none is waited for */
-#define LINGER_BYTES (256 * 1024) /* that end it */
 #define SYNC_MS 1000
 
 /* Bytes for one file. */
@@ -35,10 +33,9 @@ struct log_writer {
     void (*woken)(void *ctx);
     void *woken_ctx;
     struct part *writing;     /* the thread's: taken, and not written */
-    uint64_t wrote_us;        /* the thread's: when it wrote last; monotonic */
     uint64_t synced_ms;       /* the thread's: when the last sync ended */
     uint64_t sync_us;         /* what a sync takes */
-    uint64_t gather_until_us; /* monotonic; 0: the thread does not wait for a group to gather */
+    uint64_t gather_until_us; /* monotonic; 0: none gathers */
 
     pthread_mutex_t lock;
     pthread_cond_t work, done;
@@ -116,7 +113,6 @@ static void write_taken(struct log_writer *w, int *write_error, int *sync_error,
 /* Under the lock: takes all that has gathered. */
 static void take(struct log_writer *w) {
     struct part *open = w->last, **end = &w->writing;
-    w->gather_until_us = 0;
     if (w->first == open && !open->n) return;
     while (*end) end = &(*end)->next;
     *end = w->first;
@@ -129,24 +125,15 @@ static void wait_until(struct log_writer *w, uint64_t mono_us) {
     pthread_cond_timedwait(&w->work, &w->lock, &at);
 }
 
-/* Until when a group that begins may gather. */
-static uint64_t gather_end_us(const struct log_writer *w, uint64_t now_us) {
-    if (w->sync != LOG_SYNC_ALWAYS) return w->wrote_us + LINGER_US;
-    uint64_t most_us = w->sync_us / GATHER_PARTS;
-    return now_us + (most_us < GATHER_US_MAX ? most_us : GATHER_US_MAX);
-}
-
-static bool gathered_enough(const struct log_writer *w) {
-    size_t enough = w->sync == LOG_SYNC_ALWAYS ? w->expected : LINGER_BYTES;
-    return w->state.waiting_bytes >= enough || w->hurry_to > w->state.written;
-}
-
 /* Under the lock, with something to write: whether to wait for more of it. */
 static bool gathers(struct log_writer *w) {
-    if (w->first != w->last || w->writing) return false;
+    if (w->sync != LOG_SYNC_ALWAYS || w->first != w->last || w->writing) return false;
     uint64_t now_us = clock_mono_us();
-    if (!w->gather_until_us) w->gather_until_us = gather_end_us(w, now_us);
-    if (!gathered_enough(w) && now_us < w->gather_until_us) return true;
+    if (!w->gather_until_us) {
+        uint64_t most_us = w->sync_us / GATHER_PARTS;
+        w->gather_until_us = now_us + (most_us < GATHER_US_MAX ? most_us : GATHER_US_MAX);
+    }
+    if (w->state.waiting_bytes < w->expected && now_us < w->gather_until_us) return true;
     w->gather_until_us = 0;
     return false;
 }
@@ -215,7 +202,6 @@ static void turn(struct log_writer *w) {
     pthread_mutex_unlock(&w->lock);
     if (w->delay_us) nap_delay(w->delay_us, 0, NULL);
     write_taken(w, &write_error, &sync_error, &lost_to, &written);
-    w->wrote_us = clock_mono_us();
     pthread_mutex_lock(&w->lock);
     w->state.written = written;
     w->state.write_error = write_error;
@@ -318,7 +304,7 @@ void log_writer_append(struct log_writer *w, const char *p, size_t n, uint64_t e
     w->last->end = w->state.appended = end;
     w->state.waiting_bytes += n;
     if (!w->state.waiting_since_ms) w->state.waiting_since_ms = clock_mono_ms();
-    bool gathering = w->gather_until_us && !gathered_enough(w);
+    bool gathering = w->gather_until_us && w->state.waiting_bytes < w->expected;
     if (w->idle && !gathering) pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
 }

@@ -1,13 +1,12 @@
 /* writer.h - the thread that brings the log to disk.
  *
  * The loop appends; the thread takes everything that has gathered, writes it as one group and, if
- * the policy says so, waits for the disk. So groups are as large as the disk is slow. With a sync
- * for each group the thread waits a fraction of a sync for those who were answered by the last one
- * to write again: else clients fall into two parties, each of which waits for the other's sync.
- * Without, it writes at once what comes after a rest, but then no more than once in LINGER_US: to
- * wake it for each turn of a loop that has little to do costs more than the turn. A group stands
- * behind a line "#CRC:<bytes>:<crc32c>", which other readers of such files skip as a comment; a
- * comment that it would begin with (#TS) stands before that line.
+ * the policy says so, waits for the disk. So groups are as large as the disk is slow, and there
+ * is no timer. With a sync for each group the thread waits a fraction of a sync for those who were
+ * answered by the last one to write again: else clients fall into two parties, each of which waits
+ * for the other's sync. A group stands behind a line "#CRC:<bytes>:<crc32c>", which other readers
+ * of such files skip as a comment; a comment that it would begin with (#TS) stands before that
+ * line.
  *
  * R1  Bytes reach the files in the order in which they were appended, each group whole or not at
  *     all; those appended after log_writer_switch go to the next file, and the one before is on
