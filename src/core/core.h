@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "core/append_log.h"
 #include "core/effects.h"
 #include "core/features.h"
 #include "core/feed.h"
@@ -110,28 +111,6 @@ struct ongoing {
     uint64_t ticks;            /* that it has run */
     uint64_t slice_end;        /* ticks */
     uint64_t left_at, away;    /* ticks: when the fiber stopped; how long it has been so, in all */
-};
-
-/* What is known of the append log, kept up to date by persist/aof, asked by exec, doors and INFO.
- * Offsets are those of the stream of effects. */
-struct core_log {
-    bool on, starting; /* appendonly; it is, but the first base is not there yet */
-    bool always;       /* appendfsync always: all replies wait */
-    bool holds;        /* some replies may have to wait: see core_log_synced */
-    bool behind;       /* the disk is too slow: commands that write wait */
-    unsigned askers;   /* sessions that want their replies to wait */
-    uint64_t synced;
-    int error; /* negative errno: writes are refused; 0: none */
-    bool rewriting, rewrite_scheduled, rewrite_failed;
-    int64_t rewrite_begun_s, rewrite_took_s; /* Unix time; -1: never */
-    uint64_t rewrites, rewrite_failures;     /* failures without a success since */
-    uint64_t bytes, base_bytes, waiting_bytes, delayed;
-    bool syncing;
-    struct list waiting;      /* in_held: sessions in WAITAOF */
-    void (*hurry)(void *ctx); /* what was told is to be synced soon */
-    void *hurry_ctx;
-    void (*on_synced)(void *ctx); /* the door's: `synced` has moved */
-    void *on_synced_ctx;
 };
 
 /* Saving and loading, as INFO tells of it; kept by persist/. */
@@ -275,11 +254,15 @@ const char *core_write_refusal(const struct core *core);
  * is not saved half done: the loop ends later then. */
 bool core_shutdown(struct core *core, int how);
 
-/* Whether replies wait, after a change of what that follows from. */
+/* Whether replies wait, after a change of what that follows from: those to writes until these are
+ * written, so that a killed process has lost nothing that it told of; with `always` all replies,
+ * and those of who asked, until everything is synced. */
 static inline void core_log_update(struct core *core) {
     struct core_log *log = &core->log;
-    log->holds = log->on && (log->always || log->askers) &&
-                 (log->synced < core->effects.offset || effects_are_aside(&core->effects));
+    bool durable = log->always || log->askers;
+    uint64_t safe = durable && log->synced < log->written ? log->synced : log->written;
+    log->holds =
+        log->on && (safe < core->effects.offset || (durable && effects_are_aside(&core->effects)));
 }
 
 /* Sets or ends CLIENT PAUSE; sessions that it held go on when it ends. */

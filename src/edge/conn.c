@@ -231,21 +231,25 @@ static void sent_all(struct conn *c) {
     }
 }
 
-/* How much of what is queued may go now. What was made while the log was not synced waits until it
- * is synced up to where it was then; replies that come meanwhile wait for the next time. Those of a
- * command that goes on, and has told something, wait for its end. */
+/* How much of what is queued may go now. What was made while the log was not safe waits until it is
+ * so up to where the connection's last write was then, or with `durable` the last one of all;
+ * replies that come meanwhile wait for the next time. With that, those of a command that goes on,
+ * and has told something, wait for its end. */
 static __attribute__((noinline)) size_t sendable(struct conn *c) {
     const struct core_log *log = &c->s.core->log;
     uint64_t sent = c->s.bytes_out, end = sent + reply_pending(&c->s.reply);
-    if (!log->always && !(c->s.state & SESSION_DURABLE)) return SIZE_MAX;
-    if (c->held_end > c->free_end && log->synced >= c->held_to) c->free_end = c->held_end;
+    bool durable = log->always || c->s.state & SESSION_DURABLE;
+    uint64_t safe = durable ? log->synced : log->written;
+    if (!durable && likely(c->s.told_to <= safe)) return SIZE_MAX;
+    if (c->held_end > c->free_end && safe >= c->held_to) c->free_end = c->held_end;
     bool holds = c->held_end > c->free_end && c->held_end > sent;
-    if (c->s.state & SESSION_BUSY && effects_are_aside(&c->s.core->effects)) holds = true;
+    if (durable && c->s.state & SESSION_BUSY && effects_are_aside(&c->s.core->effects))
+        holds = true;
     if (!holds && end > c->free_end && end > sent) {
         c->held_end = end;
-        c->held_to = c->s.core->effects.offset;
-        if (log->synced >= c->held_to) c->free_end = end;
-        if (!log->always) log->hurry(log->hurry_ctx);
+        c->held_to = durable ? c->s.core->effects.offset : c->s.told_to;
+        if (safe >= c->held_to) c->free_end = end;
+        if (durable && !log->always) log->hurry(log->hurry_ctx);
     }
     if (c->free_end < end && !list_linked(&c->in_withheld))
         list_push_back(&c->edge->withheld, &c->in_withheld);
@@ -256,7 +260,7 @@ static void send_queued(struct conn *c) {
     struct iovec pieces[EDGE_SEND_PIECES];
     struct core_stats *stats = &c->s.core->stats;
     size_t share = EDGE_SEND_BYTES;
-    bool limited = false; /* what is behind the share waits for the disk */
+    bool limited = false; /* what is behind the share waits for the log */
     int n;
     if (unlikely(c->s.core->log.holds)) {
         size_t most = sendable(c);

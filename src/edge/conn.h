@@ -25,8 +25,8 @@ struct conn {
     /* cron.c: so much was sent when it was seen to wait for the peer first, and when that was. */
     uint64_t stalled_at;
     int64_t stalled_since_ms;
-    /* Replies that wait for the disk (core->log): those up to free_end, counted as bytes_out, may
-     * go; those up to held_end when the log is synced up to held_to. */
+    /* Replies that wait for the log (core->log): those up to free_end, counted as bytes_out, may
+     * go; those up to held_end when it is written, or synced, up to held_to. */
     struct list_link in_withheld; /* edge->withheld */
     uint64_t free_end, held_end, held_to;
     bool glutted; /* so many wait that it is not read */
@@ -63,7 +63,7 @@ void conn_check_output(struct conn *c);
 
 #define CONN_GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
 
-/* So much waits for the disk that nothing more of it runs now. */
+/* So much waits for the log that nothing more of it runs now. */
 static inline bool conn_is_glutted(const struct conn *c) {
     return unlikely(list_linked(&c->in_withheld)) &&
            reply_memory(&c->s.reply) > EDGE_WITHHELD_BYTES;

@@ -15,7 +15,7 @@ struct edge {
     struct net_loop *loop;
     struct core *core;
     struct list conns, ready, kicked, dead;
-    struct list withheld; /* in_withheld: replies wait for the disk */
+    struct list withheld; /* in_withheld: replies wait for the log */
     struct net_listener *tcp[CONFIG_BIND_MAX], *unix_socket;
     int tcp_count;
     int tcp_port;   /* of those in tcp */

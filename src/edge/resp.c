@@ -22,7 +22,7 @@ struct batch {
     struct request requests[EDGE_BATCH];
 };
 
-/* The log was synced further. */
+/* The log was written or synced further. */
 static void send_withheld(void *ctx) {
     struct edge *edge = ctx;
     struct list waiting;
@@ -49,8 +49,8 @@ struct edge *edge_new(struct net_loop *loop, struct core *core) {
     list_init(&edge->kicked);
     list_init(&edge->dead);
     list_init(&edge->withheld);
-    core->log.on_synced = send_withheld;
-    core->log.on_synced_ctx = edge;
+    core->log.on_moved = send_withheld;
+    core->log.on_moved_ctx = edge;
     edge_add_tasks(edge);
     return edge;
 }
@@ -76,7 +76,7 @@ bool edge_drain(struct edge *edge) {
 
 void edge_free(struct edge *edge) {
     edge_stop_listening(edge);
-    edge->core->log.on_synced = NULL;
+    edge->core->log.on_moved = NULL;
     for (struct list_link *l; (l = list_first(&edge->conns));) {
         struct conn *c = LIST_MEMBER(l, struct conn, in_all);
         conn_send(c);

@@ -140,7 +140,7 @@ void aof_open_writer(struct aof *a, struct outfile *file) {
     a->writer = log_writer_new(file, core->effects.offset, woken, a);
     log_writer_set_delay(a->writer, a->delay_us);
     a->stamp_s = 0;
-    core->log.synced = core->effects.offset;
+    core->log.written = core->log.synced = core->effects.offset;
     effects_listen(core, (struct effects_listener){take, a});
     aof_follow_sync(a);
 }
@@ -153,12 +153,12 @@ struct log_writer *aof_release_writer(struct aof *a) {
     a->writer = NULL;
     core->log.on = core->log.starting = core->log.behind = false;
     core->log.error = 0;
-    core->log.synced = core->effects.offset;
+    core->log.written = core->log.synced = core->effects.offset;
     serve_waiting(core);
     core_log_update(core);
     core_update_gates(core);
     core_release_held(core);
-    if (core->log.on_synced) core->log.on_synced(core->log.on_synced_ctx);
+    if (core->log.on_moved) core->log.on_moved(core->log.on_moved_ctx);
     return w;
 }
 
@@ -203,15 +203,17 @@ void aof_collect(struct aof *a) {
     aof_rewrite_collect(a);
     if (!a->writer) return;
     struct log_writer_state s = log_writer_state(a->writer);
-    bool moved = s.synced != core->log.synced;
+    uint64_t written = s.write_error ? UINT64_MAX : s.written;
+    bool synced = s.synced != core->log.synced, moved = synced || written != core->log.written;
+    core->log.written = written;
     core->log.synced = s.synced;
     core->log.bytes = a->older_bytes + s.bytes;
     core->log.waiting_bytes = s.waiting_bytes;
     core->log.syncing = s.syncing;
     core_log_update(core);
     note_error(a, &s);
-    if (moved) serve_waiting(core);
-    if (moved && core->log.on_synced) core->log.on_synced(core->log.on_synced_ctx);
+    if (synced) serve_waiting(core);
+    if (moved && core->log.on_moved) core->log.on_moved(core->log.on_moved_ctx);
 }
 
 /* The disk does not follow: commands that write wait until it does. */
@@ -272,7 +274,7 @@ static bool follow_appendfsync(void *ctx, char why[CONFIG_WHY_BYTES]) {
     (void)why;
     struct aof *a = ctx;
     aof_follow_sync(a);
-    if (a->core->log.on_synced) a->core->log.on_synced(a->core->log.on_synced_ctx);
+    if (a->core->log.on_moved) a->core->log.on_moved(a->core->log.on_moved_ctx);
     return true;
 }
 

@@ -29,22 +29,25 @@ struct part {
 };
 
 struct log_writer {
-    pthread_t thread;
+    pthread_t thread, syncer;
     void (*woken)(void *ctx);
     void *woken_ctx;
-    struct part *writing;     /* the thread's: taken, and not written */
-    uint64_t synced_ms;       /* the thread's: when the last sync ended */
-    uint64_t sync_us;         /* what a sync takes */
-    uint64_t gather_until_us; /* monotonic; 0: none gathers */
+    struct part *writing; /* the thread's: taken, and not written */
 
     pthread_mutex_t lock;
-    pthread_cond_t work, done;
-    struct part *first, *last; /* never empty: the last one is open */
+    pthread_cond_t work, sync_work; /* for the two threads */
+    pthread_cond_t done;            /* for log_writer_finish */
+    pthread_cond_t synced;          /* no sync is under way any more */
+    struct part *first, *last;      /* never empty: the last one is open */
+    struct outfile *file;           /* that `written` is in; NULL while it is ended */
     struct log_writer_state state;
     enum log_sync sync;
-    uint64_t lost_to;  /* with a sync_error: bytes up to here may be lost */
-    uint64_t hurry_to; /* to be synced up to here at once */
-    bool stop, idle;
+    uint64_t synced_ms;       /* when the last sync ended */
+    uint64_t sync_us;         /* what a sync takes */
+    uint64_t gather_until_us; /* monotonic; 0: none gathers */
+    uint64_t lost_to;         /* with a sync_error: bytes up to here may be lost */
+    uint64_t hurry_to;        /* to be synced up to here at once */
+    bool stop, idle, syncer_idle;
     _Atomic int delay_us;
     size_t expected; /* bytes that the next group may have */
 };
@@ -61,7 +64,114 @@ static void part_free(struct part *p) {
     mem_free(p);
 }
 
-/* ---- the thread --------------------------------------------------------------------- */
+/* ---- syncing ------------------------------------------------------------------------ */
+
+/* Under the lock: an error is told once, to whoever syncs then, so that one syncs at a time. */
+static void begin_sync(struct log_writer *w) {
+    while (w->state.syncing) pthread_cond_wait(&w->synced, &w->lock);
+    w->state.syncing = true;
+}
+
+static void end_sync(struct log_writer *w) {
+    w->state.syncing = false;
+    w->synced_ms = clock_mono_ms();
+    pthread_cond_broadcast(&w->synced);
+    pthread_cond_broadcast(&w->done);
+}
+
+/* Under the lock: a sync has failed. What is being written may be lost too. */
+static void note_lost(struct log_writer *w, int err) {
+    w->state.sync_error = err;
+    w->lost_to = w->state.appended;
+}
+
+/* Under the lock: whether what is written is to be synced. */
+static bool is_unsynced(const struct log_writer *w) {
+    return w->file && w->state.written > w->state.synced && !w->state.sync_error;
+}
+
+/* Under the lock, which is let go meanwhile: syncs what is written. */
+static void sync_written(struct log_writer *w) {
+    begin_sync(w);
+    if (!is_unsynced(w)) { /* the file has ended meanwhile */
+        end_sync(w);
+        return;
+    }
+    struct outfile *file = w->file;
+    uint64_t up_to = w->state.written, begun_us = clock_mono_us();
+    pthread_mutex_unlock(&w->lock);
+    int err = outfile_sync(file);
+    pthread_mutex_lock(&w->lock);
+    uint64_t took_us = clock_mono_us() - begun_us;
+    w->sync_us = w->sync_us ? (3 * w->sync_us + took_us) / 4 : took_us;
+    w->expected = up_to - w->state.synced + w->state.waiting_bytes;
+    if (err) {
+        note_lost(w, err);
+    } else {
+        w->state.synced = up_to;
+    }
+    end_sync(w);
+}
+
+/* The end of a file: all of it is on disk before another one is written. */
+static void end_file(struct log_writer *w, struct outfile *file) {
+    pthread_mutex_lock(&w->lock);
+    begin_sync(w);
+    w->file = NULL;
+    pthread_mutex_unlock(&w->lock);
+    int err = outfile_sync(file);
+    outfile_close(file);
+    pthread_mutex_lock(&w->lock);
+    if (err) note_lost(w, err);
+    end_sync(w);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void wait_until(struct log_writer *w, pthread_cond_t *cond, uint64_t mono_us) {
+    struct timespec at = {(time_t)(mono_us / 1000000), (long)(mono_us % 1000000) * 1000};
+    pthread_cond_timedwait(cond, &w->lock, &at);
+}
+
+/* Under the lock, which is let go meanwhile. */
+static void tell(struct log_writer *w) {
+    pthread_mutex_unlock(&w->lock);
+    w->woken(w->woken_ctx);
+    pthread_mutex_lock(&w->lock);
+}
+
+/* Under the lock: whether somebody waits for a sync. */
+static bool is_asked(const struct log_writer *w) { return w->hurry_to > w->state.synced; }
+
+/* Under the lock: whether the writing thread is to sync, at once; whether the other one is to, at
+ * once or when the second is over. */
+static bool is_for_writer(const struct log_writer *w) {
+    return is_unsynced(w) && w->sync == LOG_SYNC_ALWAYS;
+}
+
+static bool is_for_syncer(const struct log_writer *w) {
+    if (!is_unsynced(w) || w->sync == LOG_SYNC_ALWAYS) return false;
+    return w->sync == LOG_SYNC_EVERY_SECOND || is_asked(w);
+}
+
+static void run_syncer(void *arg) {
+    struct log_writer *w = arg;
+    pthread_mutex_lock(&w->lock);
+    while (!w->stop) {
+        if (!is_for_syncer(w)) {
+            w->syncer_idle = true;
+            pthread_cond_wait(&w->sync_work, &w->lock);
+            w->syncer_idle = false;
+        } else if (!is_asked(w) && clock_mono_ms() - w->synced_ms < SYNC_MS) {
+            wait_until(w, &w->sync_work, (w->synced_ms + SYNC_MS) * 1000);
+        } else {
+            sync_written(w);
+            tell(w);
+        }
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- writing ------------------------------------------------------------------------ */
 
 /* The group, and the end of the file if it is its last one. A stamp that the group would begin with
  * stands before it, where other readers look for one. */
@@ -78,36 +188,17 @@ static int write_part(struct part *p) {
     return p->last ? outfile_end(p->file) : 0;
 }
 
-/* Under the lock: whether what is written is to be synced now. */
-static bool sync_due(const struct log_writer *w, uint64_t now_ms) {
-    const struct log_writer_state *s = &w->state;
-    if (s->sync_error || s->written <= s->synced) return false;
-    if (w->sync == LOG_SYNC_ALWAYS || w->hurry_to > s->synced) return true;
-    return w->sync == LOG_SYNC_EVERY_SECOND && now_ms - w->synced_ms >= SYNC_MS;
-}
-
-static int sync_file(struct log_writer *w, struct outfile *file) {
-    int err = outfile_sync(file);
-    w->synced_ms = clock_mono_ms();
-    return err;
-}
-
-/* Writes what was taken as far as possible; the part that is open stays, empty. */
-static void write_taken(struct log_writer *w, int *write_error, int *sync_error, uint64_t *lost_to,
-                        uint64_t *written) {
+/* Writes what was taken as far as possible, up to *written; 0 or a negative errno. */
+static int write_taken(struct log_writer *w, uint64_t *written) {
     for (struct part *p; (p = w->writing);) {
-        *write_error = write_part(p);
-        if (*write_error) return;
+        int err = write_part(p);
+        if (err) return err;
         *written = p->end;
         w->writing = p->next;
-        if (p->last) {
-            int err = sync_file(w, p->file);
-            if (err) *sync_error = err;
-            if (err) *lost_to = p->end;
-            outfile_close(p->file);
-        }
+        if (p->last) end_file(w, p->file);
         part_free(p);
     }
+    return 0;
 }
 
 /* Under the lock: takes all that has gathered. */
@@ -118,11 +209,6 @@ static void take(struct log_writer *w) {
     *end = w->first;
     w->first = w->last = part_new(open->file, open->end);
     w->state.waiting_bytes = 0;
-}
-
-static void wait_until(struct log_writer *w, uint64_t mono_us) {
-    struct timespec at = {(time_t)(mono_us / 1000000), (long)(mono_us % 1000000) * 1000};
-    pthread_cond_timedwait(&w->work, &w->lock, &at);
 }
 
 /* Under the lock, with something to write: whether to wait for more of it. */
@@ -141,84 +227,55 @@ static bool gathers(struct log_writer *w) {
 /* Under the lock: waits for something to do. */
 static void wait_for_work(struct log_writer *w) {
     for (;;) {
-        uint64_t now_ms = clock_mono_ms();
         bool failed = w->writing != NULL;
         bool more = !failed && (w->first != w->last || w->last->n);
-        if (w->stop || sync_due(w, now_ms)) return;
+        if (w->stop || is_for_writer(w)) return;
         if (more && !gathers(w)) return;
         w->idle = true;
         if (more) {
-            wait_until(w, w->gather_until_us);
+            wait_until(w, &w->work, w->gather_until_us);
             w->idle = false;
             continue;
         }
         pthread_cond_broadcast(&w->done);
         if (failed) {
-            wait_until(w, (now_ms + RETRY_MS) * 1000);
+            wait_until(w, &w->work, (clock_mono_ms() + RETRY_MS) * 1000);
             w->idle = false;
             return;
         }
-        bool later = w->sync == LOG_SYNC_EVERY_SECOND && w->state.written > w->state.synced &&
-                     !w->state.sync_error;
-        if (later) {
-            wait_until(w, (w->synced_ms + SYNC_MS) * 1000);
-        } else {
-            pthread_cond_wait(&w->work, &w->lock);
-        }
+        pthread_cond_wait(&w->work, &w->lock);
         w->idle = false;
     }
 }
 
-/* Under the lock: a sync has failed, before which so much was written. */
-static void note_lost(struct log_writer *w, int err, uint64_t lost_to) {
-    w->state.sync_error = err;
-    if (lost_to > w->lost_to) w->lost_to = lost_to;
-}
-
-/* Under the lock, which is let go meanwhile. */
-static void sync_now(struct log_writer *w, struct outfile *file) {
-    uint64_t up_to = w->state.written, begun_us = clock_mono_us();
-    w->state.syncing = true;
-    pthread_mutex_unlock(&w->lock);
-    int err = sync_file(w, file);
-    pthread_mutex_lock(&w->lock);
-    w->state.syncing = false;
-    uint64_t took_us = clock_mono_us() - begun_us;
-    w->sync_us = w->sync_us ? (3 * w->sync_us + took_us) / 4 : took_us;
-    w->expected = up_to - w->state.synced + w->state.waiting_bytes;
-    if (err) {
-        note_lost(w, err, w->state.written);
-    } else {
-        w->state.synced = up_to;
-    }
-}
-
-static void turn(struct log_writer *w) {
-    struct log_writer_state before = w->state;
-    int write_error = 0, sync_error = 0;
-    uint64_t written = before.written, lost_to = 0;
+/* Under the lock, which is let go meanwhile: writes what has gathered. */
+static void write_gathered(struct log_writer *w) {
+    uint64_t written = w->state.written;
     take(w);
     struct outfile *open = w->last->file;
     pthread_mutex_unlock(&w->lock);
     if (w->delay_us) nap_delay(w->delay_us, 0, NULL);
-    write_taken(w, &write_error, &sync_error, &lost_to, &written);
+    int err = write_taken(w, &written);
     pthread_mutex_lock(&w->lock);
     w->state.written = written;
-    w->state.write_error = write_error;
-    if (sync_error) note_lost(w, sync_error, lost_to);
-    if (!w->writing) {
-        bool more = w->first != w->last || w->last->n;
-        w->state.waiting_since_ms = more ? clock_mono_ms() : 0;
-        w->state.bytes = open->bytes;
-    }
-    if (!write_error && sync_due(w, clock_mono_ms())) sync_now(w, open);
+    w->state.write_error = err;
+    if (err) return;
+    bool more = w->first != w->last || w->last->n;
+    w->state.waiting_since_ms = more ? clock_mono_ms() : 0;
+    w->state.bytes = open->bytes;
+    w->file = open;
+}
+
+static void turn(struct log_writer *w) {
+    struct log_writer_state before = w->state;
     const struct log_writer_state *s = &w->state;
-    bool news = s->synced != before.synced || s->write_error != before.write_error ||
-                s->sync_error != before.sync_error;
-    if (!news) return;
-    pthread_mutex_unlock(&w->lock);
-    w->woken(w->woken_ctx);
-    pthread_mutex_lock(&w->lock);
+    write_gathered(w);
+    bool news = s->written != before.written && w->sync != LOG_SYNC_ALWAYS;
+    if (!s->write_error && is_for_writer(w)) sync_written(w);
+    if ((w->syncer_idle || is_asked(w)) && is_for_syncer(w)) pthread_cond_signal(&w->sync_work);
+    if (news || s->synced != before.synced || s->write_error != before.write_error ||
+        s->sync_error != before.sync_error)
+        tell(w);
 }
 
 static void run(void *arg) {
@@ -239,25 +296,37 @@ struct log_writer *log_writer_new(struct outfile *file, uint64_t end, void (*wok
     w->first = w->last = part_new(file, end);
     w->state.appended = w->state.written = w->state.synced = end;
     w->state.bytes = file->bytes;
+    w->file = file;
     w->synced_ms = clock_mono_ms();
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&w->work, &attr);
+    pthread_cond_init(&w->sync_work, &attr);
     pthread_cond_init(&w->done, &attr);
+    pthread_cond_init(&w->synced, &attr);
     pthread_condattr_destroy(&attr);
     const struct work_thread_kind kind = {"log", 0, NULL}; /* replies wait for it */
-    if (!work_thread_start(&w->thread, kind, run, w))
+    const struct work_thread_kind syncer = {"log sync", 0, NULL};
+    if (!work_thread_start(&w->thread, kind, run, w) ||
+        !work_thread_start(&w->syncer, syncer, run_syncer, w))
         panic(__FILE__, __LINE__, "the system gives no thread for the log");
     return w;
+}
+
+/* Under the lock. */
+static void wake_both(struct log_writer *w) {
+    pthread_cond_signal(&w->work);
+    pthread_cond_signal(&w->sync_work);
 }
 
 void log_writer_free(struct log_writer *w) {
     pthread_mutex_lock(&w->lock);
     w->stop = true;
-    pthread_cond_signal(&w->work);
+    wake_both(w);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
+    pthread_join(w->syncer, NULL);
     struct outfile *open = w->last->file;
     if (!w->writing && w->first == w->last && !open->pending && outfile_end(open) == 0)
         outfile_sync(open);
@@ -273,7 +342,9 @@ void log_writer_free(struct log_writer *w) {
     }
     outfile_close(open);
     pthread_cond_destroy(&w->work);
+    pthread_cond_destroy(&w->sync_work);
     pthread_cond_destroy(&w->done);
+    pthread_cond_destroy(&w->synced);
     pthread_mutex_destroy(&w->lock);
     mem_free(w);
 }
@@ -281,7 +352,7 @@ void log_writer_free(struct log_writer *w) {
 void log_writer_set_sync(struct log_writer *w, enum log_sync sync) {
     pthread_mutex_lock(&w->lock);
     w->sync = sync;
-    pthread_cond_signal(&w->work);
+    wake_both(w);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -322,14 +393,14 @@ void log_writer_switch(struct log_writer *w, struct outfile *next) {
 void log_writer_hurry(struct log_writer *w) {
     pthread_mutex_lock(&w->lock);
     w->hurry_to = w->last->end;
-    pthread_cond_signal(&w->work);
+    wake_both(w);
     pthread_mutex_unlock(&w->lock);
 }
 
 bool log_writer_finish(struct log_writer *w) {
     pthread_mutex_lock(&w->lock);
     uint64_t end = w->hurry_to = w->last->end;
-    pthread_cond_signal(&w->work);
+    wake_both(w);
     const struct log_writer_state *s = &w->state;
     while (s->synced < end && !s->sync_error && !(s->write_error && w->idle)) {
         pthread_cond_wait(&w->done, &w->lock);
@@ -343,7 +414,7 @@ void log_writer_forgive(struct log_writer *w, uint64_t up_to) {
     pthread_mutex_lock(&w->lock);
     if (w->state.sync_error && up_to > w->state.synced) w->state.synced = up_to;
     if (up_to >= w->lost_to) w->state.sync_error = 0;
-    pthread_cond_signal(&w->work);
+    wake_both(w);
     pthread_mutex_unlock(&w->lock);
 }
 

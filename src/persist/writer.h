@@ -1,12 +1,13 @@
-/* writer.h - the thread that brings the log to disk.
+/* writer.h - the threads that bring the log to disk.
  *
- * The loop appends; the thread takes everything that has gathered, writes it as one group and, if
+ * The loop appends; a thread takes everything that has gathered, writes it as one group and, if
  * the policy says so, waits for the disk. So groups are as large as the disk is slow, and there
- * is no timer. With a sync for each group the thread waits a fraction of a sync for those who were
- * answered by the last one to write again: else clients fall into two parties, each of which waits
- * for the other's sync. A group stands behind a line "#CRC:<bytes>:<crc32c>", which other readers
- * of such files skip as a comment; a comment that it would begin with (#TS) stands before that
- * line.
+ * is no timer. Another thread syncs by the second, and for who asks, while what other replies wait
+ * for is written. With a sync for each group the thread waits a fraction of a sync for those who
+ * were answered by the last one to write again: else clients fall into two parties, each of which
+ * waits for the other's sync. A group stands behind a line "#CRC:<bytes>:<crc32c>", which other
+ * readers of such files skip as a comment; a comment that it would begin with (#TS) stands before
+ * that line.
  *
  * R1  Bytes reach the files in the order in which they were appended, each group whole or not at
  *     all; those appended after log_writer_switch go to the next file, and the one before is on
@@ -14,7 +15,7 @@
  * R2  What failed is tried again once a second. A failed fsync is not: what was written before it
  *     may be lost although a later one succeeds, so that nothing counts as synced any more, until
  *     log_writer_forgive.
- * Threads: the loop; one writer.
+ * Threads: the loop; one that writes; one that syncs.
  */
 #ifndef PERSIST_WRITER_H
 #define PERSIST_WRITER_H
@@ -29,12 +30,13 @@ struct log_writer;
 
 enum log_sync { LOG_SYNC_NEVER, LOG_SYNC_EVERY_SECOND, LOG_SYNC_ALWAYS };
 
-/* `woken` runs on the writer's thread when what the loop may wait for has changed. The file is
- * taken; `end` is the offset in the stream of effects that it ends at. */
+/* `woken` runs on one of the threads when what the loop may wait for has changed: errors, what is
+ * synced, and, unless each group is, what is written. The file is taken; `end` is the offset in the
+ * stream of effects that it ends at. */
 struct log_writer *log_writer_new(struct outfile *file, uint64_t end, void (*woken)(void *ctx),
                                   void *ctx);
 
-/* Ends the thread; what could not be written is lost. */
+/* Ends the threads; what could not be written is lost. */
 void log_writer_free(struct log_writer *w);
 
 void log_writer_set_sync(struct log_writer *w, enum log_sync sync);

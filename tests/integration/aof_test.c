@@ -385,6 +385,47 @@ static void replies_wait_for_a_slow_writer(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+static bool exists(redisContext *c, const char *key) {
+    redisReply *r = cmd(c, "EXISTS %s", key);
+    bool there = r->integer;
+    freeReplyObject(r);
+    return there;
+}
+
+/* Without a sync for each they wait until it has written, but those to reads of others do not: a
+ * killed server has lost nothing that it acknowledged. */
+static void replies_to_writes_wait_until_they_are_written(void) {
+    static const char *const policies[] = {"everysec", "no"};
+    for (int i = 0; i < 2; i++) {
+        const char *args[] = {
+            "--appendonly", "yes", "--appendfsync", policies[i], "--enable-debug-command",
+            "yes",          NULL};
+        struct server *s = server_start(args);
+        redisContext *c = client_open(s), *reader = client_open(s);
+        expect_ok(c, "DEBUG AOF-FLUSH-SLEEP 300000");
+        long long began_ms = server_now_ms();
+        redisAppendCommand(c, "INCR n");
+        redisAppendCommand(c, "GET n");
+        int done = 0;
+        while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(c, &done), REDIS_OK);
+        while (!exists(reader, "n")) server_sleep_ms(1);
+        expect_str(reader, "1", "GET n");
+        CU_ASSERT(server_now_ms() - began_ms < 300);
+        for (int k = 0; k < 2; k++) {
+            redisReply *r = NULL;
+            CU_ASSERT_EQUAL_FATAL(redisGetReply(c, (void **)&r), REDIS_OK);
+            if (k == 0) CU_ASSERT(server_now_ms() - began_ms >= 300);
+            freeReplyObject(r);
+        }
+        redisFree(reader);
+        stop_hard(s, c);
+        c = again(s, args);
+        expect_str(c, "1", "GET n");
+        redisFree(c);
+        CU_ASSERT_EQUAL(server_stop(s), 0);
+    }
+}
+
 static void nothing_to_reload(void) {
     static const char *const plain[] = {"--enable-debug-command", "yes", NULL};
     struct server *s = server_start(plain);
@@ -694,6 +735,8 @@ int main(void) {
         {"it_is_switched_on_and_off", it_is_switched_on_and_off},
         {"a_rewrite_takes_the_place_of_what_was", a_rewrite_takes_the_place_of_what_was},
         {"replies_wait_for_a_slow_writer", replies_wait_for_a_slow_writer},
+        {"replies_to_writes_wait_until_they_are_written",
+         replies_to_writes_wait_until_they_are_written},
         {"nothing_to_reload", nothing_to_reload},
         {"a_rewrite_without_a_log", a_rewrite_without_a_log},
         {"switching_off_is_no_failure", switching_off_is_no_failure},

@@ -79,6 +79,37 @@ static void everything_is_there_in_order(void) {
     free(have);
 }
 
+static void wait_for_syncs(struct log_writer *w, uint64_t end, int ms_max) {
+    struct timespec moment = {0, 1000000};
+    for (int ms = 0; log_writer_state(w).synced < end && ms < ms_max; ms++)
+        nanosleep(&moment, NULL);
+    CU_ASSERT_EQUAL(log_writer_state(w).synced, end);
+}
+
+/* Whoever waits for what is written hears of it before the second's sync, and who hurries that. */
+static void a_second_is_synced_beside(void) {
+    int wakes = 0;
+    struct timespec moment = {0, 1000000};
+    unlink(first);
+    struct log_writer *w = log_writer_new(open_file(first), 0, woken, &wakes);
+    log_writer_append(w, "never", 5, 5);
+    for (int i = 0; log_writer_state(w).written < 5 && i < 5000; i++) nanosleep(&moment, NULL);
+    CU_ASSERT_EQUAL(log_writer_state(w).written, 5);
+    CU_ASSERT_EQUAL(log_writer_state(w).synced, 0);
+    log_writer_set_sync(w, LOG_SYNC_EVERY_SECOND);
+    wait_for_syncs(w, 5, 5000);
+    for (uint64_t end = 6; end < 57; end++) { /* far less than a second each */
+        log_writer_append(w, ",", 1, end);
+        log_writer_hurry(w);
+        wait_for_syncs(w, end, 5000);
+    }
+    log_writer_free(w);
+    CU_ASSERT_TRUE(wakes >= 50);
+    char *have = contents(first);
+    CU_ASSERT_EQUAL(strlen(have), 56);
+    free(have);
+}
+
 static void what_follows_a_switch_is_in_the_next_file(void) {
     int wakes = 0;
     unlink(first);
@@ -159,6 +190,7 @@ static void a_failed_sync_is_not_forgotten(void) {
 int main(void) {
     static const struct suite_test tests[] = {
         {"everything_is_there_in_order", everything_is_there_in_order},
+        {"a_second_is_synced_beside", a_second_is_synced_beside},
         {"what_follows_a_switch_is_in_the_next_file", what_follows_a_switch_is_in_the_next_file},
         {"a_full_disk_is_waited_for", a_full_disk_is_waited_for},
         {"a_failed_sync_is_not_forgotten", a_failed_sync_is_not_forgotten},
