@@ -153,6 +153,14 @@ static inline bool table_key_eq(const char *a, const char *b, size_t n) {
         memcpy(&y, b + n - 8, 8);
         return x == y;
     }
+    if (n >= 4) {
+        uint32_t head_a, head_b, tail_a, tail_b;
+        memcpy(&head_a, a, 4);
+        memcpy(&head_b, b, 4);
+        memcpy(&tail_a, a + n - 4, 4);
+        memcpy(&tail_b, b + n - 4, 4);
+        return head_a == head_b && tail_a == tail_b;
+    }
     for (size_t i = 0; i < n; i++) {
         if (a[i] != b[i]) return false;
     }

@@ -138,6 +138,19 @@ static void drop_pushing(void *state) {
     if (x->open) list_edit_cancel(&x->ed);
 }
 
+static __attribute__((noinline)) void push_by_steps(struct ctx *c, const struct entry *e,
+                                                    bool last) {
+    struct pushing x;
+    x.e = e;
+    x.last = last;
+    x.open = false;
+    ongoing_command(c, &(struct ongoing_steps){.units = (uint64_t)c->argc,
+                                               .state = &x,
+                                               .state_bytes = sizeof x,
+                                               .body = push_each,
+                                               .drop = drop_pushing});
+}
+
 static void push(struct ctx *c, bool last, bool existing_only) {
     struct key k = ctx_key(c, 1);
     const struct entry *e = db_find(c->db, k);
@@ -154,15 +167,7 @@ static void push(struct ctx *c, bool last, bool existing_only) {
         reply_int(c->r, (int64_t)list_value_count(l));
         return;
     }
-    struct pushing x;
-    x.e = e;
-    x.last = last;
-    x.open = false;
-    ongoing_command(c, &(struct ongoing_steps){.units = (uint64_t)c->argc,
-                                               .state = &x,
-                                               .state_bytes = sizeof x,
-                                               .body = push_each,
-                                               .drop = drop_pushing});
+    push_by_steps(c, e, last);
 }
 
 static void list_lpush(struct ctx *c) { push(c, false, false); }

@@ -24,10 +24,10 @@ static void log_rewrite(struct ctx *c) {
     }
 }
 
-/* What the session has written is on disk. */
+/* What everybody had written when the session asked is on disk. */
 static bool is_local(const struct session *s) {
     const struct core_log *log = &s->core->log;
-    return log->on && log->synced >= s->told_to;
+    return log->on && log->synced >= s->sync_to;
 }
 
 static void reply_copies(struct session *s) {
@@ -51,6 +51,7 @@ static void log_wait(struct ctx *c) {
                           "disabled.");
         return;
     }
+    c->s->sync_to = c->core->effects.offset;
     if ((is_local(c->s) >= local && !replicas) || !exec_may_wait(c)) {
         reply_copies(c->s);
         return;

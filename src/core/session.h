@@ -75,6 +75,7 @@ struct session {
     struct db *db;
     uint64_t id;
     uint64_t told_to; /* the offset of effects behind its last write */
+    uint64_t sync_to; /* the one that WAITAOF waits for */
     uint32_t gates, state;
     struct reply reply;
     struct reply *aside;       /* core/push.c: pushes that wait for the end of a reply, or NULL */

@@ -128,7 +128,7 @@ static void serve_waiting(struct core *core) {
     for (struct list_link *l = list_first(&core->log.waiting); l; l = next) {
         struct session *s = LIST_MEMBER(l, struct session, in_held);
         next = list_next(&core->log.waiting, l);
-        if (s->told_to > core->log.synced) continue;
+        if (s->sync_to > core->log.synced) continue;
         list_unlink(l);
         blocked_end(s, false);
     }

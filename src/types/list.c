@@ -395,37 +395,45 @@ static void make_tail_room(struct list_value *l, struct chunk_place *place, size
     chunk_tree_set(&l->chunks, place, chunk);
 }
 
-static void push_packed(struct list_value *l, struct chunk_place *place, bool last,
+/* Makes the chunk at an end own, and room for `need` bytes more; returns where it is then. */
+static __attribute__((noinline)) uint8_t *open_end(struct list_value *l, struct chunk_place *place,
+                                                   bool last, size_t need) {
+    own_chunk(l, place);
+    if (need <= (last ? l->tail_room : l->head_room)) return chunk_at(*place).p;
+    if (last) {
+        make_tail_room(l, place, need);
+    } else {
+        make_head_room(l, place, need);
+    }
+    return chunk_at(*place).p;
+}
+
+static void push_packed(struct list_value *l, struct chunk_place *place, uint8_t *lp, bool last,
                         struct slice s) {
     struct lp_item item = lp_item_text(s);
-    own_chunk(l, place);
-    if (unlikely(item.bytes > (last ? l->tail_room : l->head_room))) {
-        if (last) {
-            make_tail_room(l, place, item.bytes);
-        } else {
-            make_head_room(l, place, item.bytes);
-        }
-    }
-    struct chunk chunk = chunk_at(*place);
+    size_t *room = last ? &l->tail_room : &l->head_room;
+    if (unlikely(item.bytes > *room || chunk_tree_has_stills(&l->chunks)))
+        lp = open_end(l, place, last, item.bytes);
     if (last) {
-        struct lp_buf b = lp_buf_fixed(chunk.p, chunk.bytes, chunk.bytes + l->tail_room);
+        size_t bytes = lp_bytes(lp);
+        struct lp_buf b = lp_buf_fixed(lp, bytes, bytes + *room);
         lp_append(&b, &item, 1);
-        l->tail_room -= item.bytes;
     } else {
-        chunk.p = lp_grow_front(chunk.p, &item);
-        l->head_room -= item.bytes;
+        lp = lp_grow_front(lp, &item);
     }
-    chunk.bytes += item.bytes;
-    chunk.count++;
-    chunk_tree_set(&l->chunks, place, chunk);
+    *room -= item.bytes;
+    chunk_tree_grow_end(&l->chunks, last, lp, (int64_t)item.bytes, 1);
 }
 
 void list_value_push(struct list_value *l, bool last, struct list_item item) {
     struct chunk_place place = chunk_tree_end(&l->chunks, last);
-    if (likely(chunk_place_valid(place) && takes(l, chunk_at(place), item.text))) {
-        push_packed(l, &place, last, item.text);
-        if (item.blob) blob_unref(item.blob);
-        return;
+    if (likely(chunk_place_valid(place))) {
+        struct chunk chunk = chunk_at(place);
+        if (likely(takes(l, chunk, item.text))) {
+            push_packed(l, &place, chunk.p, last, item.text);
+            if (unlikely(item.blob)) blob_unref(item.blob);
+            return;
+        }
     }
     settle(l, last);
     chunk_tree_push(&l->chunks, last, chunk_of(l, item));

@@ -169,6 +169,18 @@ static void times_of_keys(void) {
     check_forms(forms);
 }
 
+/* WAITAOF waits for what left when its session only read it, too. */
+static void what_left_is_waited_for(void) {
+    static const struct form forms[] = {
+        {"DEBUG SET-ACTIVE-EXPIRE 0\nDEBUG AOF-FLUSH-SLEEP 50000\nSET a 1 PX 1\nDEBUG SLEEP 0.01\n"
+         "GET a",
+         "SET a 1 PXAT ~\nDEL a\n"},
+        {"DEBUG AOF-FLUSH-SLEEP 0\nDEBUG SET-ACTIVE-EXPIRE 1", ""},
+        {NULL, NULL},
+    };
+    check_forms(forms);
+}
+
 static void lists_sets_sorted_sets(void) {
     static const struct form forms[] = {
         {"RPUSH l 1 2 3 4 5 6 7", "RPUSH l 1 2 3 4 5 6 7\n"},
@@ -325,6 +337,7 @@ int main(void) {
     static const struct suite_test tests[] = {
         {"strings", strings},
         {"times_of_keys", times_of_keys},
+        {"what_left_is_waited_for", what_left_is_waited_for},
         {"lists_sets_sorted_sets", lists_sets_sorted_sets},
         {"hashes", hashes},
         {"streams", streams},

@@ -99,6 +99,12 @@ static void integers_at_random(void) {
 
 static void integers_printed(void) {
     char buf[NUM_INT_BYTES_MAX], expected[32];
+    for (unsigned i = 0; i < 10000; i++) { /* each group of four digits, on either side */
+        uint64_t v = i * 10000u + (9999u - i);
+        snprintf(expected, sizeof expected, "%" PRIu64, v);
+        CU_ASSERT_EQUAL(num_format_u64(buf, v), strlen(expected));
+        CU_ASSERT_STRING_EQUAL(buf, expected);
+    }
     for (int i = 0; i < ROUNDS; i++) {
         uint64_t v = random_next(&rng) >> random_next_below(&rng, 64);
         if (i < 20) v = i < 10 ? (uint64_t)i : UINT64_MAX - (uint64_t)i + 10;
