@@ -140,33 +140,6 @@ static inline unsigned bucket_match(const struct table_bucket *b, uint8_t tag) {
 #endif
 }
 
-/* memcmp for keys: short, and equal more often than not. */
-static inline bool table_key_eq(const char *a, const char *b, size_t n) {
-    uint64_t x, y;
-    if (n >= 8) {
-        for (size_t i = 0; i + 8 < n; i += 8) {
-            memcpy(&x, a + i, 8);
-            memcpy(&y, b + i, 8);
-            if (x != y) return false;
-        }
-        memcpy(&x, a + n - 8, 8);
-        memcpy(&y, b + n - 8, 8);
-        return x == y;
-    }
-    if (n >= 4) {
-        uint32_t head_a, head_b, tail_a, tail_b;
-        memcpy(&head_a, a, 4);
-        memcpy(&head_b, b, 4);
-        memcpy(&tail_a, a + n - 4, 4);
-        memcpy(&tail_b, b + n - 4, 4);
-        return head_a == head_b && tail_a == tail_b;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (a[i] != b[i]) return false;
-    }
-    return true;
-}
-
 /* The slot of a key in one bucket, or -1. */
 static inline __attribute__((always_inline)) int bucket_find(const struct table_bucket *b,
                                                              const struct table_ops *ops,
@@ -174,7 +147,7 @@ static inline __attribute__((always_inline)) int bucket_find(const struct table_
     for (unsigned m = bucket_match(b, (uint8_t)hash); m; m &= m - 1) {
         unsigned i = (unsigned)__builtin_ctz(m);
         struct slice k = ops->key(bucket_item(b, i));
-        if (likely(k.n == key.n && table_key_eq(k.p, key.p, k.n))) return (int)i;
+        if (likely(k.n == key.n && bytes_eq_short(k.p, key.p, k.n))) return (int)i;
     }
     return -1;
 }

@@ -14,9 +14,13 @@
 
 #define DISCARDS_MAX 64
 
+void conn_ready(struct conn *c) {
+    if (!list_linked(&c->in_ready))
+        list_push_back(c->heavy ? &c->edge->heavy : &c->edge->light, &c->in_ready);
+}
+
 static void on_readable(struct net_stream *stream) {
-    struct conn *c = LIST_MEMBER(stream, struct conn, stream);
-    if (!list_linked(&c->in_ready)) list_push_back(&c->edge->ready, &c->in_ready);
+    conn_ready(LIST_MEMBER(stream, struct conn, stream));
 }
 
 static void on_writable(struct net_stream *stream) {
@@ -190,7 +194,7 @@ void conn_keep(struct conn *c) {
     conn_weigh_input(c);
     bool stopped = conn_stopped(c);
     net_stream_pause_read(&c->stream, stopped && !conn_only_blocked(c));
-    if (!stopped && c->backlog_bytes) on_readable(&c->stream);
+    if (!stopped && c->backlog_bytes) conn_ready(c);
 }
 
 /* ---- sending ------------------------------------------------------------------------ */

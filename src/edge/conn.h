@@ -15,13 +15,14 @@ struct conn {
     struct net_stream stream;
     struct edge *edge;
     struct list_link in_all;    /* edge->conns */
-    struct list_link in_ready;  /* edge->ready: may be read, or has a backlog to run */
+    struct list_link in_ready;  /* edge->light, heavy: may be read, or has a backlog to run */
     struct list_link in_kicked; /* edge->kicked: to be looked at before the turn ends */
     const char *at, *cut, *end; /* run, parsed and received up to here, within a round */
     struct resp_reader *reader; /* of a command that is not all there; mostly NULL */
     bool reader_ready;          /* the reader's command is complete, and was held */
     bool dead;                  /* closed; freed at the end of the turn */
     bool write_wanted;
+    bool heavy; /* it had more than EDGE_LIGHT_BYTES for the last round */
     /* cron.c: so much was sent when it was seen to wait for the peer first, and when that was. */
     uint64_t stalled_at;
     int64_t stalled_since_ms;
@@ -44,6 +45,9 @@ void conn_free(struct conn *c);
 /* Receives: sets c->at and c->end to what is to be run now, using buf (EDGE_READ_BYTES) for
  * what is read. False if there is nothing. */
 bool conn_receive(struct conn *c, char *buf);
+
+/* It can have a part in a round. */
+void conn_ready(struct conn *c);
 
 /* Keeps what has not run, for a later round. */
 void conn_keep(struct conn *c);

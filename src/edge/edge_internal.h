@@ -14,17 +14,21 @@ struct batch;
 struct edge {
     struct net_loop *loop;
     struct core *core;
-    struct list conns, ready, kicked, dead;
-    struct list withheld; /* in_withheld: replies wait for the log */
+    struct list conns, kicked, dead;
+    struct list light, heavy; /* in_ready */
+    struct list withheld;     /* in_withheld: replies wait for the log */
     struct net_listener *tcp[CONFIG_BIND_MAX], *unix_socket;
     int tcp_count;
     int tcp_port;   /* of those in tcp */
     char *tcp_text; /* port and addresses that they were opened for */
     struct work_task clients;
     int64_t relieved_ms; /* edge_relieve has looked last */
-    bool swollen; /* some connection holds more since then: a large request, unsent replies */
+    bool swollen;      /* some connection holds more since then: a large request, unsent replies */
+    uint64_t turn_end; /* clock_ticks: when it has lasted long enough */
+    bool heavy_served; /* somebody heavy had a part in it */
+    bool heavy_first;  /* the last one was cut off before */
     struct batch *batch;
-    char *buf; /* EDGE_ROUND times EDGE_READ_BYTES */
+    char *buf; /* what a round receives: EDGE_ROUND_BYTES, and EDGE_READ_BYTES */
 };
 
 /* Registers what is looked at now and then. */

@@ -41,11 +41,12 @@ struct edge *edge_new(struct net_loop *loop, struct core *core) {
     struct edge *edge = mem_calloc(sizeof *edge);
     edge->loop = loop;
     edge->core = core;
-    edge->buf = mem_alloc(EDGE_ROUND * EDGE_READ_BYTES);
+    edge->buf = mem_alloc(EDGE_ROUND_BYTES + EDGE_READ_BYTES);
     edge->batch = mem_calloc(sizeof *edge->batch);
     resp_cutter_init(&edge->batch->cutter);
     list_init(&edge->conns);
-    list_init(&edge->ready);
+    list_init(&edge->light);
+    list_init(&edge->heavy);
     list_init(&edge->kicked);
     list_init(&edge->dead);
     list_init(&edge->withheld);
@@ -206,10 +207,13 @@ static __attribute__((flatten)) void run_batch(struct core *core, struct batch *
 /* ---- rounds ------------------------------------------------------------------------- */
 
 /* Runs what the connections of a round have received. One that uses more than its share of
- * time leaves the rest to its backlog. */
-static void run_round(struct core *core, struct batch *b, struct conn **conns, int n) {
-    uint64_t since = clock_ticks(), share = clock_us_to_ticks(EDGE_RUN_US);
-    for (int i = 0, timed = 0; i < n;) {
+ * time leaves the rest to its backlog, and so do all when the turn has lasted long enough: returns
+ * how many were served before. */
+static int run_round(struct core *core, struct batch *b, struct conn **conns, int n,
+                     uint64_t turn_end) {
+    uint64_t since = clock_ticks(), now = since, share = clock_us_to_ticks(EDGE_RUN_US);
+    int i = 0, timed = 0;
+    while (i < n && now <= turn_end) {
         struct conn *c = conns[i];
         bool slow = !conn_stopped(c) && cut_commands(b, c);
         if (!slow && b->n < EDGE_BATCH && (conn_stopped(c) || c->cut == c->end)) {
@@ -221,7 +225,7 @@ static void run_round(struct core *core, struct batch *b, struct conn **conns, i
             run_slow(c, since, share);
             if (c->at == c->end) i++;
         }
-        uint64_t now = clock_ticks();
+        now = clock_ticks();
         if (i != timed) {
             timed = i;
             since = now;
@@ -229,6 +233,7 @@ static void run_round(struct core *core, struct batch *b, struct conn **conns, i
             i++;
         }
     }
+    return i;
 }
 
 /* The connection's part of the round is over. */
@@ -240,17 +245,34 @@ static void end_round(struct conn *c) {
     conn_check_output(c);
 }
 
-static void round_of(struct edge *edge) {
-    struct conn *conns[EDGE_ROUND];
+/* Those who send little go before those who send much, unless none of these had a part when the
+ * last turn was cut off. */
+static struct conn *next_ready(struct edge *edge) {
+    struct list *first = edge->heavy_first ? &edge->heavy : &edge->light;
+    struct list *second = edge->heavy_first ? &edge->light : &edge->heavy;
+    struct list_link *l = list_pop_front(list_empty(first) ? second : first);
+    return l ? LIST_MEMBER(l, struct conn, in_ready) : NULL;
+}
+
+/* Serves up to `max` connections; returns how many. */
+static size_t round_of(struct edge *edge, size_t max) {
+    struct conn *conns[EDGE_ROUND], *c;
+    size_t taken = 0, bytes = 0;
     int n = 0;
-    while (n < EDGE_ROUND) {
-        struct list_link *l = list_pop_front(&edge->ready);
-        if (!l) break;
-        struct conn *c = LIST_MEMBER(l, struct conn, in_ready);
-        if (conn_receive(c, edge->buf + (size_t)n * EDGE_READ_BYTES)) conns[n++] = c;
+    while (n < EDGE_ROUND && bytes < EDGE_ROUND_BYTES && taken < max && (c = next_ready(edge))) {
+        taken++;
+        if (!conn_receive(c, edge->buf + bytes)) continue;
+        conns[n++] = c;
+        c->heavy = c->end - c->at > EDGE_LIGHT_BYTES;
+        bytes += (size_t)(c->end - c->at);
     }
-    run_round(edge->core, edge->batch, conns, n);
-    for (int i = 0; i < n; i++) end_round(conns[i]);
+    int served = run_round(edge->core, edge->batch, conns, n, edge->turn_end);
+    for (int i = served; i < n; i++) end_round(conns[i]); /* their turn comes before the others' */
+    for (int i = 0; i < served; i++) {
+        if (conns[i]->heavy) edge->heavy_served = true;
+        end_round(conns[i]);
+    }
+    return taken;
 }
 
 /* Sessions that something else than their own commands has changed or written to. */
@@ -270,21 +292,34 @@ static void serve_kicked(struct edge *edge) {
         if (conn_stopped(c)) continue;
         let_reader_go(c);
         net_stream_pause_read(&c->stream, false);
-        if ((c->backlog_bytes || c->reader_ready) && !list_linked(&c->in_ready)) {
-            list_push_back(&edge->ready, &c->in_ready);
-        }
+        if (c->backlog_bytes || c->reader_ready) conn_ready(c);
     }
+}
+
+static size_t length(struct list *list) {
+    size_t n = 0;
+    for (struct list_link *l = list_first(list); l; l = list_next(list, l)) n++;
+    return n;
+}
+
+/* The rounds of a turn: over all who are ready now, or until it has lasted long enough. */
+static void run_rounds(struct edge *edge) {
+    size_t left = length(&edge->light) + length(&edge->heavy);
+    edge->turn_end = clock_ticks() + clock_us_to_ticks(EDGE_TURN_US + left * EDGE_TURN_CONN_US);
+    bool cut_off = edge->heavy_served = false;
+    while (left && !cut_off) {
+        left -= round_of(edge, left);
+        cut_off = clock_ticks() > edge->turn_end;
+    }
+    edge->heavy_first = cut_off && !edge->heavy_served;
 }
 
 bool edge_turn(struct edge *edge) {
     serve_kicked(edge);
     edge_relieve(edge); /* of what the end of the last turn told others, before they can ask */
-    size_t rounds = 0;  /* what becomes ready meanwhile is for the next turn */
-    for (struct list_link *l = list_first(&edge->ready); l; l = list_next(&edge->ready, l))
-        rounds++;
-    for (rounds = (rounds + EDGE_ROUND - 1) / EDGE_ROUND; rounds; rounds--) round_of(edge);
+    run_rounds(edge);
     serve_kicked(edge);
     edge_relieve(edge);
     edge_free_dead(edge);
-    return !list_empty(&edge->ready) || !list_empty(&edge->kicked);
+    return !list_empty(&edge->light) || !list_empty(&edge->heavy) || !list_empty(&edge->kicked);
 }

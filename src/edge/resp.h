@@ -6,10 +6,16 @@
  *
  * N1  A connection's commands run in the order sent; how much of one runs before the others
  *     get their turn is bounded (EDGE_READ_BYTES read, EDGE_RUN_US run, EDGE_SEND_BYTES sent:
- * base/limits.h). N2  Bytes are kept only of what could not run: a command not all there (in a
- * reader), or commands of a connection that is held or had its share (in its backlog). N3  No write
- * waits for a peer: what it does not take stays queued, under the limits of
- * client-output-buffer-limit. Threads: the loop.
+ *     base/limits.h).
+ * N2  Bytes are kept only of what could not run: a command not all there (in a reader), or commands
+ *     of a connection that is held or had its share, or of whom the turn left (in its backlog).
+ * N3  No write waits for a peer: what it does not take stays queued, under the limits of
+ *     client-output-buffer-limit.
+ * N4  Those who sent little the last time go before those who sent much, and a turn is cut off
+ * after EDGE_TURN_US, so that who asks for one thing does not wait for all who ask for many. If
+ * none of these had a part in it, they go first in the next.
+ *
+ * Threads: the loop.
  */
 #ifndef EDGE_RESP_H
 #define EDGE_RESP_H

@@ -575,14 +575,23 @@ static void unauthenticated_limits(void) {
 
 /* Who has no password and reads nothing gets the server to keep nothing. */
 static void unauthenticated_output(void) {
-    enum { WAIT_MS = 30000 }; /* the kernel keeps some MB for him first */
+    enum { WAIT_MS = 30000, MANY = 1000 }; /* the kernel keeps some MB for him first */
     static const char set[] = "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1\r\ny\r\n";
     expect_ok(c, "CONFIG SET requirepass secret");
     long long kills = info_number(c, "stats", "client_output_buffer_limit_disconnections");
     int fd = client_open_raw(server);
+    /* Many at a time: replies of a few bytes each would fill the receiver's kernel with packets,
+     * until it drops what acknowledges ours as well. */
+    char *many = malloc(MANY * (sizeof set - 1));
+    for (int i = 0; i < MANY; i++) memcpy(many + i * (sizeof set - 1), set, sizeof set - 1);
     bool closed = false;
-    for (long long end = server_now_ms() + WAIT_MS; !closed && server_now_ms() < end;)
-        closed = send(fd, set, sizeof set - 1, MSG_NOSIGNAL) < 0;
+    size_t size = MANY * (sizeof set - 1), at = 0;
+    for (long long end = server_now_ms() + WAIT_MS; !closed && server_now_ms() < end;) {
+        ssize_t n = send(fd, many + at, size - at, MSG_NOSIGNAL);
+        closed = n < 0;
+        if (!closed) at = (at + (size_t)n) % size;
+    }
+    free(many);
     CU_ASSERT(closed);
     CU_ASSERT_EQUAL(info_number(c, "stats", "client_output_buffer_limit_disconnections"),
                     kills + 1);
