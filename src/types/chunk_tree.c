@@ -161,16 +161,15 @@ void chunk_tree_set(struct chunk_tree *t, struct chunk_place *place, struct chun
     }
 }
 
-void chunk_tree_grow_end(struct chunk_tree *t, bool last, void *p, int64_t bytes, int64_t count) {
+void chunk_tree_grow_end(struct chunk_tree *t, bool last, void *p, uint64_t bytes) {
     struct count_node *leaf = last ? t->tree.last : t->tree.first;
     unsigned slot = last ? leaf->n - 1u : 0;
     DASSERT(!is_shared(t, leaf, slot));
     set_column(leaf, ADDRESSES, slot, (uintptr_t)p);
-    set_column(leaf, BYTES, slot, column_of(leaf, BYTES, slot) + (uint64_t)bytes);
-    set_column(leaf, COUNTS, slot, column_of(leaf, COUNTS, slot) + (uint64_t)count);
-    t->bytes += (uint64_t)bytes;
-    /* The one chunk that there is counts as the first. */
-    add_late(t, last && !(leaf == t->tree.first && !slot), count);
+    set_column(leaf, BYTES, slot, column_of(leaf, BYTES, slot) + bytes);
+    set_column(leaf, COUNTS, slot, column_of(leaf, COUNTS, slot) + 1);
+    t->bytes += bytes;
+    add_late(t, leaf != t->tree.first || slot, 1); /* the only chunk is the first one */
 }
 
 /* Adds a chunk before the element of an index, where one begins. */

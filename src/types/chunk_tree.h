@@ -84,9 +84,9 @@ static inline bool chunk_tree_has_stills(const struct chunk_tree *t) { return t-
  * follows. */
 void chunk_tree_set(struct chunk_tree *t, struct chunk_place *place, struct chunk chunk);
 
-/* The chunk at an end has moved to `p` and got so many bytes and elements more, or, as signed
- * numbers below 0, less. It is not shared. Cost: a fraction of chunk_tree_set's. */
-void chunk_tree_grow_end(struct chunk_tree *t, bool last, void *p, int64_t bytes, int64_t count);
+/* The chunk at an end, which is not shared, has moved to `p` and has one element of so many bytes
+ * more. Cost: a fraction of chunk_tree_set's. */
+void chunk_tree_grow_end(struct chunk_tree *t, bool last, void *p, uint64_t bytes);
 
 /* Adds a chunk before the one at a place, or behind it; the place becomes the new chunk's. */
 void chunk_tree_insert_before(struct chunk_tree *t, struct chunk_place *place, struct chunk chunk);

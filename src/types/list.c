@@ -422,7 +422,7 @@ static void push_packed(struct list_value *l, struct chunk_place *place, uint8_t
         lp = lp_grow_front(lp, &item);
     }
     *room -= item.bytes;
-    chunk_tree_grow_end(&l->chunks, last, lp, (int64_t)item.bytes, 1);
+    chunk_tree_grow_end(&l->chunks, last, lp, item.bytes);
 }
 
 void list_value_push(struct list_value *l, bool last, struct list_item item) {

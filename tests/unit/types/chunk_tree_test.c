@@ -157,12 +157,25 @@ static void push(struct chunk_tree *t, bool last) {
     model_insert(last ? chunks : 0, chunk);
 }
 
+/* What is shared is set anew first, as owners do. */
+static void grow_end(struct chunk_tree *t, bool last) {
+    struct chunk_place place = chunk_tree_end(t, last);
+    struct chunk *chunk = &model[last ? chunks - 1 : 0];
+    uint64_t bytes = random_next_below(&rng, 100);
+    if (chunk_tree_is_shared(t, place)) set(t, last ? chunks - 1 : 0);
+    *chunk = (struct chunk){(void *)++names, chunk->bytes + bytes, chunk->count + 1};
+    chunk_tree_grow_end(t, last, chunk->p, bytes);
+    CU_ASSERT_FATAL(same(chunk_at(chunk_tree_end(t, last)), *chunk));
+}
+
 static void one_step(struct chunk_tree *t, unsigned size) {
     unsigned kind = (unsigned)random_next_below(&rng, 100);
     unsigned at = chunks ? (unsigned)random_next_below(&rng, chunks) : 0;
     if (random_next_below(&rng, 3) == 0) at = kind % 2 && chunks ? chunks - 1 : 0;
     if (!chunks || kind < 10) {
         push(t, random_next_below(&rng, 2));
+    } else if (kind < 20) {
+        grow_end(t, random_next_below(&rng, 2));
     } else if (kind < 45) {
         set(t, at);
     } else if (kind < 60) {
