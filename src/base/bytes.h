@@ -31,31 +31,21 @@ static inline bool slice_begins(struct slice a, struct slice with) {
     return a.n >= with.n && (with.n == 0 || memcmp(a.p, with.p, with.n) == 0);
 }
 
-/* memcmp for names: short, and equal more often than not. */
+/* Equality of less than eight bytes. */
+bool bytes_eq_few(const char *a, const char *b, size_t n);
+
+/* Equality of names: short, and the same more often than not. */
 static inline bool bytes_eq_short(const char *a, const char *b, size_t n) {
-    uint64_t x = 0, y = 0;
-    if (n >= 8) {
-        for (size_t i = 0; i + 8 < n; i += 8) {
-            memcpy(&x, a + i, 8);
-            memcpy(&y, b + i, 8);
-            if (x != y) return false;
-        }
-        memcpy(&x, a + n - 8, 8);
-        memcpy(&y, b + n - 8, 8);
-        return x == y;
+    uint64_t x, y;
+    if (n < 8) return bytes_eq_few(a, b, n);
+    for (size_t i = 0; i + 8 < n; i += 8) {
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+        if (x != y) return false;
     }
-    if (n >= 4) {
-        memcpy(&x, a, 4);
-        memcpy(&y, b, 4);
-        uint64_t first = x ^ y;
-        memcpy(&x, a + n - 4, 4);
-        memcpy(&y, b + n - 4, 4);
-        return (first | (x ^ y)) == 0;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (a[i] != b[i]) return false;
-    }
-    return true;
+    memcpy(&x, a + n - 8, 8);
+    memcpy(&y, b + n - 8, 8);
+    return x == y;
 }
 
 /* Order of the bytes as unsigned values, the shorter first on a tie: <0, 0, >0. */
