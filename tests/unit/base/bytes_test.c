@@ -19,6 +19,20 @@ static void slices_have_an_order(void) {
     CU_ASSERT(slice_cmp(slice_of("a\0b", 3), slice_of("a\0c", 3)) < 0);
 }
 
+/* Each byte counts, at every length. */
+static void names_are_compared_whole(void) {
+    char a[40], b[40];
+    for (size_t i = 0; i < sizeof a; i++) a[i] = b[i] = (char)(i * 37);
+    for (size_t n = 0; n <= sizeof a; n++) {
+        CU_ASSERT_TRUE(bytes_eq_short(a, b, n));
+        for (size_t i = 0; i < sizeof a; i++) {
+            b[i] ^= 64;
+            CU_ASSERT_EQUAL(bytes_eq_short(a, b, n), i >= n);
+            b[i] ^= 64;
+        }
+    }
+}
+
 static void words_match_in_either_case(void) {
     CU_ASSERT(slice_is(slice_cstr("MaTcH"), "match"));
     CU_ASSERT_FALSE(slice_is(slice_cstr("matc"), "match"));
@@ -34,6 +48,7 @@ static void errors_have_texts(void) {
 int main(void) {
     static const struct suite_test tests[] = {
         {"slices_have_an_order", slices_have_an_order},
+        {"names_are_compared_whole", names_are_compared_whole},
         {"words_match_in_either_case", words_match_in_either_case},
         {"errors_have_texts", errors_have_texts},
         {NULL, NULL},
