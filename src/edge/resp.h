@@ -11,9 +11,9 @@
  *     of a connection that is held or had its share, or of whom the turn left (in its backlog).
  * N3  No write waits for a peer: what it does not take stays queued, under the limits of
  *     client-output-buffer-limit.
- * N4  Those who sent little the last time go before those who sent much, and a turn is cut off
- * after EDGE_TURN_US, so that who asks for one thing does not wait for all who ask for many. If
- * none of these had a part in it, they go first in the next.
+ * N4  Those who sent little the last time go before those who sent much, and after EDGE_TURN_US a
+ *     turn is cut off: who asks for one thing does not wait for all who ask for many. If none of
+ *     these had a part in it, they go first in the next.
  *
  * Threads: the loop.
  */
