@@ -194,7 +194,7 @@ void conn_keep(struct conn *c) {
     conn_weigh_input(c);
     bool stopped = conn_stopped(c);
     net_stream_pause_read(&c->stream, stopped && !conn_only_blocked(c));
-    if (!stopped && c->backlog_bytes) conn_ready(c);
+    if (!stopped && (c->backlog_bytes || c->reader_ready)) conn_ready(c);
 }
 
 /* ---- sending ------------------------------------------------------------------------ */

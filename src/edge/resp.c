@@ -206,12 +206,12 @@ static __attribute__((flatten)) void run_batch(struct core *core, struct batch *
 
 /* ---- rounds ------------------------------------------------------------------------- */
 
-/* Runs what the connections of a round have received. One that uses more than its share of
- * time leaves the rest to its backlog, and so do all when the turn has lasted long enough: returns
- * how many were served before. */
+/* Runs what the connections of a round have received, one batch of it in any case. One that uses
+ * more than its share of time leaves the rest to its backlog, and so do all when the turn has
+ * lasted long enough: returns how many were served before. */
 static int run_round(struct core *core, struct batch *b, struct conn **conns, int n,
                      uint64_t turn_end) {
-    uint64_t since = clock_ticks(), now = since, share = clock_us_to_ticks(EDGE_RUN_US);
+    uint64_t since = clock_ticks(), now = 0, share = clock_us_to_ticks(EDGE_RUN_US);
     int i = 0, timed = 0;
     while (i < n && now <= turn_end) {
         struct conn *c = conns[i];

@@ -684,7 +684,7 @@ static void who_sends_little_goes_first(void) {
         for (int k = 0; k < COMMANDS; k++)
             send_text(&heavy[i], "*3\r\n$5\r\nDEBUG\r\n$5\r\nSLEEP\r\n$5\r\n0.002\r\n");
     }
-    turns(1);
+    turns(HEAVIES); /* each of them is known */
     for (int i = 0; i < HEAVIES; i++) gather(&heavy[i]);
     for (int i = 0; i < HEAVIES; i++) before += heavy[i].n;
     send_text(&light, "PING\r\n");
@@ -705,11 +705,35 @@ static void who_sends_little_goes_first(void) {
     end();
 }
 
+/* A turn is cut off before it comes to a command that was held and may run now. */
+static void a_turn_cut_off_leaves_a_held_command_ready(void) {
+    static char big[BIG_BYTES + 64];
+    begin("enable-debug-command yes");
+    struct peer slow = join(), held = join(), boss = join();
+    send_text(&boss, "CLIENT PAUSE 1000000\r\n");
+    expect(&boss, "+OK\r\n");
+    send_text(&slow, "DEBUG SLEEP 0.002\r\nPING\r\n");
+    turns(2);
+    size_t n = (size_t)sprintf(big, "*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$%d\r\n", BIG_BYTES);
+    memset(big + n, 'b', BIG_BYTES);
+    strcpy(big + n + BIG_BYTES, "\r\n");
+    send_text(&held, big);
+    for (int i = 0; !held.c->reader_ready && i < TURNS_MAX; i++) turn();
+    send_text(&boss, "CLIENT UNPAUSE\r\n");
+    expect(&boss, "+OK\r\n");
+    expect(&held, "+OK\r\n");
+    expect(&slow, "+OK\r\n+PONG\r\n");
+    leave(&slow);
+    leave(&held);
+    leave(&boss);
+    end();
+}
+
 /* ---- memory ------------------------------------------------------------------------- */
 
 /* A value that is detached and waits for the worker must not drag others along. */
 static void eviction_counts_what_is_leaving(void) {
-    begin("maxmemory-policy allkeys-random");
+    begin("maxmemory-policy allkeys-random\nmaxmemory-eviction-tenacity 100");
     struct peer p = join();
     char text[100];
     for (int i = 0; i < 40; i++) {
@@ -766,6 +790,7 @@ int main(void) {
         {"the_leaving_are_not_read", the_leaving_are_not_read},
         {"a_heavy_peer_does_not_keep_others_waiting", a_heavy_peer_does_not_keep_others_waiting},
         {"who_sends_little_goes_first", who_sends_little_goes_first},
+        {"a_turn_cut_off_leaves_a_held_command_ready", a_turn_cut_off_leaves_a_held_command_ready},
         {"eviction_counts_what_is_leaving", eviction_counts_what_is_leaving},
         {"a_pause_evicts_nothing", a_pause_evicts_nothing},
         {NULL, NULL},
