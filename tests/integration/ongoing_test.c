@@ -291,7 +291,7 @@ static void one_without_keys_refuses_everybody(void) {
 /* Who waited for its key before it went beyond: refused like everybody, it waits for nothing. */
 static void who_waited_is_refused_too(void) {
     fresh();
-    expect_ok(c, "CONFIG SET busy-reply-threshold 300");
+    expect_ok(c, "CONFIG SET busy-reply-threshold 1000");
     redisAppendCommand(a, "EVAL %s 1 k", WORK "redis.call('exists','beyond') while true do end");
     send_all(a);
     await_lanes("exclusive");
