@@ -141,6 +141,7 @@ void session_set_durable(struct session *s, bool on) {
     s->state ^= SESSION_DURABLE;
     core->log.askers += on ? 1 : -1u;
     core_log_update(core);
+    if (on && core->log.on) core->log.hurry(core->log.hurry_ctx); /* replies may wait already */
 }
 
 void session_leave(struct session *s) {

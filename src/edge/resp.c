@@ -308,8 +308,9 @@ static void run_rounds(struct edge *edge) {
     edge->turn_end = clock_ticks() + clock_us_to_ticks(EDGE_TURN_US + left * EDGE_TURN_CONN_US);
     bool cut_off = edge->heavy_served = false;
     while (left && !cut_off) {
-        left -= round_of(edge, left);
-        cut_off = clock_ticks() > edge->turn_end;
+        size_t taken = round_of(edge, left);
+        left = taken ? left - taken : 0; /* none: the others were closed meanwhile */
+        cut_off = left && clock_ticks() > edge->turn_end;
     }
     edge->heavy_first = cut_off && !edge->heavy_served;
 }

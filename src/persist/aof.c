@@ -16,7 +16,8 @@
 #include "persist/log_in.h"
 #include "persist/save.h"
 
-#define BEHIND_MS 2000 /* what waits longer to be written makes writers wait */
+/* What waits longer to be written, or a sync that takes longer, makes writers wait. */
+#define BEHIND_MS 2000
 
 /* ---- paths -------------------------------------------------------------------------- */
 
@@ -164,6 +165,7 @@ struct log_writer *aof_release_writer(struct aof *a) {
 
 void aof_close_writer(struct aof *a) {
     if (!a->writer) return;
+    effects_flush(a->core); /* this turn's too */
     log_writer_finish(a->writer);
     log_writer_free(aof_release_writer(a));
 }
@@ -209,19 +211,24 @@ void aof_collect(struct aof *a) {
     core->log.synced = s.synced;
     core->log.bytes = a->older_bytes + s.bytes;
     core->log.waiting_bytes = s.waiting_bytes;
-    core->log.syncing = s.syncing;
+    core->log.syncing = s.syncing_since_ms;
     core_log_update(core);
     note_error(a, &s);
     if (synced) serve_waiting(core);
     if (moved && core->log.on_moved) core->log.on_moved(core->log.on_moved_ctx);
 }
 
-/* The disk does not follow: commands that write wait until it does. */
+static bool is_long_ago(uint64_t since_ms) {
+    return since_ms && clock_mono_ms() - since_ms > BEHIND_MS;
+}
+
+/* The disk does not follow: commands that write wait until it does, so that what a power failure
+ * takes is no more than was told in these times and the second. */
 static void mind_delay(struct aof *a) {
     struct core *core = a->core;
     struct log_writer_state s = log_writer_state(a->writer);
     bool behind = core->config->appendfsync == CONFIG_FSYNC_EVERYSEC && !s.write_error &&
-                  s.waiting_since_ms && clock_mono_ms() - s.waiting_since_ms > BEHIND_MS;
+                  (is_long_ago(s.waiting_since_ms) || is_long_ago(s.syncing_since_ms));
     if (behind == core->log.behind) return;
     core->log.behind = behind;
     if (behind) {
@@ -274,6 +281,7 @@ static bool follow_appendfsync(void *ctx, char why[CONFIG_WHY_BYTES]) {
     (void)why;
     struct aof *a = ctx;
     aof_follow_sync(a);
+    if (a->core->log.askers) hurry(a); /* their replies may wait for a sync that none begins now */
     if (a->core->log.on_moved) a->core->log.on_moved(a->core->log.on_moved_ctx);
     return true;
 }

@@ -68,12 +68,12 @@ static void part_free(struct part *p) {
 
 /* Under the lock: an error is told once, to whoever syncs then, so that one syncs at a time. */
 static void begin_sync(struct log_writer *w) {
-    while (w->state.syncing) pthread_cond_wait(&w->synced, &w->lock);
-    w->state.syncing = true;
+    while (w->state.syncing_since_ms) pthread_cond_wait(&w->synced, &w->lock);
+    w->state.syncing_since_ms = clock_mono_ms();
 }
 
 static void end_sync(struct log_writer *w) {
-    w->state.syncing = false;
+    w->state.syncing_since_ms = 0;
     w->synced_ms = clock_mono_ms();
     pthread_cond_broadcast(&w->synced);
     pthread_cond_broadcast(&w->done);
@@ -213,7 +213,10 @@ static void take(struct log_writer *w) {
 
 /* Under the lock, with something to write: whether to wait for more of it. */
 static bool gathers(struct log_writer *w) {
-    if (w->sync != LOG_SYNC_ALWAYS || w->first != w->last || w->writing) return false;
+    if (w->sync != LOG_SYNC_ALWAYS || w->first != w->last || w->writing) {
+        w->gather_until_us = 0;
+        return false;
+    }
     uint64_t now_us = clock_mono_us();
     if (!w->gather_until_us) {
         uint64_t most_us = w->sync_us / GATHER_PARTS;
@@ -402,7 +405,8 @@ bool log_writer_finish(struct log_writer *w) {
     uint64_t end = w->hurry_to = w->last->end;
     wake_both(w);
     const struct log_writer_state *s = &w->state;
-    while (s->synced < end && !s->sync_error && !(s->write_error && w->idle)) {
+    while (s->synced < end && !(s->sync_error && s->written >= end) &&
+           !(s->write_error && w->idle)) {
         pthread_cond_wait(&w->done, &w->lock);
     }
     bool ok = s->synced >= end;

@@ -65,8 +65,8 @@ struct log_writer_state {
     int write_error, sync_error;        /* negative errno, or 0 */
     size_t waiting_bytes;
     uint64_t waiting_since_ms; /* monotonic, of what was appended and is not written; 0: nothing */
-    bool syncing;
-    uint64_t bytes; /* in the present file */
+    uint64_t syncing_since_ms; /* monotonic; 0: no sync is under way */
+    uint64_t bytes;            /* in the present file */
 };
 struct log_writer_state log_writer_state(struct log_writer *w);
 

@@ -385,6 +385,17 @@ static void replies_wait_for_a_slow_writer(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+static void send_all(redisContext *c) {
+    int done = 0;
+    while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(c, &done), REDIS_OK);
+}
+
+static redisReply *wait_for(redisContext *c) {
+    redisReply *r = NULL;
+    CU_ASSERT_EQUAL_FATAL(redisGetReply(c, (void **)&r), REDIS_OK);
+    return r;
+}
+
 static bool exists(redisContext *c, const char *key) {
     redisReply *r = cmd(c, "EXISTS %s", key);
     bool there = r->integer;
@@ -406,14 +417,12 @@ static void replies_to_writes_wait_until_they_are_written(void) {
         long long began_ms = server_now_ms();
         redisAppendCommand(c, "INCR n");
         redisAppendCommand(c, "GET n");
-        int done = 0;
-        while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(c, &done), REDIS_OK);
+        send_all(c);
         while (!exists(reader, "n")) server_sleep_ms(1);
         expect_str(reader, "1", "GET n");
         CU_ASSERT(server_now_ms() - began_ms < 300);
         for (int k = 0; k < 2; k++) {
-            redisReply *r = NULL;
-            CU_ASSERT_EQUAL_FATAL(redisGetReply(c, (void **)&r), REDIS_OK);
+            redisReply *r = wait_for(c);
             if (k == 0) CU_ASSERT(server_now_ms() - began_ms >= 300);
             freeReplyObject(r);
         }
@@ -634,6 +643,46 @@ static void one_connection_asks_for_more(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* Replies wait already when the connection asks for a sync, or when nobody else does any more. */
+static void who_waits_already_is_synced_too(void) {
+    static const char *const args[] = {
+        "--appendonly", "yes", "--appendfsync", "no", "--enable-debug-command", "yes", NULL};
+    struct server *s = server_start(args);
+    redisContext *c = client_open(s), *d = client_open(s);
+    expect_ok(d, "DEBUG AOF-FLUSH-SLEEP 200000");
+    redisAppendCommand(c, "INCR n");
+    send_all(c);
+    while (!exists(d, "n")) server_sleep_ms(1);
+    redisAppendCommand(c, "CLIENT DURABILITY fsync");
+    CU_ASSERT_EQUAL(reply_int(wait_for(c)), 1);
+    freeReplyObject(wait_for(c));
+    expect_ok(d, "CONFIG SET appendfsync always");
+    redisAppendCommand(c, "INCR m");
+    send_all(c);
+    while (!exists(d, "m")) server_sleep_ms(1);
+    expect_ok(d, "CONFIG SET appendfsync no");
+    CU_ASSERT_EQUAL(reply_int(wait_for(c)), 1);
+    redisFree(d);
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
+/* A write is in the log also when that is switched off in the same turn. */
+static void what_comes_before_the_end_is_kept(void) {
+    struct server *s = server_start(always);
+    redisContext *c = client_open(s);
+    for (int i = 0; i < 5; i++) {
+        redisAppendCommand(c, "SET last%d 1", i);
+        redisAppendCommand(c, "CONFIG SET appendonly no");
+        for (int k = 0; k < 2; k++) freeReplyObject(wait_for(c));
+        stop_hard(s, c);
+        c = again(s, always);
+        expect_str(c, "1", "GET last%d", i);
+    }
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 /* A pipeline gets all its replies, in order, also when most of them wait for the disk. */
 static void pipelines_wait_and_go_on(void) {
     struct server *s = server_start(always);
@@ -746,6 +795,8 @@ int main(void) {
         {"growth_is_reason_for_a_rewrite", growth_is_reason_for_a_rewrite},
         {"each_second_has_its_mark", each_second_has_its_mark},
         {"one_connection_asks_for_more", one_connection_asks_for_more},
+        {"who_waits_already_is_synced_too", who_waits_already_is_synced_too},
+        {"what_comes_before_the_end_is_kept", what_comes_before_the_end_is_kept},
         {"pipelines_wait_and_go_on", pipelines_wait_and_go_on},
         {"a_full_disk_refuses_writes_until_there_is_room",
          a_full_disk_refuses_writes_until_there_is_room},

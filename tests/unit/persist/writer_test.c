@@ -21,8 +21,9 @@ static char dir[] = "/tmp/writer-XXXXXX";
 static char first[64], second[64];
 
 /* In the place of libc's. */
-static atomic_int syncs_to_fail;
+static atomic_int syncs_to_fail, sync_ms;
 int fdatasync(int fd) {
+    if (atomic_load(&sync_ms)) usleep((useconds_t)atomic_load(&sync_ms) * 1000);
     if (atomic_load(&syncs_to_fail) <= 0) return fsync(fd);
     atomic_fetch_sub(&syncs_to_fail, 1);
     errno = EIO;
@@ -110,6 +111,59 @@ static void a_second_is_synced_beside(void) {
     free(have);
 }
 
+static void wait_for_write(struct log_writer *w, uint64_t end, int ms_max) {
+    struct timespec moment = {0, 1000000};
+    for (int ms = 0; log_writer_state(w).written < end && ms < ms_max; ms++)
+        nanosleep(&moment, NULL);
+    CU_ASSERT_EQUAL(log_writer_state(w).written, end);
+}
+
+/* It may be waiting for more when a group need not be synced any more: it is not for what comes
+ * then. */
+static void nobody_gathers_for_the_second(void) {
+    int wakes = 0;
+    uint64_t end = 0;
+    static char many[1000];
+    unlink(first);
+    struct log_writer *w = log_writer_new(open_file(first), 0, woken, &wakes);
+    atomic_store(&sync_ms, 4);
+    for (int i = 0; i < 20; i++) {
+        log_writer_set_sync(w, LOG_SYNC_ALWAYS);
+        log_writer_append(w, many, sizeof many, end += sizeof many);
+        wait_for_syncs(w, end, 5000);
+        log_writer_append(w, ",", 1, ++end);
+        usleep(200);
+        log_writer_set_sync(w, LOG_SYNC_EVERY_SECOND);
+        wait_for_write(w, end, 1000);
+        for (int k = 0; k < 3; k++) {
+            log_writer_append(w, ",", 1, ++end);
+            wait_for_write(w, end, 1000);
+        }
+    }
+    atomic_store(&sync_ms, 0);
+    log_writer_free(w);
+}
+
+/* How long the disk takes is told while it does. */
+static void a_long_sync_is_seen(void) {
+    int wakes = 0;
+    struct timespec moment = {0, 1000000};
+    unlink(first);
+    struct log_writer *w = log_writer_new(open_file(first), 0, woken, &wakes);
+    atomic_store(&sync_ms, 200);
+    log_writer_append(w, "one", 3, 3);
+    log_writer_hurry(w);
+    for (int i = 0; !log_writer_state(w).syncing_since_ms && i < 5000; i++)
+        nanosleep(&moment, NULL);
+    CU_ASSERT(log_writer_state(w).syncing_since_ms > 0);
+    log_writer_append(w, "two", 3, 6);
+    wait_for_write(w, 6, 5000);
+    wait_for_syncs(w, 3, 5000);
+    CU_ASSERT_EQUAL(log_writer_state(w).syncing_since_ms, 0);
+    atomic_store(&sync_ms, 0);
+    log_writer_free(w);
+}
+
 static void what_follows_a_switch_is_in_the_next_file(void) {
     int wakes = 0;
     unlink(first);
@@ -191,6 +245,8 @@ int main(void) {
     static const struct suite_test tests[] = {
         {"everything_is_there_in_order", everything_is_there_in_order},
         {"a_second_is_synced_beside", a_second_is_synced_beside},
+        {"nobody_gathers_for_the_second", nobody_gathers_for_the_second},
+        {"a_long_sync_is_seen", a_long_sync_is_seen},
         {"what_follows_a_switch_is_in_the_next_file", what_follows_a_switch_is_in_the_next_file},
         {"a_full_disk_is_waited_for", a_full_disk_is_waited_for},
         {"a_failed_sync_is_not_forgotten", a_failed_sync_is_not_forgotten},
