@@ -309,8 +309,9 @@ static void run_rounds(struct edge *edge) {
     bool cut_off = edge->heavy_served = false;
     while (left && !cut_off) {
         size_t taken = round_of(edge, left);
-        left = taken ? left - taken : 0; /* none: the others were closed meanwhile */
-        cut_off = left && clock_ticks() > edge->turn_end;
+        if (!taken) break; /* the others were closed meanwhile */
+        left -= taken;
+        cut_off = clock_ticks() > edge->turn_end;
     }
     edge->heavy_first = cut_off && !edge->heavy_served;
 }

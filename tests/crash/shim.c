@@ -11,6 +11,7 @@
  *     SHIM_SYNC_FAILURES=m     and the m - 1 syncs after it (usually 1 in all)
  *
  *     SHIM_SLOW_MS=t     a slow disk: syncs, renaming and removing a file take so long more
+ *     SHIM_DATASYNC_MS=t     ... fdatasync alone
  *
  * Files of data are those in a directory appendonlydir and those of RDBs. What was written to them
  * behind their last fsync is dropped or torn; then the process ends at once, with status 137.
@@ -42,7 +43,7 @@ static struct file files[FILES_MAX];
 static int file_count;
 static long writes, fail_at = -1, syncs, sync_fail_at, sync_failures;
 static int sync_errno;
-static unsigned slow_ms;
+static unsigned slow_ms, datasync_ms;
 static unsigned seed;
 
 static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
@@ -61,6 +62,7 @@ static void prepare(void) {
     sync_failures = number_of("SHIM_SYNC_FAILURES", 1);
     sync_errno = (int)number_of("SHIM_SYNC_ERRNO", EIO);
     slow_ms = (unsigned)number_of("SHIM_SLOW_MS", 0);
+    datasync_ms = (unsigned)number_of("SHIM_DATASYNC_MS", 0);
 }
 
 static int path_of(int fd, char path[PATH_BYTES]) {
@@ -148,17 +150,17 @@ static int fails(int fd, struct file *f, off_t size) {
     return 1;
 }
 
-static void be_slow(void) {
+static void be_slow(const unsigned *ms) {
     pthread_mutex_lock(&lock);
     prepare();
     pthread_mutex_unlock(&lock);
-    if (slow_ms) usleep(slow_ms * 1000);
+    if (*ms) usleep(*ms * 1000);
 }
 
 /* What was there when the sync began is on disk when it has ended. */
 static int synced(int fd, int (*real)(int)) {
     struct stat st;
-    be_slow();
+    be_slow(&slow_ms);
     pthread_mutex_lock(&lock);
     struct file *f = track(fd);
     int sized = f && fstat(fd, &st) == 0;
@@ -175,17 +177,21 @@ static int synced(int fd, int (*real)(int)) {
     return rc;
 }
 
-int fdatasync(int fd) { return synced(fd, next("fdatasync")); }
+int fdatasync(int fd) {
+    be_slow(&datasync_ms);
+    return synced(fd, next("fdatasync"));
+}
+
 int fsync(int fd) { return synced(fd, next("fsync")); }
 
 int rename(const char *from, const char *to) {
     int (*real)(const char *, const char *) = next("rename");
-    be_slow();
+    be_slow(&slow_ms);
     return real(from, to);
 }
 
 int unlink(const char *path) {
     int (*real)(const char *) = next("unlink");
-    be_slow();
+    be_slow(&slow_ms);
     return real(path);
 }

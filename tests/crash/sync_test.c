@@ -26,7 +26,8 @@
 #define PATH_BYTES 512
 #define WRITES_MAX 3000
 #define SLOW_MS 200
-#define SYNCS 6 /* the first, the second ... of a file of commands is the one that fails */
+#define HANG_MS 3000 /* more than the two seconds of everysec */
+#define SYNCS 6      /* the first, the second ... of a file of commands is the one that fails */
 
 static char key_file[] = "/tmp/sync-key-XXXXXX";
 static const char *const always[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
@@ -226,6 +227,32 @@ static void a_slow_disk_stalls_nobody(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* The second's sync does not come back: who writes waits for it, so that what a power failure takes
+ * has a bound. */
+static void a_hanging_disk_stalls_who_writes(void) {
+    struct server *s = server_start(everysec);
+    set_number("SHIM_DATASYNC_MS", HANG_MS);
+    restart_on_shim(s, everysec);
+    unsetenv("SHIM_DATASYNC_MS");
+    redisContext *c = client_open(s);
+    int64_t begun_ms = server_now_ms(), worst_ms = 0;
+    bool behind = false;
+    for (bool last = false; !last && server_now_ms() < begun_ms + 20000;) {
+        last = behind; /* this one waits, or the one before has waited */
+        int64_t asked_ms = server_now_ms();
+        freeReplyObject(cmd(c, "INCR n"));
+        if (server_now_ms() - asked_ms > worst_ms) worst_ms = server_now_ms() - asked_ms;
+        behind = info_number(c, "persistence", "aof_delayed_fsync") != 0;
+    }
+    CU_ASSERT(worst_ms >= HANG_MS / 10);
+    CU_ASSERT_EQUAL(info_number(c, "persistence", "aof_delayed_fsync"), 1);
+    redisFree(c);
+    server_signal(s, SIGKILL);
+    server_wait(s, 20000);
+    server_restart(s, everysec);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"always_ends", always_ends},
@@ -233,6 +260,7 @@ int main(void) {
         {"everysec_refuses", everysec_refuses},
         {"everysec_encrypted_refuses", everysec_encrypted_refuses},
         {"a_slow_disk_stalls_nobody", a_slow_disk_stalls_nobody},
+        {"a_hanging_disk_stalls_who_writes", a_hanging_disk_stalls_who_writes},
         {NULL, NULL},
     };
     if (!key_make(key_file)) return 1;

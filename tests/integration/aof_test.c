@@ -385,17 +385,6 @@ static void replies_wait_for_a_slow_writer(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
-static void send_all(redisContext *c) {
-    int done = 0;
-    while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(c, &done), REDIS_OK);
-}
-
-static redisReply *wait_for(redisContext *c) {
-    redisReply *r = NULL;
-    CU_ASSERT_EQUAL_FATAL(redisGetReply(c, (void **)&r), REDIS_OK);
-    return r;
-}
-
 static bool exists(redisContext *c, const char *key) {
     redisReply *r = cmd(c, "EXISTS %s", key);
     bool there = r->integer;
@@ -572,8 +561,7 @@ static void a_rewrite_meets_what_workers_do(void) {
             redisAppendCommand(editors[i], "LINSERT l%d AFTER 5999 x%d", i, round);
             redisAppendCommand(editors[i], "LPOP l%d 300", i);
             redisAppendCommand(editors[i], "LREM l%d 1 %d", i, 5000 + round);
-            int done = 0;
-            while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(editors[i], &done), REDIS_OK);
+            send_all(editors[i]);
         }
         freeReplyObject(cmd(c, "BGREWRITEAOF"));
         for (int i = 0; i < 3 * EDITORS; i++) {

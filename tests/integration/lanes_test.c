@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "replies.h"
 #include "support/client.h"
 #include "support/suite.h"
 
@@ -16,12 +17,6 @@
 
 static struct server *server;
 static redisContext *a, *b;
-
-static redisReply *wait_for(redisContext *c) {
-    redisReply *r = NULL;
-    CU_ASSERT_EQUAL_FATAL(redisGetReply(c, (void **)&r), REDIS_OK);
-    return r;
-}
 
 static void expect_integer(redisContext *c, long long want) {
     redisReply *r = wait_for(c);
@@ -181,8 +176,7 @@ static void lists_give_their_ends(void) {
         fill_with("RPUSH l", as_number);
         redisAppendCommand(a, last ? "RPOP l %d" : "LPOP l %d", MEMBERS / 2);
         redisAppendCommand(a, "LLEN l");
-        int done = 0;
-        while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(a, &done), REDIS_OK);
+        send_all(a);
         expect_all_or("LLEN l", MEMBERS / 2);
         redisReply *r = expect_elements(MEMBERS / 2);
         for (int i = 0; i < MEMBERS / 2; i++)
@@ -233,8 +227,7 @@ static void sorted_sets_are_cut(void) {
         expect_int(a, 1, "EXPIRE z 1000");
         redisAppendCommand(a, cuts[i].command);
         redisAppendCommand(a, "ZADD z 1 m0 2 m39999");
-        int done = 0;
-        while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(a, &done), REDIS_OK);
+        send_all(a);
         redisAppendCommand(b, "TTL z");
         if (cuts[i].elements) {
             freeReplyObject(expect_elements((size_t)cuts[i].elements));
@@ -386,8 +379,7 @@ static void keys_list_each_once(void) {
         memset(seen, 0, sizeof seen);
         redisAppendCommand(a, "KEYS stay*");
         redisAppendCommand(a, "PING");
-        int done = 0;
-        while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(a, &done), REDIS_OK);
+        send_all(a);
         for (int i = 0; i < 4000; i++) {
             redisAppendCommand(b, i % 2 ? "SET come%d v" : "DEL come%d", (i + 1) / 2);
             redisAppendCommand(b, "APPEND stay%d more", (i * 31) % KEYS_STAYING);
@@ -437,8 +429,7 @@ static void clients_may_leave(void) {
         redisContext *gone = client_open(server);
         redisAppendCommand(gone, commands[i % (sizeof commands / sizeof *commands)], i);
         redisAppendCommand(gone, "SADD s1 m0");
-        int done = 0;
-        while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(gone, &done), REDIS_OK);
+        send_all(gone);
         redisFree(gone);
     }
     expect_int(a, 0, "SADD s1 m0 m1");

@@ -36,16 +36,7 @@ static void end(void) {
     server_stop(server);
 }
 
-static void send_all(redisContext *x) {
-    int done = 0;
-    while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(x, &done), REDIS_OK);
-}
-
-static char *wait_text(redisContext *x) {
-    redisReply *r = NULL;
-    CU_ASSERT_EQUAL_FATAL(redisGetReply(x, (void **)&r), REDIS_OK);
-    return reply_text(r);
-}
+static char *wait_text(redisContext *x) { return reply_text(wait_for(x)); }
 
 static void expect_next(redisContext *x, const char *want) {
     char *text = wait_text(x);

@@ -24,12 +24,6 @@ static redisContext *a, *b, *c;
 #define FOREVER "while true do redis.call('get',KEYS[1]) end"
 #define WORK "local t=os.clock() while os.clock()-t<0.1 do redis.call('exists',KEYS[1]) end "
 
-static redisReply *wait_for(redisContext *x) {
-    redisReply *r = NULL;
-    CU_ASSERT_EQUAL_FATAL(redisGetReply(x, (void **)&r), REDIS_OK);
-    return r;
-}
-
 static void expect_next(redisContext *x, const char *want) {
     redisReply *r = wait_for(x);
     char *text = client_text(r);
@@ -45,11 +39,6 @@ static bool has(redisReply *r, const char *part) {
     bool yes = strstr(text, part) != NULL;
     free(text);
     return yes;
-}
-
-static void send_all(redisContext *x) {
-    int done = 0;
-    while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(x, &done), REDIS_OK);
 }
 
 /* The first of what x has sent goes on, with lanes of its own or, as FUNCTION STATS tells, not. */

@@ -1,4 +1,4 @@
-/* replies.h - what several integration suites ask of a reply; each takes it and frees it.
+/* replies.h - what several integration suites send, and ask of a reply, which each takes and frees.
  * Threads: the test's.
  */
 #ifndef INTEGRATION_REPLIES_H
@@ -11,6 +11,18 @@
 #include "support/client.h"
 #include "support/server.h"
 #include "support/suite.h"
+
+/* Sends what was appended, without waiting for a reply. */
+static inline void send_all(redisContext *c) {
+    for (int done = 0; !done;) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(c, &done), REDIS_OK);
+}
+
+/* The next reply, to what was appended; the caller frees it. */
+static inline redisReply *wait_for(redisContext *c) {
+    redisReply *r = NULL;
+    CU_ASSERT_EQUAL_FATAL(redisGetReply(c, (void **)&r), REDIS_OK);
+    return r;
+}
 
 /* The number of an integer reply. */
 static inline long long reply_int(redisReply *r) {

@@ -11,17 +11,6 @@
 static struct server *server;
 static redisContext *a, *b, *c;
 
-static redisReply *wait_for(redisContext *x) {
-    redisReply *r = NULL;
-    CU_ASSERT_EQUAL_FATAL(redisGetReply(x, (void **)&r), REDIS_OK);
-    return r;
-}
-
-static void send_all(redisContext *x) {
-    int done = 0;
-    while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(x, &done), REDIS_OK);
-}
-
 static bool has(redisReply *r, const char *part) {
     char *text = reply_text(r);
     bool yes = strstr(text, part) != NULL;

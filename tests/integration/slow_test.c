@@ -17,19 +17,8 @@ enum { MANY = 20000, STEP = 100, CHANGES = 200 };
 static struct server *server;
 static redisContext *a, *b;
 
-static redisReply *wait_for(redisContext *c) {
-    redisReply *r = NULL;
-    CU_ASSERT_EQUAL_FATAL(redisGetReply(c, (void **)&r), REDIS_OK);
-    return r;
-}
-
 static void forget_replies(redisContext *c, int n) {
     for (int i = 0; i < n; i++) freeReplyObject(wait_for(c));
-}
-
-static void send_all(redisContext *c) {
-    int done = 0;
-    while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(c, &done), REDIS_OK);
 }
 
 /* The command with the arguments first-1 ... behind it, `count` of them. */

@@ -30,7 +30,7 @@ static int peer_of(char letter) { return letter == 'W' ? 3 : letter - 'A'; }
 
 /* ---- talking ------------------------------------------------------------------------- */
 
-static void send_all(int fd, const char *p, size_t n) {
+static void send_bytes(int fd, const char *p, size_t n) {
     while (n) {
         ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
         CU_ASSERT_FATAL(sent > 0);
@@ -71,7 +71,7 @@ static void say(struct side *s, int peer, const char *line) {
         if (*p) p++;
         total += put_command(bytes + total, one);
     }
-    send_all(s->fd[peer], bytes, total);
+    send_bytes(s->fd[peer], bytes, total);
 }
 
 static void cut(char *from, size_t n) { memmove(from, from + n, strlen(from + n) + 1); }
@@ -603,7 +603,7 @@ static const char *read_of(int key) {
 
 static void ask(const char *line, int key) {
     char bytes[LINE_BYTES_MAX];
-    send_all(cache.fd, bytes, put_command(bytes, line));
+    send_bytes(cache.fd, bytes, put_command(bytes, line));
     cache.asked[cache.asked_to++] = key;
 }
 
@@ -683,7 +683,7 @@ static void keeps_fresh(const char *how, int rounds) {
     cache.fd = client_open_raw(ours.server);
     freeReplyObject(cmd(w, "FLUSHALL"));
     fill_sets(w);
-    send_all(cache.fd, "HELLO 3\r\n", 9);
+    send_bytes(cache.fd, "HELLO 3\r\n", 9);
     for (char line[VALUE_BYTES_MAX] = ""; strncmp(line, "modules", 7) != 0;)
         next_value(line, sizeof line);
     char none[8];
@@ -696,7 +696,7 @@ static void keeps_fresh(const char *how, int rounds) {
             put_any_write(line);
             size_t n = put_command(bytes, line);
             if (below(2)) read_some();
-            send_all(w->fd, bytes, n);
+            send_bytes(w->fd, bytes, n);
             if (below(2)) read_some();
             redisReply *r;
             CU_ASSERT_FATAL(redisGetReply(w, (void **)&r) == REDIS_OK);
@@ -737,11 +737,11 @@ static void workers(void) {
     freeReplyObject(cmd(w, "FLUSHALL"));
     fill_sets(w);
     char hello[2048];
-    send_all(fd, "HELLO 3\r\n", 9);
+    send_bytes(fd, "HELLO 3\r\n", 9);
     CU_ASSERT(recv(fd, hello, sizeof hello, 0) > 0);
     expect_raw(fd, "CLIENT TRACKING ON\r\n", "+OK\r\n");
     for (int i = 0; i < 20; i++) {
-        send_all(fd, "SINTERCARD 2 big1 big2\r\n", 24);
+        send_bytes(fd, "SINTERCARD 2 big1 big2\r\n", 24);
         expect_int(w, 1, "SADD big1 n%d", i);
         expect_int(w, 1, "SREM big1 n%d", i);
         expect_raw(fd, "PING\r\n",
@@ -844,7 +844,7 @@ static void evicted_keys_are_told(void) {
     int fd = client_open_raw(ours.server);
     char hello[2048];
     freeReplyObject(cmd(w, "FLUSHALL"));
-    send_all(fd, "HELLO 3\r\n", 9);
+    send_bytes(fd, "HELLO 3\r\n", 9);
     CU_ASSERT(recv(fd, hello, sizeof hello, 0) > 0);
     expect_raw(fd, "CLIENT TRACKING ON\r\n", "+OK\r\n");
     expect_raw(fd, "SET k v\r\nGET k\r\n", "+OK\r\n$1\r\nv\r\n");
@@ -907,7 +907,7 @@ static void noloop_hears_of_expiry(void) {
     char hello[2048];
     freeReplyObject(cmd(w, "FLUSHALL"));
     freeReplyObject(cmd(w, "DEBUG SET-ACTIVE-EXPIRE 0"));
-    send_all(fd, "HELLO 3\r\n", 9);
+    send_bytes(fd, "HELLO 3\r\n", 9);
     CU_ASSERT(recv(fd, hello, sizeof hello, 0) > 0);
     expect_raw(fd, "CLIENT TRACKING ON NOLOOP\r\nSET k v PX 100\r\nSTRLEN k\r\n",
                "+OK\r\n+OK\r\n:1\r\n");
@@ -925,7 +925,7 @@ static void a_script_that_fails_tells_nothing(void) {
     char hello[2048];
     freeReplyObject(cmd(w, "FLUSHALL"));
     expect_ok(w, "CONFIG SET script-rollback yes");
-    send_all(fd, "HELLO 3\r\n", 9);
+    send_bytes(fd, "HELLO 3\r\n", 9);
     CU_ASSERT(recv(fd, hello, sizeof hello, 0) > 0);
     expect_raw(fd, "CLIENT TRACKING ON\r\nGET k\r\n", "+OK\r\n_\r\n");
     freeReplyObject(cmd(w, "EVAL %s 1 k", "redis.call('set', KEYS[1], 1) return nonsense.x"));
@@ -950,7 +950,7 @@ static void scripts_that_rest_are_nobodys(void) {
         "EVAL \"local t={} for i=1,6000 do t[i]=i end for k=1,30 do "
         "redis.call('SADD',KEYS[1],unpack(t)) redis.call('SREM',KEYS[1],unpack(t)) end "
         "redis.call('SET',KEYS[2],1) return 4711\" 2 some last\r\nPING\r\nPING\r\n";
-    send_all(fd, commands, sizeof commands - 1);
+    send_bytes(fd, commands, sizeof commands - 1);
     for (char *end = NULL; !end && n < sizeof got - 1;) {
         ssize_t more = recv(fd, got + n, sizeof got - 1 - n, 0);
         CU_ASSERT_FATAL(more > 0);

@@ -163,8 +163,7 @@ static void blocking_commands_do_not_block(void) {
 /* A waiting client is served when the transaction is over, by what is left then. */
 static void waiting_clients_come_behind(void) {
     redisAppendCommand(b, "BLPOP l 0");
-    int done = 0;
-    while (!done) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(b, &done), REDIS_OK);
+    send_all(b);
     usleep(20 * 1000);
     expect_ok(a, "MULTI");
     expect_status(a, "QUEUED", "RPUSH l 1");

@@ -705,6 +705,37 @@ static void who_sends_little_goes_first(void) {
     end();
 }
 
+/* ... and cannot starve who sends much: several of them use up each turn. */
+static void who_sends_much_has_its_turn(void) {
+    enum { LIGHTS = 3, PINGS = 2000, TURNS = 12 };
+    static char much[PINGS * 6 + 64];
+    begin("enable-debug-command yes");
+    struct peer light[LIGHTS], heavy = join();
+    for (int i = 0; i < LIGHTS; i++) light[i] = join();
+    size_t n = (size_t)sprintf(much, "DEBUG SLEEP 0.002\r\n");
+    for (int i = 0; i < PINGS; i++) n += (size_t)sprintf(much + n, "PING\r\n");
+    send_bytes(&heavy, much, n); /* at once: many small parts would fill the socket, and be read */
+    turns(1);
+    CU_ASSERT(heavy.c->heavy);
+    gather(&heavy);
+    size_t before = heavy.n;
+    for (int i = 0; i < TURNS; i++) {
+        for (int k = 0; k < LIGHTS; k++) send_text(&light[k], "DEBUG SLEEP 0.002\r\n");
+        turns(1);
+    }
+    gather(&heavy);
+    CU_ASSERT(heavy.n > before);
+    wait_bytes(&heavy, 5 + (size_t)PINGS * 7);
+    CU_ASSERT_EQUAL(heavy.n, 5 + (size_t)PINGS * 7);
+    for (int k = 0; k < LIGHTS; k++) {
+        wait_bytes(&light[k], (size_t)TURNS * 5);
+        CU_ASSERT_EQUAL(light[k].n, (size_t)TURNS * 5);
+        leave(&light[k]);
+    }
+    leave(&heavy);
+    end();
+}
+
 /* A turn is cut off before it comes to a command that was held and may run now. */
 static void a_turn_cut_off_leaves_a_held_command_ready(void) {
     static char big[BIG_BYTES + 64];
@@ -790,6 +821,7 @@ int main(void) {
         {"the_leaving_are_not_read", the_leaving_are_not_read},
         {"a_heavy_peer_does_not_keep_others_waiting", a_heavy_peer_does_not_keep_others_waiting},
         {"who_sends_little_goes_first", who_sends_little_goes_first},
+        {"who_sends_much_has_its_turn", who_sends_much_has_its_turn},
         {"a_turn_cut_off_leaves_a_held_command_ready", a_turn_cut_off_leaves_a_held_command_ready},
         {"eviction_counts_what_is_leaving", eviction_counts_what_is_leaving},
         {"a_pause_evicts_nothing", a_pause_evicts_nothing},

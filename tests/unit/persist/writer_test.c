@@ -80,42 +80,37 @@ static void everything_is_there_in_order(void) {
     free(have);
 }
 
-static void wait_for_syncs(struct log_writer *w, uint64_t end, int ms_max) {
+static uint64_t written(struct log_writer *w) { return log_writer_state(w).written; }
+static uint64_t synced(struct log_writer *w) { return log_writer_state(w).synced; }
+
+/* Until it is written, or synced, up to there. */
+static void wait_until(uint64_t (*how_far)(struct log_writer *w), struct log_writer *w,
+                       uint64_t end) {
     struct timespec moment = {0, 1000000};
-    for (int ms = 0; log_writer_state(w).synced < end && ms < ms_max; ms++)
-        nanosleep(&moment, NULL);
-    CU_ASSERT_EQUAL(log_writer_state(w).synced, end);
+    for (int ms = 0; how_far(w) < end && ms < 5000; ms++) nanosleep(&moment, NULL);
+    CU_ASSERT_EQUAL(how_far(w), end);
 }
 
 /* Whoever waits for what is written hears of it before the second's sync, and who hurries that. */
 static void a_second_is_synced_beside(void) {
     int wakes = 0;
-    struct timespec moment = {0, 1000000};
     unlink(first);
     struct log_writer *w = log_writer_new(open_file(first), 0, woken, &wakes);
     log_writer_append(w, "never", 5, 5);
-    for (int i = 0; log_writer_state(w).written < 5 && i < 5000; i++) nanosleep(&moment, NULL);
-    CU_ASSERT_EQUAL(log_writer_state(w).written, 5);
+    wait_until(written, w, 5);
     CU_ASSERT_EQUAL(log_writer_state(w).synced, 0);
     log_writer_set_sync(w, LOG_SYNC_EVERY_SECOND);
-    wait_for_syncs(w, 5, 5000);
+    wait_until(synced, w, 5);
     for (uint64_t end = 6; end < 57; end++) { /* far less than a second each */
         log_writer_append(w, ",", 1, end);
         log_writer_hurry(w);
-        wait_for_syncs(w, end, 5000);
+        wait_until(synced, w, end);
     }
     log_writer_free(w);
     CU_ASSERT_TRUE(wakes >= 50);
     char *have = contents(first);
     CU_ASSERT_EQUAL(strlen(have), 56);
     free(have);
-}
-
-static void wait_for_write(struct log_writer *w, uint64_t end, int ms_max) {
-    struct timespec moment = {0, 1000000};
-    for (int ms = 0; log_writer_state(w).written < end && ms < ms_max; ms++)
-        nanosleep(&moment, NULL);
-    CU_ASSERT_EQUAL(log_writer_state(w).written, end);
 }
 
 /* It may be waiting for more when a group need not be synced any more: it is not for what comes
@@ -130,14 +125,14 @@ static void nobody_gathers_for_the_second(void) {
     for (int i = 0; i < 20; i++) {
         log_writer_set_sync(w, LOG_SYNC_ALWAYS);
         log_writer_append(w, many, sizeof many, end += sizeof many);
-        wait_for_syncs(w, end, 5000);
+        wait_until(synced, w, end);
         log_writer_append(w, ",", 1, ++end);
         usleep(200);
         log_writer_set_sync(w, LOG_SYNC_EVERY_SECOND);
-        wait_for_write(w, end, 1000);
+        wait_until(written, w, end);
         for (int k = 0; k < 3; k++) {
             log_writer_append(w, ",", 1, ++end);
-            wait_for_write(w, end, 1000);
+            wait_until(written, w, end);
         }
     }
     atomic_store(&sync_ms, 0);
@@ -157,8 +152,8 @@ static void a_long_sync_is_seen(void) {
         nanosleep(&moment, NULL);
     CU_ASSERT(log_writer_state(w).syncing_since_ms > 0);
     log_writer_append(w, "two", 3, 6);
-    wait_for_write(w, 6, 5000);
-    wait_for_syncs(w, 3, 5000);
+    wait_until(written, w, 6);
+    wait_until(synced, w, 3);
     CU_ASSERT_EQUAL(log_writer_state(w).syncing_since_ms, 0);
     atomic_store(&sync_ms, 0);
     log_writer_free(w);
