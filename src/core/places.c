@@ -53,7 +53,7 @@ static void follow_lanes(struct core *core) {
     core_update_gates(core);
 }
 
-static bool join(struct core *core, struct lane_ticket *t, struct lane_want *wants, int n,
+static bool join(struct core *core, struct lane_ticket *t, const struct lane_want *wants, int n,
                  bool all_keys) {
     bool granted = lane_join(core->places->lanes, t, wants, n, all_keys, core->now_ms);
     follow_lanes(core);
@@ -215,7 +215,8 @@ static bool must_wait(const struct core *core, const struct wants *w, bool all_k
 static bool is_stopped_by_ongoing(const struct core *core, const struct wants *w) {
     const struct session *s = core->ongoing.s;
     for (int i = 0; s && s->park && i < w->n; i++) {
-        if (lane_ticket_stops(&s->park->ticket, w->at[i].hash, w->at[i].mode)) return true;
+        if (lane_ticket_stops(core->places->lanes, &s->park->ticket, w->at[i].hash, w->at[i].mode))
+            return true;
     }
     return false;
 }

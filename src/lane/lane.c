@@ -5,8 +5,6 @@
  */
 #include "lane/lane.h"
 
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "base/mem.h"
 
@@ -182,8 +180,8 @@ static void tell_wanted(struct lane *lane, enum lane_mode mode) {
     }
 }
 
-static void place_take(struct lane *lane, struct lane_ticket *t, enum lane_mode mode) {
-    struct lane_place *p = &t->places[t->place_count++];
+static void place_take(struct lane_place *p, struct lane *lane, struct lane_ticket *t,
+                       enum lane_mode mode) {
     *p = (struct lane_place){.lane = lane, .ticket = t, .mode = mode, .untold = t->on_wanted};
     list_link_init(&p->in_lane);
     if (goes_with(lane->count, mode)) {
@@ -210,25 +208,32 @@ static void place_leave(struct lane_place *p) {
     }
 }
 
-/* By hash, the stronger mode first. */
-static int by_hash(const void *a, const void *b) {
-    const struct lane_want *x = a, *y = b;
-    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
-    return (int)y->mode - (int)x->mode;
+/* The place that t has in the lane while it joins: the last one there, if any. */
+static struct lane_place *own_place(const struct lane *lane, const struct lane_ticket *t) {
+    if (list_empty(&lane->places)) return NULL;
+    struct lane_place *p = place_at(list_last(&lane->places));
+    return p->ticket == t ? p : NULL;
 }
 
-bool lane_join(struct lanes *l, struct lane_ticket *t, struct lane_want *wants, int n,
+static void join_lane(struct lane *lane, struct lane_ticket *t, enum lane_mode mode) {
+    struct lane_place *p = own_place(lane, t);
+    if (!p) {
+        place_take(&t->places[t->place_count++], lane, t, mode);
+    } else if (p->mode < mode) {
+        place_leave(p);
+        t->missing -= !p->granted;
+        place_take(p, lane, t, mode);
+    }
+}
+
+bool lane_join(struct lanes *l, struct lane_ticket *t, const struct lane_want *wants, int n,
                bool all_keys, int64_t now_ms) {
     ASSERT(!t->places);
     t->places = mem_alloc(((size_t)n + 1) * sizeof *t->places);
     t->place_count = t->missing = 0;
     t->joined_ms = now_ms;
-    if (n > 1) qsort(wants, (size_t)n, sizeof *wants, by_hash);
-    place_take(l->all, t, all_keys ? LANE_ALONE : LANE_SHARES);
-    for (int i = 0; i < n; i++) {
-        if (i && wants[i].hash == wants[i - 1].hash) continue;
-        place_take(lane_get(l, &wants[i]), t, wants[i].mode);
-    }
+    join_lane(l->all, t, all_keys ? LANE_ALONE : LANE_SHARES);
+    for (int i = 0; i < n; i++) join_lane(lane_get(l, &wants[i]), t, wants[i].mode);
     l->counts.tickets++;
     l->counts.joined++;
     if (!t->missing) return true;
@@ -270,19 +275,12 @@ bool lane_would_grant(const struct lanes *l, const struct lane_want *wants, int 
 
 bool lane_stops_all(const struct lanes *l) { return l->all->count[LANE_ALONE] != 0; }
 
-bool lane_ticket_stops(const struct lane_ticket *t, uint64_t hash, enum lane_mode mode) {
-    int from = 1, to = t->place_count; /* the first place is in the lane of all keys */
-    while (from < to) {
-        int mid = from + (to - from) / 2;
-        uint64_t at = t->places[mid].lane->hash;
-        if (at == hash) return !together(t->places[mid].mode, mode);
-        if (at < hash) {
-            from = mid + 1;
-        } else {
-            to = mid;
-        }
-    }
-    return false;
+bool lane_ticket_stops(const struct lanes *l, const struct lane_ticket *t, uint64_t hash,
+                       enum lane_mode mode) {
+    const struct lane *lane = lane_find(l, hash);
+    struct list_link *link = lane ? list_first(&lane->places) : NULL;
+    while (link && place_at(link)->ticket != t) link = list_next(&lane->places, link);
+    return link && !together(place_at(link)->mode, mode);
 }
 
 bool lane_is_held(const struct lanes *l, uint64_t hash) { return lane_find(l, hash) != NULL; }

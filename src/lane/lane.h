@@ -79,7 +79,7 @@ bool lanes_busy(const struct lanes *l);
 /* Takes a place in the lane of each key wanted (one that comes twice gets the stronger mode), or,
  * with all_keys, everywhere. t->what, on_granted are the caller's; wants is reordered. Returns true
  * if t may go on at once. */
-bool lane_join(struct lanes *l, struct lane_ticket *t, struct lane_want *wants, int n,
+bool lane_join(struct lanes *l, struct lane_ticket *t, const struct lane_want *wants, int n,
                bool all_keys, int64_t now_ms);
 
 /* Gives all places up, granted or not, if there are any; others may be granted theirs. */
@@ -98,9 +98,10 @@ bool lane_would_grant(const struct lanes *l, const struct lane_want *wants, int 
 /* Whether somebody has all keys alone, or waits for that. */
 bool lane_stops_all(const struct lanes *l);
 
-/* Whether the place of t in this lane, if it has one, makes such a command wait. Cost: a search in
- * its places. */
-bool lane_ticket_stops(const struct lane_ticket *t, uint64_t hash, enum lane_mode mode);
+/* Whether the place of t in this lane, if it has one, makes such a command wait. Cost: the places
+ * before it. */
+bool lane_ticket_stops(const struct lanes *l, const struct lane_ticket *t, uint64_t hash,
+                       enum lane_mode mode);
 
 /* Whether somebody is in the lane: the key must not vanish by itself. */
 bool lane_is_held(const struct lanes *l, uint64_t hash);

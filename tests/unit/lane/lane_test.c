@@ -128,7 +128,7 @@ static void check_stops(void) {
                 const struct sim *x = &sims[i];
                 if (!x->in) continue;
                 bool one = x->mode[k] >= 0 && !modes_go(x->mode[k], mode);
-                if (lane_ticket_stops(&x->t, (uint64_t)k * 64, (enum lane_mode)mode) != one)
+                if (lane_ticket_stops(lanes, &x->t, (uint64_t)k * 64, (enum lane_mode)mode) != one)
                     CU_FAIL_FATAL("a ticket stops a command wrongly");
                 if (!one) continue;
                 if (mode != LANE_READS) stops = true;
