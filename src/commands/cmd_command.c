@@ -305,20 +305,21 @@ static void reply_history(struct reply *r, const struct row_change *history) {
 
 /* The name and the map of one command. */
 static void reply_docs(struct ctx *c, const struct row *row) {
-    static const struct word deprecated[] = {{1, "deprecated"}, {0, NULL}};
+    static const struct word doc_words[] = {{1, "deprecated"}, {2, "syscmd"}, {0, NULL}};
     struct reply *r = c->r;
+    uint32_t flags = (row->deprecated_since ? 1 : 0) | (row->for_servers ? 2 : 0);
     reply_name(c, row);
-    reply_map(r, 4 + 2 * !!row->deprecated_since + !!row->replaced_by + !!row->history +
+    reply_map(r, 4 + !!flags + !!row->deprecated_since + !!row->replaced_by + !!row->history +
                      !!row->args + !!row->subs);
     reply_text(r, "summary", row->summary);
     reply_text(r, "since", row->since);
     reply_text(r, "group", group_name(row->group));
     reply_text(r, "complexity", row->complexity);
-    if (row->deprecated_since) {
+    if (flags) {
         reply_bulk_cstr(r, "doc_flags");
-        reply_words(r, deprecated, 1);
-        reply_text(r, "deprecated_since", row->deprecated_since);
+        reply_words(r, doc_words, flags);
     }
+    if (row->deprecated_since) reply_text(r, "deprecated_since", row->deprecated_since);
     if (row->replaced_by) reply_text(r, "replaced_by", row->replaced_by);
     if (row->history) {
         reply_bulk_cstr(r, "history");

@@ -270,6 +270,7 @@ const struct row dump_rows[] = {
         .summary = "RESTORE as the nodes of a cluster send it when they move a key.",
         .complexity = RESTORE_COMPLEXITY,
         .group = GROUP_SERVER,
+        .for_servers = true,
         .args = restore_args,
         .history = restore_history,
     },

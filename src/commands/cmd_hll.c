@@ -403,6 +403,7 @@ const struct row hll_rows[] = {
         .summary = "Looks into a HyperLogLog, for tests.",
         .complexity = "O(1): at most all of the registers",
         .group = GROUP_HYPERLOGLOG,
+        .for_servers = true,
         .args = pfdebug_args,
     },
     {
@@ -428,6 +429,7 @@ const struct row hll_rows[] = {
         .summary = "Checks the estimates of HyperLogLogs against known numbers.",
         .complexity = "O(1): some milliseconds",
         .group = GROUP_HYPERLOGLOG,
+        .for_servers = true,
     },
     {0},
 };

@@ -410,6 +410,7 @@ const struct row server_rows[] = {
         .summary = "Looks inside the server and forces rare states, for tests.",
         .complexity = "Depends on subcommand.",
         .group = GROUP_SERVER,
+        .for_servers = true,
     },
     {
         .name = "flushall",

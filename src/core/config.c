@@ -27,6 +27,11 @@ const struct config_row *config_row_find(struct slice name) {
     return NULL;
 }
 
+/* The name or the alias of the row, whichever this is. */
+static const char *name_said(const struct config_row *row, struct slice name) {
+    return slice_is(name, row->name) ? row->name : row->alias;
+}
+
 const char *config_row_name(size_t row) {
     return row < config_directive_count ? config_directives[row].name : NULL;
 }
@@ -154,8 +159,10 @@ static enum config_set_result changes_check(struct change *change, size_t n, boo
         } else if ((row->flags & CONFIG_PROTECTED) && !allow_protected) {
             config_refuse(error->why, "can't set protected config");
         } else {
+            const char *said = name_said(row, change[i].name);
             for (size_t j = 0; j < i; j++) {
-                if (change[j].row == row) config_refuse(error->why, "duplicate parameter");
+                if (change[j].row == row && name_said(row, change[j].name) == said)
+                    config_refuse(error->why, "duplicate parameter");
             }
         }
     }
@@ -218,14 +225,15 @@ static enum config_set_result changes_apply(struct config *conf, struct change *
                                             struct config_set_error *error) {
     for (size_t i = 0; i < n; i++) {
         if (change_apply(conf, &change[i], error->why)) continue;
-        error->name = slice_cstr(change[i].row->name);
+        error->name = slice_cstr(name_said(change[i].row, change[i].name));
         changes_undo(conf, change, i);
         return CONFIG_SET_FAILED;
     }
     size_t stop = hooks_run(conf, conf->hook_count, change, n, error->why);
     if (stop == conf->hook_count) return CONFIG_SET_OK;
     char ignored[CONFIG_WHY_BYTES];
-    error->name = slice_cstr(conf->hooks[stop].row->name);
+    const struct change *refused = hook_change(&conf->hooks[stop], change, n);
+    error->name = slice_cstr(name_said(refused->row, refused->name));
     changes_undo(conf, change, n);
     hooks_run(conf, stop + 1, change, n, ignored);
     return CONFIG_SET_FAILED;

@@ -192,6 +192,7 @@ struct row {
     const char *since, *summary, *complexity;
     enum row_group group;
     const char *deprecated_since, *replaced_by;
+    bool for_servers;                 /* and tests: COMMAND DOCS says syscmd */
     const struct row_arg *args;       /* ends with a NULL name */
     const struct row_change *history; /* ends with a NULL since */
     const char *const

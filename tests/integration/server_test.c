@@ -447,6 +447,9 @@ static void small_commands(void) {
     CU_ASSERT(strstr(list, "\"get\"") && strstr(list, "\"config|get\""));
     free(list);
     expect_text(c, "[\"set\"]", "COMMAND LIST FILTERBY PATTERN set");
+    char *docs = reply_text(cmd(c, "COMMAND DOCS debug"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(docs, "\"doc_flags\", [syscmd]"));
+    free(docs);
 }
 
 static void debug_can_be_locked(void) {

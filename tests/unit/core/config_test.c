@@ -367,6 +367,12 @@ static void refuses_a_set(void) {
     CU_ASSERT_EQUAL(config_set(conf, twice, 2, true, &error), CONFIG_SET_FAILED);
     CU_ASSERT_STRING_EQUAL(error.why, "duplicate parameter");
     CU_ASSERT(slice_eq(error.name, twice[2]));
+    CU_ASSERT_STRING_EQUAL(set(conf, "Lua-Time-Limit", "x"),
+                           "lua-time-limit: argument couldn't be parsed into an integer");
+    struct slice by_alias[] = {slice_cstr("busy-reply-threshold"), slice_cstr("6000"),
+                               slice_cstr("lua-time-limit"), slice_cstr("7000")};
+    CU_ASSERT_EQUAL(config_set(conf, by_alias, 2, true, &error), CONFIG_SET_OK);
+    expect(conf, "busy-reply-threshold", "7000");
     config_free(conf);
 }
 
