@@ -114,6 +114,11 @@ static size_t receive_into(struct conn *c, char *buf, size_t size) {
     return 0;
 }
 
+static void backlog_to_front(struct conn *c) {
+    if (c->backlog_at) memmove(c->backlog, c->backlog + c->backlog_at, c->backlog_bytes);
+    c->backlog_at = 0;
+}
+
 /* While a command waits for a key, what comes after it is kept unread: only so is a peer that
  * leaves noticed. */
 static void hoard(struct conn *c, const char *bytes, size_t n) {
@@ -126,11 +131,12 @@ static void hoard(struct conn *c, const char *bytes, size_t n) {
         conn_close(c);
         return;
     }
+    if (c->backlog_at + all > c->backlog_size) backlog_to_front(c);
     if (all > c->backlog_size) {
         c->backlog_size = 2 * all;
         c->backlog = mem_realloc(c->backlog, c->backlog_size);
     }
-    memcpy(c->backlog + c->backlog_bytes, bytes, n);
+    memcpy(c->backlog + c->backlog_at + c->backlog_bytes, bytes, n);
     c->backlog_bytes = all;
     c->s.query_bytes = (uint32_t)all;
 }
@@ -149,7 +155,7 @@ bool conn_receive(struct conn *c, char *buf) {
         return false;
     }
     if (c->backlog_bytes) {
-        buf = c->backlog;
+        buf = c->backlog + c->backlog_at;
         n = c->backlog_bytes;
     } else {
         struct resp_room room = {NULL, 0};
@@ -179,15 +185,18 @@ void conn_keep(struct conn *c) {
     if (!left) {
         mem_free(c->backlog);
         c->backlog = NULL;
-        c->backlog_bytes = c->backlog_size = 0;
-    } else if (left > c->backlog_size) {
-        char *kept = mem_alloc(left); /* at may lie in the old one */
-        memcpy(kept, c->at, left);
-        mem_free(c->backlog);
-        c->backlog = kept;
-        c->backlog_bytes = c->backlog_size = left;
+        c->backlog_at = c->backlog_bytes = c->backlog_size = 0;
+    } else if (c->backlog_bytes) { /* it came from there */
+        c->backlog_at = (size_t)(c->at - c->backlog);
+        c->backlog_bytes = left;
+        if (c->backlog_at > left) backlog_to_front(c); /* so that each byte is moved about once */
     } else {
-        memmove(c->backlog, c->at, left);
+        if (left > c->backlog_size) {
+            mem_free(c->backlog);
+            c->backlog = mem_alloc(left);
+            c->backlog_size = left;
+        }
+        memcpy(c->backlog, c->at, left);
         c->backlog_bytes = left;
     }
     c->at = c->cut = c->end = NULL;

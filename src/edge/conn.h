@@ -32,7 +32,7 @@ struct conn {
     uint64_t free_end, held_end, held_to;
     bool glutted; /* so many wait that it is not read */
     char *backlog;
-    size_t backlog_bytes, backlog_size;
+    size_t backlog_at, backlog_bytes, backlog_size; /* what is left in it begins at backlog_at */
 };
 
 /* Takes the descriptor; NULL if the system refuses to watch it (it is closed then). */
