@@ -34,6 +34,7 @@ struct record {
 };
 
 struct sort_sought {
+    bool looks; /* what is hidden from it is told of, and is no change */
     struct feed *feed;
     struct feed_observer observer;
     int db;
@@ -163,7 +164,9 @@ static bool is_same(const struct record *x, bool there, const struct list_elemen
 static bool look_up(struct sort_sought *f, const struct ctx *c, struct record *x,
                     const struct sort_pattern *p, struct key k) {
     struct list_element v;
+    f->looks = true;
     const struct entry *e = db_read(c->db, k);
+    f->looks = false;
     bool there = e && sort_value_in(c, p, e, &v);
     x->ends_ms = e ? db_due_ms(e) : INT64_MAX;
     if (x->ends_ms < f->first_ends_ms) f->first_ends_ms = x->ends_ms;
@@ -219,7 +222,7 @@ static void soil(struct sort_sought *f, uint32_t number) {
 static void on_change(void *ctx, int db, struct key k) {
     struct sort_sought *f = ctx;
     uint64_t hash = k.hash;
-    if (db != f->db) return;
+    if (db != f->db || f->looks) return;
     for (size_t at = hash & (f->slot_count - 1); f->slots[at];
          at = (at + 1) & (f->slot_count - 1)) {
         if (f->records[f->slots[at] - 1].hash == hash) soil(f, f->slots[at] - 1);
