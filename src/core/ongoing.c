@@ -116,7 +116,13 @@ static void steps_run(void *arg) {
 /* What waited for a key is served in the turn that its key has; and who waits for all keys goes
  * first. */
 static bool may_go_on(const struct ctx *c) {
-    return !c->s->waiter && !lane_stops_all(places_lanes(c->core));
+    if (c->s->waiter || lane_stops_all(places_lanes(c->core))) return false;
+    if (!c->core->lanes_busy || c->s->park) return true;
+    struct wants w;
+    wants_of(&w, c->db, c->req, LANE_SHARES, LANE_ALONE);
+    bool free = places_would_grant(c->core, &w);
+    wants_free(&w);
+    return free;
 }
 
 void ongoing_many_steps(struct ctx *c, const struct ongoing_steps *o) {
