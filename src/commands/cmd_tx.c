@@ -54,12 +54,24 @@ static void tx_unwatch(struct ctx *c) {
 
 static void drop(void *arg) { multi_free(arg); }
 
+/* Others may have run before ongoing_stray returns. */
+static bool watched_has_changed(struct session *s, const struct multi *m) {
+    if (offload_is_computing(s->core) && !places_are_told(s->db, m->requests, m->count))
+        ongoing_stray(s->core);
+    bool changed = watch_failed(s);
+    unwatch_all(s);
+    return changed;
+}
+
 static void run_all(void *arg) {
     struct multi *m = arg;
     struct session *s = m->s;
     struct core *core = s->core;
-    if (offload_is_computing(core) && !places_are_told(s->db, m->requests, m->count))
-        ongoing_stray(core);
+    if (watched_has_changed(s, m)) {
+        reply_null_array(&s->reply);
+        multi_free(m);
+        return;
+    }
     reply_array(&s->reply, m->count);
     s->state |= SESSION_NO_WAIT;
     for (size_t i = 0; i < m->count; i++) {
@@ -82,7 +94,6 @@ static void tx_exec(struct ctx *c) {
     bool aborted = s->multi->failed;
     bool changed = watch_failed(s);
     struct multi *m = multi_detach(s);
-    unwatch_all(s);
     bool runs = false;
     if (aborted) {
         reply_error(c->r, "EXECABORT Transaction discarded because of previous errors.");
@@ -98,7 +109,9 @@ static void tx_exec(struct ctx *c) {
                                               .requests = m->requests,
                                               .request_count = m->count});
     }
-    if (!runs) multi_free(m);
+    if (runs) return;
+    multi_free(m);
+    unwatch_all(s);
 }
 
 /* ---- rows --------------------------------------------------------------------------- */
