@@ -466,6 +466,11 @@ static const struct {
     {"sleep", 3, 3, debug_sleep},
 };
 
+enum row_hides server_debug_hides(const struct slice *argv, int argc) {
+    bool anew = argc > 1 && (slice_is(argv[1], "reload") || slice_is(argv[1], "loadaof"));
+    return anew ? HIDES_KEYSPACE : HIDES_NOTHING;
+}
+
 void server_debug(struct ctx *c) {
     for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands; i++) {
         if (!slice_is(c->argv[1], subcommands[i].name)) continue;

@@ -403,6 +403,7 @@ const struct row server_rows[] = {
     {
         .name = "debug",
         .run = server_debug,
+        .hides = server_debug_hides,
         .arity = -2,
         .flags = ROW_ADMIN | ROW_NOSCRIPT | ROW_LOADING | ROW_STALE | ROW_PROTECTED |
                  ROW_RUNS_OTHERS | ROW_NOT_BESIDE,

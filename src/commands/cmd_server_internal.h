@@ -29,6 +29,7 @@ void digest_of_value(const struct entry *e, char hex[DIGEST_HEX_BYTES]);
 /* -- handlers and subcommands of rows ------------------------------------------------ */
 
 void server_debug(struct ctx *c);
+enum row_hides server_debug_hides(const struct slice *argv, int argc);
 void server_lolwut(struct ctx *c);
 void server_monitor(struct ctx *c);
 

@@ -163,6 +163,7 @@ enum row_hides {
     HIDES_NOTHING,
     HIDES_DATABASE, /* a key of another database; row_keys tells its name */
     HIDES_NAMES,    /* keys that are read, whose names follow from values */
+    HIDES_KEYSPACE, /* all keys are made anew */
 };
 
 struct row {
