@@ -366,6 +366,7 @@ static bool exec_gated(struct core *core, struct session *s, struct request *req
     if (s->multi && row->flags & ROW_RUNS_OTHERS) multi_choose_rows(core, s->multi);
     const char *no = refusal(core, s, req);
     if (!no && must_wait(core, s, req)) {
+        places_passed(s); /* nobody waits for a lane of one that may not go on */
         s->state |= SESSION_HELD;
         list_unlink(&s->in_held);
         list_push_back(&core->held, &s->in_held);

@@ -226,6 +226,9 @@ bool places_stop(const struct core *core, struct db *db, const struct request *r
     struct wants w;
     wants_of(&w, db, req, LANE_READS, LANE_ALONE);
     bool stops = must_wait(core, &w, false);
+    for (int i = 0; stops && i < w.n; i++) {
+        lane_ask(core->places->lanes, w.at[i].hash, w.at[i].mode);
+    }
     wants_free(&w);
     return stops;
 }
@@ -235,7 +238,8 @@ enum lane_verdict places_gate(struct core *core, struct session *s, const struct
     struct park *p = s->park;
     struct wants w;
     uint32_t flags = req->row->flags;
-    bool all_keys = flags & ROW_WRITE && !row_has_keys(req->row);
+    bool all_keys = (flags & ROW_WRITE && !row_has_keys(req->row)) ||
+                    row_hides(req->row, req->argv, req->argc) == HIDES_KEYSPACE;
     if (p && lane_is_granted(&p->ticket)) return LANE_GO;
     wants_of_next(&w, s, req);
     bool meets = all_keys || is_stopped_by_ongoing(core, &w);

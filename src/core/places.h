@@ -78,7 +78,8 @@ void places_ask_again(struct core *core);
 /* Ends the waiting of those whose CLIENT LANE-TIMEOUT is over. */
 void places_expire(struct core *core);
 
-/* Whether a command that waits for a key may not go on now for the lanes' sake. */
+/* Whether a command that waits for a key may not go on now for the lanes' sake; who holds them is
+ * told. */
 bool places_stop(const struct core *core, struct db *db, const struct request *req);
 
 /* Whether a worker may read the key's value now: a command that reads leaves it as it is then, to

@@ -264,6 +264,11 @@ bool lane_stops(const struct lanes *l, uint64_t hash, enum lane_mode mode) {
     return lane && !goes_with(mode == LANE_READS ? lane->granted : lane->count, mode);
 }
 
+void lane_ask(const struct lanes *l, uint64_t hash, enum lane_mode mode) {
+    struct lane *lane = lane_find(l, hash);
+    if (lane) tell_wanted(lane, mode);
+}
+
 bool lane_would_grant(const struct lanes *l, const struct lane_want *wants, int n) {
     if (!goes_with(l->all->count, LANE_SHARES)) return false;
     for (int i = 0; i < n; i++) {

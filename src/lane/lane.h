@@ -92,6 +92,9 @@ static inline bool lane_is_granted(const struct lane_ticket *t) { return t->miss
  * the key alone; to change, if somebody is there at all. */
 bool lane_stops(const struct lanes *l, uint64_t hash, enum lane_mode mode);
 
+/* Somebody who does not join waits for that: those who share, and are in his way, are told. */
+void lane_ask(const struct lanes *l, uint64_t hash, enum lane_mode mode);
+
 /* Whether a ticket that wanted this, not all keys, would be granted at once. */
 bool lane_would_grant(const struct lanes *l, const struct lane_want *wants, int n);
 
