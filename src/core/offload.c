@@ -406,7 +406,7 @@ static void hand_over(struct offload_job *job) {
     push_before_reply(s);
     struct reply_place before = reply_here(&s->reply);
     begin_stream(job);
-    s->streamed += reply_pending(&job->reply);
+    if (!job->silent) s->streamed += reply_pending(&job->reply);
     reply_take(&s->reply, &job->reply);
     if (job->silent) reply_rewind(&s->reply, before);
     s->kick(s);
@@ -673,7 +673,9 @@ static void do_inner(struct ctx *c, const struct offload *o) {
     job.reply.proto = c->r->proto;
     core->offloads->job_count++;
     core->offloads->counts.running++;
+    bool of_transaction = core->running == c->req;
     ongoing_compute(core, &job.job);
+    if (of_transaction) core->running = c->req;
     core->offloads->job_count--;
     reply_take(c->r, &job.reply);
     reply_fini(&job.reply);
