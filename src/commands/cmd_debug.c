@@ -25,6 +25,7 @@
 #include "persist/persist.h"
 #include "script/scripts.h"
 #include "topic/tracking.h"
+#include "types/list.h"
 #include "wire/rdb_read.h"
 #include "work/task.h"
 
@@ -157,19 +158,47 @@ static size_t serialized_bytes(const struct entry *e, const struct config *conf)
     return n;
 }
 
+struct list_bytes {
+    struct lp_buf scratch;
+    size_t n;
+};
+
+static void add_chunk(void *ctx, struct chunk chunk) {
+    struct list_bytes *sum = ctx;
+    const struct blob *blob = list_chunk_blob(chunk);
+    sum->n += blob ? blob->len : lp_bytes(list_chunk_packed(chunk, &sum->scratch));
+}
+
+/* A large list's chunks, as redis-server tells of the nodes of its own. */
+static void tell_of_list(const struct list_value *l, const struct config *conf, char *out,
+                         size_t size) {
+    struct list_bytes sum = {lp_buf_heap(), 0};
+    uint64_t nodes = chunk_tree_chunks(&l->chunks);
+    chunk_tree_each(&l->chunks, add_chunk, &sum);
+    lp_buf_free(&sum.scratch);
+    snprintf(out, size,
+             " ql_nodes:%llu ql_avg_node:%.2f ql_listpack_max:%lld ql_compressed:%d "
+             "ql_uncompressed_size:%zu",
+             (unsigned long long)nodes, (double)chunk_tree_count(&l->chunks) / (double)nodes,
+             (long long)conf->list_listpack_size, conf->list_compress_depth != 0, sum.n);
+}
+
 static void debug_object(struct ctx *c) {
     const struct entry *e = db_past(c->db, ctx_key(c, 2));
-    char text[256];
+    char text[512], list[256] = "";
     if (!e) e = db_peek(c->db, ctx_key(c, 2));
     if (!e) {
         reply_err(c->r, ERR_NO_KEY);
         return;
     }
+    if (entry_type(e) == TYPE_LIST && entry_encoding(e) == ENC_OBJECT)
+        tell_of_list(entry_object(e), c->core->config, list, sizeof list);
     snprintf(text, sizeof text,
-             "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
+             "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld"
+             "%s",
              (const void *)e, entry_encoding_name(e), serialized_bytes(e, c->core->config),
              e->lru[0] | (unsigned)e->lru[1] << 8 | (unsigned)e->lru[2] << 16,
-             (long long)db_idle_seconds(c->db, e));
+             (long long)db_idle_seconds(c->db, e), list);
     reply_simple(c->r, text);
 }
 

@@ -162,6 +162,7 @@ bool conn_receive(struct conn *c, char *buf) {
         if (c->reader && !c->reader_ready) room = resp_reader_room(c->reader);
         if (room.n >= EDGE_READ_BYTES) {
             resp_reader_filled(c->reader, receive_into(c, room.p, room.n));
+            conn_weigh_input(c);
             return false;
         }
         n = c->reader_ready ? 0 : receive_into(c, buf, EDGE_READ_BYTES);
@@ -173,13 +174,15 @@ bool conn_receive(struct conn *c, char *buf) {
 
 void conn_weigh_input(struct conn *c) {
     size_t reader = c->reader ? resp_reader_memory(c->reader) : 0;
-    c->s.query_bytes = (uint32_t)(c->backlog_bytes + reader);
+    size_t ahead = c->reader ? resp_reader_room(c->reader).n : 0; /* of a large argument */
+    c->s.query_bytes = (uint32_t)(c->backlog_bytes + reader - ahead);
+    c->s.query_free = (uint32_t)ahead;
 }
 
 void conn_keep(struct conn *c) {
     size_t left = (size_t)(c->end - c->at);
     if (likely(!left && !c->backlog && !c->reader && !conn_stopped(c))) {
-        c->s.query_bytes = 0;
+        c->s.query_bytes = c->s.query_free = 0;
         return;
     }
     if (!left) {

@@ -115,6 +115,23 @@ static void list_has_all_fields(void) {
     redisFree(me);
 }
 
+/* What has come of a large argument is qbuf, its room qbuf-free. */
+static void a_large_argument_is_weighed(void) {
+    enum { SENT = 20000 };
+    static const char head[] = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$10000000\r\n";
+    static char part[SENT];
+    int fd = client_open_raw(server);
+    CU_ASSERT_EQUAL(send(fd, head, sizeof head - 1, 0), sizeof head - 1);
+    CU_ASSERT_EQUAL(send(fd, part, SENT, 0), SENT);
+    bool seen = false;
+    for (int tries = 0; tries < 5000 && !seen; tries++) {
+        seen = reply_has(cmd(c, "CLIENT LIST"), " qbuf-free=9980000 ");
+        usleep(1000);
+    }
+    CU_ASSERT(seen);
+    close(fd);
+}
+
 static void list_selects(void) {
     redisContext *a = client_open(server);
     redisContext *b = client_open(server);
@@ -664,6 +681,7 @@ static void unix_socket(void) {
 int main(void) {
     static const struct suite_test tests[] = {
         {"list_has_all_fields", list_has_all_fields},
+        {"a_large_argument_is_weighed", a_large_argument_is_weighed},
         {"list_selects", list_selects},
         {"setinfo", setinfo},
         {"kill_by_each_filter", kill_by_each_filter},

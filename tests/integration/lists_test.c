@@ -52,6 +52,8 @@ static void grows_and_shrinks_by_count(void) {
     expect_str(c, "listpack", "OBJECT ENCODING k");
     expect_int(c, 5, "RPUSH k e");
     expect_str(c, "quicklist", "OBJECT ENCODING k");
+    CU_ASSERT(reply_has(cmd(c, "DEBUG OBJECT k"),
+                        " ql_nodes:2 ql_avg_node:2.50 ql_listpack_max:4 ql_compressed:0 "));
     expect_ok(c, "LTRIM k 0 2");
     expect_str(c, "quicklist", "OBJECT ENCODING k");
     expect_str(c, "c", "RPOP k");
@@ -164,7 +166,8 @@ int main(void) {
         {"empty_plain_nodes_are_refused", empty_plain_nodes_are_refused},
         {NULL, NULL},
     };
-    server = server_start(NULL);
+    static const char *const args[] = {"--enable-debug-command", "yes", NULL};
+    server = server_start(args);
     c = client_open(server);
     int status = suite_main("lists", tests);
     redisFree(c);
