@@ -97,6 +97,20 @@ static void join(struct sim *x) {
     }
 }
 
+/* Somebody waits for a key who does not join. */
+static void ask(void) {
+    int k = (int)random_next_below(&rnd, KEYS), mode = (int)random_next_below(&rnd, LANE_MODES);
+    lane_ask(lanes, (uint64_t)k * 64, (enum lane_mode)mode);
+    for (int i = 0; i < SLOTS; i++) {
+        struct sim *y = &sims[i];
+        if (!y->in || !y->asks) continue;
+        bool in_the_way = mode > LANE_SHARES && y->mode[k] == LANE_SHARES;
+        if (y->wanted != (y->was_wanted || in_the_way))
+            CU_FAIL_FATAL("who shares is told wrongly when somebody asks");
+        y->was_wanted = y->wanted;
+    }
+}
+
 static void leave(struct sim *x) {
     x->in = false;
     lane_leave(lanes, &x->t, (int64_t)++turns);
@@ -152,6 +166,7 @@ static void follow_the_rule(void) {
         } else if (lane_is_granted(&x->t) || random_next_below(&rnd, 8) == 0) {
             leave(x);
         }
+        if (random_next_below(&rnd, 8) == 0) ask();
         check_all();
         if (step % 16 == 0) check_stops();
     }
