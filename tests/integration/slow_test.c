@@ -488,6 +488,30 @@ static void sorting_beside_one_that_goes_on(void) {
     }
 }
 
+/* The time of the list comes, which one of its elements names, while it is held for the sake of
+ * SORT: the loop sleeps over it. */
+static void sorting_by_itself(void) {
+    expect_ok(a, "FLUSHALL");
+    append_ids(a, "RPUSH base", 1, MANY);
+    forget_replies(a, 1);
+    for (int round = 0; round < 3; round++) {
+        expect_int(a, 1, "COPY base l5-1 REPLACE");
+        redisAppendCommand(a, "PEXPIRE l5-1 2");
+        redisAppendCommand(a, "SORT l5-1 BY l* LIMIT 0 3");
+        redisAppendCommand(b, "DEBUG SLEEP 0.005");
+        send_all(a);
+        send_all(b);
+        forget_replies(b, 1);
+        forget_replies(a, 1);
+        redisReply *r = wait_for(a);
+        CU_ASSERT_EQUAL(r->type, REDIS_REPLY_ARRAY);
+        CU_ASSERT(r->elements == 3 || r->elements == 0);
+        freeReplyObject(r);
+        usleep(3000);
+        expect_int(b, 0, "EXISTS l5-1");
+    }
+}
+
 /* -- what is copied, or given up --------------------------------------------------------- */
 
 enum { BIG = 8 * 1024 * 1024 };
@@ -646,13 +670,14 @@ int main(void) {
         {"sorted_in_one_instant", sorted_in_one_instant},
         {"keys_that_end_meanwhile", keys_that_end_meanwhile},
         {"sorting_beside_one_that_goes_on", sorting_beside_one_that_goes_on},
+        {"sorting_by_itself", sorting_by_itself},
         {"edits_of_shared_values", edits_of_shared_values},
         {"edits_within_others", edits_within_others},
         {"much_that_is_given_up", much_that_is_given_up},
         {"the_log_repeats_them", the_log_repeats_them},
         {NULL, NULL},
     };
-    server = server_start(NULL);
+    server = server_start((const char *const[]){"--enable-debug-command", "yes", NULL});
     a = client_open(server);
     b = client_open(server);
     int status = suite_main("slow", tests);
