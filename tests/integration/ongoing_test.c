@@ -3,6 +3,7 @@
  *
  * Scripts that only read run until they are killed; the others for a time of the processor.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -310,6 +311,13 @@ static void others_wait_when_it_goes_beyond(void) {
     expect_next(a, "OK");
 }
 
+/* Until there is such a place in a lane, or x, for whose sake it would be, has its reply. */
+static void await_place_or_reply(const redisContext *x, const char *text) {
+    struct pollfd p = {.fd = x->fd, .events = POLLIN};
+    while (!has(cmd(c, "LANE.LIST"), text) && poll(&p, 1, 0) == 0) {
+    }
+}
+
 #define MEMBERS 40000
 #define STEP 100
 
@@ -401,6 +409,58 @@ static void workers_help_scripts(void) {
     expect_next(a, want);
 }
 
+/* A command with ASKED arguments behind its key k: all of it but the last byte, then that. */
+#define ASKED 20000
+
+static void send_asking(redisContext *x, const char *name, bool last) {
+    static char line[ASKED * 16];
+    size_t n = (size_t)snprintf(line, sizeof line, "*%d\r\n$%zu\r\n%s\r\n$1\r\nk\r\n", ASKED + 2,
+                                strlen(name), name);
+    for (int i = 0; i < ASKED; i++)
+        n += (size_t)snprintf(line + n, sizeof line - n, "$4\r\nf%03d\r\n", i % 1000);
+    size_t from = last ? n - 1 : 0, to = last ? n : n - 1;
+    while (from < to) {
+        ssize_t sent = write(x->fd, line + from, to - from);
+        CU_ASSERT_FATAL(sent > 0);
+        from += (size_t)sent;
+    }
+}
+
+/* A key is asked for very much while a worker computes what will replace it: all of the old value
+ * is told, or the new one. */
+static void many_arguments_meet_a_result(void) {
+    static const char *const ways[][2] = {
+        {"HMGET", "for i=0,999 do redis.call('hset',KEYS[1],string.format('f%03d',i),1) end"},
+        {"SMISMEMBER", "for i=0,999 do redis.call('sadd',KEYS[1],string.format('f%03d',i)) end"},
+        {"ZMSCORE", "for i=0,999 do redis.call('zadd',KEYS[1],1,string.format('f%03d',i)) end"},
+    };
+    fresh();
+    fill("s1");
+    for (int i = 0; i < 3; i++) {
+        const char *const *way = ways[i];
+        expect_int(c, i != 0, "DEL k");
+        expect_nil(c, "EVAL %s 1 k", way[1]);
+        send_asking(b, way[0], false);
+        redisAppendCommand(a, "SUNIONSTORE k s1 s2");
+        send_all(a);
+        await_place_or_reply(a, "update");
+        send_asking(b, way[0], true);
+        redisReply *r = wait_for(b);
+        if (r->type == REDIS_REPLY_ERROR) {
+            CU_ASSERT(strncmp(r->str, "WRONGTYPE", 9) == 0);
+        } else {
+            CU_ASSERT_EQUAL_FATAL(r->elements, ASKED);
+            for (int k = 1; k < ASKED; k++)
+                CU_ASSERT(r->element[k]->type == r->element[0]->type &&
+                          r->element[k]->integer == r->element[0]->integer);
+        }
+        freeReplyObject(r);
+        char want[16];
+        snprintf(want, sizeof want, "%d", MEMBERS);
+        expect_next(a, want);
+    }
+}
+
 /* ---- transactions ---- */
 
 #define COMMANDS 20000
@@ -432,6 +492,31 @@ static void a_long_transaction_is_one(void) {
             CU_ASSERT_EQUAL(r->element[i]->integer, round * COMMANDS + i + 1);
         freeReplyObject(r);
         expect_next(a, "PONG");
+    }
+}
+
+/* While a transaction waits for the workers, as it does not tell all of its keys, what it watches
+ * may change: then it does nothing. */
+static void watched_keys_change_before_it_begins(void) {
+    fresh();
+    fill("s1");
+    for (int i = 0; i < 3; i++) {
+        expect_ok(c, "SET w old");
+        expect_ok(a, "WATCH w");
+        expect_ok(a, "MULTI");
+        expect_status(a, "QUEUED", "EVAL %s 0", "return redis.call('get','w')");
+        expect_status(a, "QUEUED", "SET told %d", i);
+        redisAppendCommand(b, "SUNIONSTORE d s1 s2");
+        send_all(b);
+        await_place_or_reply(b, "update");
+        redisAppendCommand(a, "EXEC");
+        send_all(a);
+        await_place_or_reply(a, "told");
+        expect_ok(c, "SET w new");
+        char *text = reply_text(wait_for(a));
+        CU_ASSERT(strcmp(text, "nil") == 0 || strcmp(text, "[\"old\", OK]") == 0);
+        free(text);
+        freeReplyObject(wait_for(b));
     }
 }
 
@@ -531,7 +616,9 @@ int main(void) {
         {"workers_come_first", workers_come_first},
         {"workers_end_before_it_goes_beyond", workers_end_before_it_goes_beyond},
         {"workers_help_scripts", workers_help_scripts},
+        {"many_arguments_meet_a_result", many_arguments_meet_a_result},
         {"a_long_transaction_is_one", a_long_transaction_is_one},
+        {"watched_keys_change_before_it_begins", watched_keys_change_before_it_begins},
         {"workers_help_transactions", workers_help_transactions},
         {"scripts_go_on_within_one", scripts_go_on_within_one},
         {"clients_may_leave", clients_may_leave},
