@@ -371,6 +371,68 @@ static void who_stalls_may_be_closed(void) {
     expect_ok(a, "CONFIG SET timeout 0");
 }
 
+enum { NUMBERS = 20000 };
+
+static void numbers_are_written(void) {
+    char line[100 * 8 + 16];
+    for (int i = 0; i < NUMBERS; i += 100) {
+        size_t n = (size_t)snprintf(line, sizeof line, "SADD numbers");
+        for (int k = 0; k < 100; k++)
+            n += (size_t)snprintf(line + n, sizeof line - n, " %d", i + k);
+        redisAppendCommand(a, line);
+    }
+    for (int i = 0; i < NUMBERS; i += 100) {
+        redisReply *r = NULL;
+        CU_ASSERT_EQUAL_FATAL(redisGetReply(a, (void **)&r), REDIS_OK);
+        freeReplyObject(r);
+    }
+}
+
+/* Sends it and waits until a worker, or the loop for it, has begun to sort, or is over. */
+static void begin_sort(redisContext *b) {
+    struct pollfd p = {.fd = b->fd, .events = POLLIN};
+    redisAppendCommand(b, "SORT numbers BY none* GET l*");
+    for (int done = 0; !done;) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(b, &done), REDIS_OK);
+    for (bool sorts = false; !sorts && poll(&p, 1, 0) == 0;) {
+        redisReply *r = cmd(a, "LANE.LIST");
+        for (size_t i = 0; i < r->elements; i++)
+            sorts |= strcmp(r->element[i]->element[3]->str, "sort") == 0;
+        freeReplyObject(r);
+    }
+}
+
+/* What makes all values anew lets those who read them come to their end. */
+static void values_are_read_to_the_end(void) {
+    static const char *const loads[] = {"DEBUG RELOAD", "DEBUG LOADAOF", "MULTI"};
+    static char text[9001];
+    redisContext *b = client_open(server);
+    memset(text, 'x', sizeof text - 1);
+    expect_ok(a, "FLUSHALL");
+    expect_ok(a, "CONFIG SET appendonly yes");
+    wait_for("persistence", "\naof_rewrite_in_progress", 0);
+    for (int i = 1; i <= 300; i++) expect_int(a, i, "RPUSH list %s", text);
+    numbers_are_written();
+    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+        struct bytes want = read_at_once("LRANGE list 0 -1");
+        int fd = begin_stream("LRANGE list 0 -1");
+        begin_sort(b);
+        freeReplyObject(cmd(a, loads[i]));
+        if (strcmp(loads[i], "MULTI") == 0) {
+            expect_status(a, "QUEUED", "DEBUG RELOAD NOSAVE");
+            expect_text(a, "[OK]", "EXEC");
+        }
+        CU_ASSERT_EQUAL(info("lanes", "\nstreamed_replies"), 0);
+        expect_rest(fd, want);
+        close(fd);
+        redisReply *r = NULL;
+        CU_ASSERT_EQUAL_FATAL(redisGetReply(b, (void **)&r), REDIS_OK);
+        CU_ASSERT_EQUAL(r->elements, NUMBERS);
+        freeReplyObject(r);
+    }
+    redisFree(b);
+    expect_ok(a, "CONFIG SET appendonly no");
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"values_are_written", values_are_written}, /* which the others read */
@@ -386,10 +448,12 @@ int main(void) {
         {"time_does_not_end_a_reply", time_does_not_end_a_reply},
         {"nothing_is_sent_to_who_is_silent", nothing_is_sent_to_who_is_silent},
         {"who_stalls_may_be_closed", who_stalls_may_be_closed},
+        {"values_are_read_to_the_end", values_are_read_to_the_end},
         {NULL, NULL},
     };
     snprintf(socket_path, sizeof socket_path, "/tmp/clearlane-streaming-%d", (int)getpid());
-    server = server_start((const char *const[]){"--unixsocket", socket_path, NULL});
+    server = server_start(
+        (const char *const[]){"--unixsocket", socket_path, "--enable-debug-command", "yes", NULL});
     a = client_open(server);
     int status = suite_main("streaming", tests);
     redisFree(a);
