@@ -128,6 +128,66 @@ static void what_touches_all_waits(void) {
     }
 }
 
+/* ---- writers that are parked when writes are paused ---- */
+
+/* Until INFO lanes tells of some; false: more than `done` commands were computed before that. */
+static bool there_are(const char *field, long long done) {
+    for (;;) {
+        if (info_number(b, "lanes", field)) return true;
+        if (info_number(b, "lanes", "offloaded_commands") > done) return false;
+    }
+}
+
+/* A union of as many sets, all the same, which takes that much longer. */
+static void begin_union(int sets) {
+    char *line = malloc(32 + (size_t)sets * 3), *at = line + sprintf(line, "SUNIONSTORE d");
+    for (int i = 0; i < sets; i++) at += sprintf(at, " s1");
+    redisAppendCommand(a, line);
+    send_all(a);
+    free(line);
+}
+
+struct paused {
+    const char *writer, *written, *reader;
+    long long read;
+};
+
+/* Whether the writer was parked when the pause began; the reader is answered during it then. */
+static bool is_answered_in_a_pause(redisContext *w, const struct paused *p, int sets) {
+    if (reply_int(cmd(b, "EXISTS s1 s2")) < 2) begin();
+    long long done = info_number(b, "lanes", "offloaded_commands");
+    begin_union(sets);
+    bool parked = there_are("offloaded_commands_running", done);
+    redisAppendCommand(w, p->writer);
+    send_all(w);
+    parked = parked && there_are("lane_tickets_waiting", done);
+    expect_ok(b, "CLIENT PAUSE 1000000 WRITE");
+    parked = parked && info_number(b, "lanes", "lane_tickets_waiting");
+    freeReplyObject(wait_for(a));
+    if (parked) expect_int(b, p->read, p->reader);
+    expect_ok(b, "CLIENT UNPAUSE");
+    char *written = reply_text(wait_for(w));
+    CU_ASSERT_STRING_EQUAL(written, p->written);
+    free(written);
+    return parked;
+}
+
+/* Its turn in the lane comes during the pause, and it may not take it: others do. */
+static void who_is_paused_stops_nobody(void) {
+    static const struct paused cases[] = {
+        {"SADD s1 m0", "0", "SINTERCARD 2 s1 s2", MEMBERS / 2},
+        {"FLUSHALL", "OK", "SINTERCARD 2 s2 s2", MEMBERS},
+    };
+    redisContext *w = client_open(server);
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int sets = 8;
+        while (!is_answered_in_a_pause(w, &cases[i], sets) && sets < 4096) sets *= 2;
+        CU_ASSERT(sets < 4096);
+    }
+    redisFree(w);
+}
+
 /* ---- what takes out, or in, while others look ---- */
 
 /* MEMBERS elements by commands of STEP of them each, made by `words` from their numbers. */
@@ -462,6 +522,7 @@ int main(void) {
         {"unions_see_each_member_once", unions_see_each_member_once},
         {"pipelines_keep_their_order", pipelines_keep_their_order},
         {"what_touches_all_waits", what_touches_all_waits},
+        {"who_is_paused_stops_nobody", who_is_paused_stops_nobody},
         {"lists_give_their_ends", lists_give_their_ends},
         {"lists_are_searched", lists_are_searched},
         {"sorted_sets_are_cut", sorted_sets_are_cut},

@@ -93,7 +93,7 @@ static int slow_open(void) {
 static void slow_send(int fd, const char *commands) {
     char text[1024];
     size_t n = (size_t)snprintf(text, sizeof text, "%s\r\nPING\r\n", commands);
-    CU_ASSERT_EQUAL_FATAL(write(fd, text, n), (ssize_t)n);
+    CU_ASSERT_EQUAL_FATAL(send(fd, text, n, MSG_NOSIGNAL), (ssize_t)n);
 }
 
 struct bytes {
@@ -363,6 +363,62 @@ static void nothing_is_sent_to_who_is_silent(void) {
     close(fd);
 }
 
+#define UNREAD_ITEMS 700
+#define UNREAD_ITEM_BYTES 6000
+#define UNREAD_BYTES (UNREAD_ITEMS * UNREAD_ITEM_BYTES)
+
+/* A list that is more than a socket and the output of a client that does not read take together;
+ * it needs nothing that other tests have left. */
+static void unread_list_is_written(const char *key) {
+    static char filling[UNREAD_ITEM_BYTES + 1];
+    memset(filling, 'x', UNREAD_ITEM_BYTES);
+    freeReplyObject(cmd(a, "DEL %s", key));
+    expect_int(a, UNREAD_ITEMS, "EVAL %s 1 %s %s %d",
+               "for i = 1, ARGV[2] do redis.call('rpush', KEYS[1], ARGV[1]) end "
+               "return redis.call('llen', KEYS[1])",
+               key, filling, UNREAD_ITEMS);
+}
+
+/* ... nor does it count for the limit of what is sent. */
+static void silence_is_not_limited(void) {
+    unread_list_is_written("unsent");
+    expect_ok(a, "CONFIG SET client-output-buffer-limit %s", "normal 1mb 0 0");
+    int fd = slow_open();
+    slow_send(fd, "CLIENT REPLY OFF\r\nLRANGE unsent 0 -1\r\nSET behind 1\r\nCLIENT REPLY ON");
+    struct bytes got = slow_read(fd);
+    CU_ASSERT_EQUAL(got.n, strlen("+OK\r\n" END));
+    free(got.p);
+    close(fd);
+    expect_str(a, "1", "GET behind");
+    got = read_at_once("LRANGE unsent 0 -1"); /* is over it where it is sent */
+    CU_ASSERT(got.n < UNREAD_BYTES);
+    free(got.p);
+    expect_ok(a, "CONFIG SET client-output-buffer-limit %s", "normal 0 0 0");
+    expect_int(a, 2, "DEL unsent behind");
+}
+
+/* A command that waits for two keys needs the one that is being read too: who reads it is hurried,
+ * and those who wait behind that command come to their turn. */
+static void waiters_do_not_wait_for_clients(void) {
+    unread_list_is_written("to");
+    struct bytes want = read_at_once("LRANGE to 0 -1");
+    int first = client_open_raw(server), second = client_open_raw(server);
+    expect_raw(first, "BLMOVE from to LEFT LEFT 0\r\n", "");
+    wait_for("clients", "\nblocked_clients", 1);
+    expect_raw(second, "BLPOP from 0\r\n", "");
+    wait_for("clients", "\nblocked_clients", 2);
+    int fd = begin_stream("LRANGE to 0 -1");
+    expect_int(a, 2, "RPUSH from e1 e2");
+    expect_raw(first, "", "$2\r\ne1\r\n");
+    expect_raw(second, "", "*2\r\n$4\r\nfrom\r\n$2\r\ne2\r\n");
+    expect_rest(fd, want);
+    close(fd);
+    close(first);
+    close(second);
+    wait_for("lanes", "\nlanes_held", 0);
+    expect_int(a, 1, "DEL to from");
+}
+
 static void who_stalls_may_be_closed(void) {
     expect_ok(a, "CONFIG SET timeout 1");
     int fd = begin_stream(listings[0]);
@@ -447,6 +503,8 @@ int main(void) {
         {"both_protocols", both_protocols},
         {"time_does_not_end_a_reply", time_does_not_end_a_reply},
         {"nothing_is_sent_to_who_is_silent", nothing_is_sent_to_who_is_silent},
+        {"silence_is_not_limited", silence_is_not_limited},
+        {"waiters_do_not_wait_for_clients", waiters_do_not_wait_for_clients},
         {"who_stalls_may_be_closed", who_stalls_may_be_closed},
         {"values_are_read_to_the_end", values_are_read_to_the_end},
         {NULL, NULL},

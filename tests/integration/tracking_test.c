@@ -754,6 +754,29 @@ static void workers(void) {
     redisFree(w);
 }
 
+/* A change is one's own also where a worker has computed it for a transaction. */
+static void workers_in_transactions(void) {
+    redisContext *w = client_open(ours.server);
+    int fd = client_open_raw(ours.server);
+    freeReplyObject(cmd(w, "FLUSHALL"));
+    fill_sets(w);
+    char hello[2048];
+    send_bytes(fd, "HELLO 3\r\n", 9);
+    CU_ASSERT(recv(fd, hello, sizeof hello, 0) > 0);
+    expect_raw(fd, "CLIENT TRACKING ON BCAST NOLOOP\r\n", "+OK\r\n");
+    for (int i = 0; i < 2; i++) {
+        expect_raw(fd, "MULTI\r\nSUNIONSTORE c big1 big2\r\nSET d 1\r\nEXEC\r\n",
+                   "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:8000\r\n+OK\r\n");
+        expect_raw(fd, "PING\r\n", "+PONG\r\n");
+        expect_raw(fd, "PING\r\n", "+PONG\r\n"); /* what that turn's end tells comes before */
+        expect_int(w, 0, "SADD c 1");
+        expect_int(w, 1, "SADD c n");
+        expect_raw(fd, "", ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nc\r\n");
+    }
+    close(fd);
+    redisFree(w);
+}
+
 static bool info_has(redisContext *c, const char *text) { return reply_has(cmd(c, "INFO"), text); }
 
 static void figures_and_the_list(void) {
@@ -982,6 +1005,7 @@ int main(void) {
         {"random_steps_are_as_in_redis", random_steps_are_as_in_redis},
         {"no_cache_is_stale", no_cache_is_stale},
         {"workers", workers},
+        {"workers_in_transactions", workers_in_transactions},
         {"figures_and_the_list", figures_and_the_list},
         {"the_table_is_bounded", the_table_is_bounded},
         {"evicted_keys_are_told", evicted_keys_are_told},

@@ -21,6 +21,7 @@
 #include "core/config.h"
 #include "edge/conn.h"
 #include "edge/edge_internal.h"
+#include "model/rng.h"
 #include "store/db.h"
 #include "support/suite.h"
 #include "work/pool.h"
@@ -296,6 +297,119 @@ static void a_password_opens_the_short_way(void) {
     send_text(&p, "*11\r\n");
     expect_end(&p, "-ERR Protocol error: unauthenticated multibulk length\r\n");
     leave(&p);
+    end();
+}
+
+/* ---- what waits behind a command that waits ------------------------------------------- */
+
+#define WAITS 8 /* commands that wait, in a round */
+#define ECHOES_MAX (EDGE_READ_BYTES / 2)
+#define LARGE_BYTES_MIN (6 * EDGE_READ_BYTES)
+#define LARGE_BYTES_MAX (60 * EDGE_READ_BYTES)
+
+static struct rng dice;
+
+static size_t below(size_t n) { return (size_t)rng_below(&dice, n); }
+
+/* Text that grows. */
+struct text {
+    char *p;
+    size_t n, size;
+};
+
+static void put_bytes(struct text *t, const char *p, size_t n) {
+    if (t->n + n > t->size) t->p = mem_realloc(t->p, t->size = 2 * (t->n + n));
+    memcpy(t->p + t->n, p, n);
+    t->n += n;
+}
+
+__attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *format, ...) {
+    char line[128];
+    va_list args;
+    va_start(args, format);
+    put_bytes(t, line, (size_t)vsnprintf(line, sizeof line, format, args));
+    va_end(args);
+}
+
+static void put_echo(struct text *commands, struct text *replies, const char *p, size_t n) {
+    put(commands, "*2\r\n$4\r\nECHO\r\n");
+    for (int i = 0; i < 2; i++) {
+        struct text *t = i ? replies : commands;
+        put(t, "$%zu\r\n", n);
+        put_bytes(t, p, n);
+        put(t, "\r\n");
+    }
+}
+
+/* One that waits for key k<i>, and what comes behind it: many that are short, maybe a large one
+ * among them. */
+static void put_wait(struct text *commands, struct text *replies, int i) {
+    static char large[LARGE_BYTES_MAX];
+    put(commands, "*3\r\n$5\r\nBLPOP\r\n$2\r\nk%d\r\n$1\r\n0\r\n", i);
+    put(replies, "*2\r\n$2\r\nk%d\r\n$1\r\nv\r\n", i);
+    size_t echoes = below(4) ? below(ECHOES_MAX) : below(5), large_at = below(4 * echoes + 1);
+    for (size_t k = 0; k <= echoes; k++) {
+        char number[16];
+        put_echo(commands, replies, number, (size_t)sprintf(number, "%zu", k));
+        if (k != large_at) continue;
+        size_t n = LARGE_BYTES_MIN + below(LARGE_BYTES_MAX - LARGE_BYTES_MIN);
+        memset(large, 'a' + i, n);
+        put_echo(commands, replies, large, n);
+    }
+}
+
+/* Gives what one of those commands waits for, maybe before it comes. */
+static void serve_any(struct peer *by, bool *served) {
+    int i = (int)below(WAITS);
+    while (served[i]) i = (i + 1) % WAITS;
+    served[i] = true;
+    char text[32];
+    snprintf(text, sizeof text, "RPUSH k%d v\r\n", i);
+    send_text(by, text);
+}
+
+static void some_turns(struct peer *p) {
+    turns((int)(below(3) ? below(4) : below(60)));
+    if (below(2)) gather(p);
+}
+
+static void a_round_of_waits(void) {
+    struct text commands = {0}, replies = {0};
+    struct peer p = join(), by = join();
+    bool served[WAITS] = {false};
+    int left = WAITS;
+    for (int i = 0; i < WAITS; i++) put_wait(&commands, &replies, i);
+    for (size_t at = 0, n; at < commands.n; at += n) {
+        static const size_t pieces[] = {20, EDGE_READ_BYTES / 8, 2 * EDGE_READ_BYTES,
+                                        24 * EDGE_READ_BYTES};
+        n = 1 + below(pieces[below(4)]);
+        if (n > commands.n - at) n = commands.n - at;
+        send_bytes(&p, commands.p + at, n);
+        some_turns(&p);
+        if (left && below(commands.n) < WAITS * n) {
+            serve_any(&by, served);
+            left--;
+        }
+    }
+    for (; left; left--) {
+        some_turns(&p);
+        serve_any(&by, served);
+    }
+    wait_bytes(&p, replies.n);
+    CU_ASSERT_EQUAL(p.n, replies.n);
+    CU_ASSERT(p.n == replies.n && memcmp(p.got, replies.p, p.n) == 0);
+    CU_ASSERT(!p.ended && !p.c->backlog && !p.c->reader);
+    leave(&p);
+    leave(&by);
+    mem_free(commands.p);
+    mem_free(replies.p);
+}
+
+/* However the bytes are cut, and whenever the waiting ends: nothing is lost or out of order. */
+static void what_waits_keeps_its_order(void) {
+    begin("");
+    dice.state = 7;
+    for (int i = 0; i < 8; i++) a_round_of_waits();
     end();
 }
 
@@ -798,6 +912,7 @@ int main(void) {
         {"bytes_may_come_one_by_one", bytes_may_come_one_by_one},
         {"a_flood_is_answered_in_order", a_flood_is_answered_in_order},
         {"long_commands_share_a_batch", long_commands_share_a_batch},
+        {"what_waits_keeps_its_order", what_waits_keeps_its_order},
         {"errors_of_protocol_end_it", errors_of_protocol_end_it},
         {"a_list_of_nothing_has_a_bound", a_list_of_nothing_has_a_bound},
         {"a_password_opens_the_short_way", a_password_opens_the_short_way},
