@@ -362,7 +362,7 @@ static bool fill_library(struct run *r, struct library *lib, char why[ERROR_BYTE
     vm_set_library_api(r->vm, false);
     r->sc->loading = NULL;
     if (status) {
-        if (lua_istable(L, -1)) lua_getfield(L, -1, "err");
+        if (lua_istable(L, -1)) vm_push_field(L, -1, "err");
         snprintf(why, ERROR_BYTES, "%s: %s", stage,
                  lua_isstring(L, -1) ? lua_tostring(L, -1) : "unknown error");
     } else if (!lib->functions) {

@@ -93,6 +93,14 @@ static void raise_killed(lua_State *L, const char *text) {
     lua_error(L);
 }
 
+static bool load_is_over(const struct run *r, uint64_t now) {
+    return r->load_deadline && now > r->load_deadline;
+}
+
+bool run_is_ending(const struct vm *vm) {
+    return vm->run && (vm->run->killed || load_is_over(vm->run, clock_ticks()));
+}
+
 /* Every SCRIPT_HOOK_COUNT instructions. */
 static void on_count(lua_State *L, lua_Debug *at) {
     (void)at;
@@ -100,7 +108,7 @@ static void on_count(lua_State *L, lua_Debug *at) {
     struct run *r = vm->run;
     if (!r) return;
     uint64_t now = clock_ticks();
-    if (r->load_deadline && now > r->load_deadline) raise_killed(L, "FUNCTION LOAD timeout");
+    if (load_is_over(r, now)) raise_killed(L, "FUNCTION LOAD timeout");
     if (!r->killed && ongoing_is_due(vm->core)) {
         int64_t limit_ms = vm->core->config->busy_reply_ms;
         if (limit_ms > 0 && clock_ticks_to_us(now - r->begun) >= (uint64_t)limit_ms * 1000)
@@ -233,17 +241,25 @@ static void push_arguments(struct run *r) {
     if (globals) lua_rawset(L, VM_GLOBALS);
 }
 
+/* An error that a script hands on from a command was counted with that. */
+static bool result_is_counted(lua_State *L) {
+    if (!lua_istable(L, -1)) return false;
+    vm_push_field(L, -1, "ignore_error_stats_update");
+    bool counted = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return counted;
+}
+
 /* Replies the error at the top, with the place it comes from. */
 static void reply_failure(struct run *r) {
     lua_State *L = r->vm->L;
     struct reply *out = r->r;
     bool counted = false;
     if (lua_istable(L, -1)) {
-        lua_getfield(L, -1, "ignore_error_stats_update");
-        counted = lua_toboolean(L, -1);
-        lua_getfield(L, -2, "source");
-        lua_getfield(L, -3, "line");
-        lua_getfield(L, -4, "err");
+        counted = result_is_counted(L);
+        vm_push_field(L, -1, "source");
+        vm_push_field(L, -2, "line");
+        vm_push_field(L, -3, "err");
         const char *text = lua_isstring(L, -1) ? lua_tostring(L, -1) : "ERR unknown error";
         if (lua_isstring(L, -2) && lua_isstring(L, -3)) {
             text = lua_pushfstring(L, "%s script: %s, on %s:%s.", text, r->name,
@@ -259,16 +275,6 @@ static void reply_failure(struct run *r) {
 static void begin_undo(struct scripts *sc) {
     if (!sc->undo) sc->undo = undo_new(sc->core);
     undo_begin(sc->undo);
-}
-
-/* An error that a script hands on from a command was counted with that. */
-static bool result_is_counted(lua_State *L) {
-    if (!lua_istable(L, -1)) return false;
-    lua_pushliteral(L, "ignore_error_stats_update");
-    lua_rawget(L, -2);
-    bool counted = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return counted;
 }
 
 static void call_body(struct run *r) {

@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "script/bounds.h"
 #include "script/msgpack.h"
+#include "script/run.h"
 #include "script/struct.h"
 
 #define PATTERN_BYTES_MAX (64 * 1024) /* matching recurses once an item of the pattern */
@@ -176,6 +177,27 @@ static int base_pcall(lua_State *L) {
     lua_pushboolean(L, 0);
     lua_insert(L, -2);
     return 2;
+}
+
+static int call_handler(lua_State *L) {
+    if (run_is_ending(vm_of(L))) return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+/* Where a hook ends a script no other hook runs before the handler is over, so that nothing could
+ * end that: it is not called then. */
+static int base_xpcall(lua_State *L) {
+    luaL_checkany(L, 2);
+    lua_settop(L, 2);
+    if (lua_isfunction(L, 2)) lua_pushcclosure(L, call_handler, 1);
+    lua_insert(L, 1);
+    int status = lua_pcall(L, 0, LUA_MULTRET, 1);
+    lua_pushboolean(L, status == 0);
+    lua_replace(L, 1);
+    return lua_gettop(L);
 }
 
 /* "collect", "count" and "step" as they are; what would last beyond the script does nothing. */
@@ -394,8 +416,8 @@ static void wrap_libraries(lua_State *L) {
 }
 
 static const char *const kept[] = {
-    "_VERSION", "assert",   "error", "gcinfo", "ipairs", "rawequal", "select",
-    "tonumber", "tostring", "type",  "unpack", "xpcall", NULL,
+    "_VERSION", "assert",   "error",    "gcinfo", "ipairs", "rawequal",
+    "select",   "tonumber", "tostring", "type",   "unpack", NULL,
 };
 static const char *const guarded[] = {
     "bit", "cjson", "cmsgpack", "coroutine", "math", "os", "string", "struct", "table", NULL,
@@ -409,6 +431,7 @@ static const luaL_Reg replaced[] = {
     {"rawget", base_rawget},
     {"rawset", base_rawset},
     {"setmetatable", base_setmetatable},
+    {"xpcall", base_xpcall},
     {NULL, NULL},
 };
 

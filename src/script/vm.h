@@ -52,6 +52,15 @@ static inline struct vm *vm_of(lua_State *L) {
     return vm;
 }
 
+/* Pushes a field of the table at an index, or nil. No metamethod is asked: that would be the
+ * script's code, of which an error outside of a protected call ends the process. */
+static inline void vm_push_field(lua_State *L, int table, const char *name) {
+    lua_pushvalue(L, table);
+    lua_pushstring(L, name);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+}
+
 /* Compiles a text; leaves the function, or a message, and returns 0 or Lua's error. */
 int vm_compile(struct vm *vm, struct slice text);
 
