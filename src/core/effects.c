@@ -18,7 +18,16 @@ static const char exec_text[] = "*1\r\n$4\r\nEXEC\r\n";
 
 void effects_init(struct effects *f) { *f = (struct effects){.unit.db = -1}; }
 
+static void let_left_go(struct effects *f) {
+    f->keeps_left = false;
+    for (size_t i = 0; i < f->left_count; i++) mem_free(f->left[i].bytes);
+    mem_free(f->left);
+    f->left = NULL;
+    f->left_count = f->left_room = 0;
+}
+
 void effects_fini(struct effects *f) {
+    let_left_go(f);
     mem_free(f->unit.bytes);
     mem_free(f->aside.bytes);
 }
@@ -276,15 +285,59 @@ static void left(struct core *core, int db, const struct slice *words, size_t n)
     if (f->unit.depth == 0) end_unit(core);
 }
 
-void effects_key_left(struct core *core, int db, struct slice key, bool unlink) {
+static void tell_key_left(struct core *core, int db, struct slice key, bool unlink) {
     struct slice words[] = {slice_cstr(unlink ? "UNLINK" : "DEL"), key};
     left(core, db, words, 2);
 }
 
-void effects_field_left(struct core *core, int db, struct slice key, struct slice field) {
+static void tell_field_left(struct core *core, int db, struct slice key, struct slice field) {
     struct slice words[] = {slice_cstr("HDEL"), key, field};
     left(core, db, words, 3);
 }
+
+/* What leaves while the command that goes on rests is in a unit of its own. */
+static void keep_left(struct core *core, struct effects_left x, struct slice key,
+                      struct slice field) {
+    struct effects *f = &core->effects;
+    if (likely(!f->keeps_left) || !f->wanted || !core->ongoing.inside) return;
+    if (f->left_count == f->left_room) {
+        f->left_room = f->left_room ? 2 * f->left_room : 16;
+        f->left = mem_realloc(f->left, f->left_room * sizeof *f->left);
+    }
+    x.key_bytes = key.n;
+    x.field_bytes = field.n;
+    x.bytes = mem_alloc(key.n + field.n + 1);
+    if (key.n) memcpy(x.bytes, key.p, key.n);
+    if (field.n) memcpy(x.bytes + key.n, field.p, field.n);
+    f->left[f->left_count++] = x;
+}
+
+void effects_key_left(struct core *core, int db, struct slice key, bool unlink) {
+    tell_key_left(core, db, key, unlink);
+    keep_left(core, (struct effects_left){.db = db, .unlink = unlink}, key, slice_of(NULL, 0));
+}
+
+void effects_field_left(struct core *core, int db, struct slice key, struct slice field) {
+    tell_field_left(core, db, key, field);
+    keep_left(core, (struct effects_left){.db = db, .is_field = true}, key, field);
+}
+
+void effects_keep_left(struct core *core) { core->effects.keeps_left = true; }
+
+void effects_tell_left(struct core *core, bool (*is_back)(void *ctx, int db, struct slice key),
+                       void *ctx) {
+    for (size_t i = 0; i < core->effects.left_count; i++) {
+        const struct effects_left *x = &core->effects.left[i];
+        struct slice key = slice_of(x->bytes, x->key_bytes);
+        if (x->is_field) {
+            tell_field_left(core, x->db, key, slice_of(x->bytes + x->key_bytes, x->field_bytes));
+        } else if (!is_back(ctx, x->db, key)) {
+            tell_key_left(core, x->db, key, x->unlink);
+        }
+    }
+}
+
+void effects_let_left_go(struct core *core) { let_left_go(&core->effects); }
 
 void effects_not_own(struct core *core, uint64_t changes_before) {
     core->effects.unit.changes += core->feed.changes - changes_before;

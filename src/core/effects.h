@@ -49,6 +49,14 @@ struct effects_unit {
     uint64_t count;   /* its effects */
 };
 
+/* A key or a field that left by itself. */
+struct effects_left {
+    int db;
+    bool is_field, unlink; /* as it was told */
+    size_t key_bytes, field_bytes;
+    char *bytes; /* the key, the field */
+};
+
 struct effects {
     bool wanted;     /* somebody listens */
     uint64_t offset; /* of the stream at the end of all whole units */
@@ -58,6 +66,10 @@ struct effects {
     uint64_t aside_changes; /* the feed's, when that stopped */
     struct effects_listener listeners[EFFECTS_LISTENERS_MAX];
     int listener_count;
+    /* What has left since effects_keep_left, told in the unit that may go back. */
+    bool keeps_left;
+    struct effects_left *left;
+    size_t left_count, left_room;
 };
 
 void effects_init(struct effects *f);
@@ -109,6 +121,13 @@ struct effects_place {
 
 struct effects_place effects_here(const struct core *core);
 void effects_back_to(struct core *core, struct effects_place place);
+
+/* What leaves by itself between effects_keep_left and effects_let_left_go stays away when the unit
+ * goes back: effects_tell_left tells it once more, but for keys that are back. */
+void effects_keep_left(struct core *core);
+void effects_tell_left(struct core *core, bool (*is_back)(void *ctx, int db, struct slice key),
+                       void *ctx);
+void effects_let_left_go(struct core *core);
 
 /* ---- what leaves by itself ---- */
 

@@ -4,6 +4,7 @@
  */
 #include "core/undo.h"
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
@@ -207,10 +208,22 @@ void undo_begin(struct undo *u) {
     u->on = true;
     u->lost = false;
     u->told = effects_here(u->core);
+    effects_keep_left(u->core);
     feed_hold(&u->core->feed, hold, u);
 }
 
 bool undo_is_lost(const struct undo *u) { return !u->on || u->lost; }
+
+/* A key that left, evicted, after it was noted. */
+static bool is_back(void *ctx, int db, struct slice name) {
+    const struct undo *u = ctx;
+    const struct undo_key *k = NULL;
+    uint64_t hash = hash_bytes(name.p, name.n);
+    while ((k = find(u, k, db, hash))) {
+        if (slice_eq(slice_of(k->name, k->n), name)) return k->was_there;
+    }
+    return false;
+}
 
 static void stop(struct undo *u) {
     u->on = false;
@@ -221,6 +234,7 @@ void undo_end(struct undo *u) {
     if (!u->on) return;
     stop(u);
     tell_all(u);
+    effects_let_left_go(u->core);
     forget(u);
 }
 
@@ -242,5 +256,7 @@ void undo_roll_back(struct undo *u) {
         }
     }
     effects_back_to(u->core, u->told);
+    effects_tell_left(u->core, is_back, u);
+    effects_let_left_go(u->core);
     forget(u);
 }
