@@ -55,6 +55,11 @@ static int write_new(const char *path, struct slice content, mode_t mode, const 
 }
 
 int file_write_atomic(const char *path, struct slice content, mode_t mode) {
+    bool in_place;
+    return file_replace(path, content, mode, &in_place);
+}
+
+int file_replace(const char *path, struct slice content, mode_t mode, bool *in_place) {
     char *real = realpath(path, NULL); /* NULL for a new file */
     const char *target = real ? real : path;
     size_t temporary_bytes = strlen(target) + sizeof ".tmp-" + SUFFIX_DIGITS;
@@ -67,6 +72,7 @@ int file_write_atomic(const char *path, struct slice content, mode_t mode) {
         rc = -errno;
         unlink(temporary);
     }
+    *in_place = rc == 0;
     if (rc == 0) rc = file_sync_dir_of(target);
     mem_free(temporary);
     free(real);

@@ -16,6 +16,10 @@
  * bits; a new one gets `mode` less the umask. A symbolic link is followed. */
 int file_write_atomic(const char *path, struct slice content, mode_t mode);
 
+/* The same. After an error *in_place tells whether the new file is at `path` all the same: then
+ * only the directory could not be synced, and which of both is there after a crash is open. */
+int file_replace(const char *path, struct slice content, mode_t mode, bool *in_place);
+
 /* Reads a whole file of at most bytes_max bytes into *out, with a zero behind the last
  * byte; the caller frees it with mem_free. Returns the length; -EFBIG if it is longer. */
 ssize_t file_read(const char *path, size_t bytes_max, char **out);

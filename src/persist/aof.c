@@ -59,7 +59,8 @@ int aof_name_temporary_incr(const struct aof *a, const char *name) {
 
 int aof_save_manifest(struct aof *a, const struct manifest *m) {
     char *path = aof_manifest_path(a);
-    int err = manifest_write(m, path);
+    bool in_place;
+    int err = manifest_write(m, path, &in_place);
     if (err) log_warning("cannot write the manifest %s: %s", path, strerror(-err));
     mem_free(path);
     return err;

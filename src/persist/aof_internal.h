@@ -40,6 +40,7 @@ struct rewrite {
     /* The steps': */
     bool logs; /* commands go to another file from the cut on */
     bool keeps_history;
+    bool in_doubt;        /* a manifest is in place that a crash may take back */
     struct manifest now;  /* with that file: what there is from the cut on */
     struct manifest next; /* what there will be */
     struct key_slot key;

@@ -292,6 +292,7 @@ bool aof_rewrite_begin(struct aof *a, bool first, bool here) {
     rw->first = first;
     rw->logs = core->log.on || first;
     rw->of_commands = !core->config->aof_rdb_preamble;
+    rw->in_doubt = false;
     plan(a);
     if (here) {
         opened(a, aof_step_open(rw));

@@ -16,7 +16,8 @@
 #include "persist/aof_internal.h"
 
 static int save_manifest(const struct rewrite *rw, const struct manifest *m) {
-    int err = manifest_write(m, rw->manifest_path);
+    bool in_place;
+    int err = manifest_write(m, rw->manifest_path, &in_place);
     if (err) log_warning("cannot write the manifest %s: %s", rw->manifest_path, strerror(-err));
     return err;
 }
@@ -67,13 +68,25 @@ int aof_step_open(struct rewrite *rw) {
     return err;
 }
 
+/* A manifest that is in place and not certain to stay counts, and what it and the one before it
+ * name is kept: the log is whole after a crash, whichever is there then. Of a first log there is
+ * none before. */
+static int adopt_manifest(struct rewrite *rw) {
+    int err = manifest_write(&rw->next, rw->manifest_path, &rw->in_doubt);
+    if (!err) rw->in_doubt = false;
+    if (err)
+        log_warning("cannot write the manifest %s%s: %s", rw->manifest_path,
+                    rw->in_doubt ? " for certain" : "", strerror(-err));
+    return rw->in_doubt && !rw->first ? 0 : err;
+}
+
 int aof_step_adopt(struct rewrite *rw) {
     int err = 0;
     if (rw->logs && rw->first && rename(rw->incr_path, rw->incr_named) < 0) err = -errno;
     if (!err && rw->logs && rw->first) err = file_sync_dir_of(rw->incr_named);
-    if (!err) err = save_manifest(rw, &rw->next);
+    if (!err) err = adopt_manifest(rw);
     if (err) return err;
-    if (rw->next.history_count && !rw->keeps_history) {
+    if (rw->next.history_count && !rw->keeps_history && !rw->in_doubt) {
         aof_unlink_history(&rw->next, rw->dir);
         save_manifest(rw, &rw->next);
     }
@@ -86,7 +99,7 @@ int aof_step_discard(struct rewrite *rw) {
     outfile_close(rw->file);
     rw->writer = NULL;
     rw->file = NULL;
-    remove_file(rw->base_path);
+    if (!rw->in_doubt) remove_file(rw->base_path);
     remove_file(rw->rdb_path);
     if (rw->first) remove_file(rw->incr_path);
     return 0;

@@ -154,7 +154,7 @@ static void put_line(FILE *out, const struct manifest_file *f) {
     fprintf(out, " seq %lld type %c\n", (long long)f->seq, f->type);
 }
 
-int manifest_write(const struct manifest *m, const char *path) {
+int manifest_write(const struct manifest *m, const char *path, bool *in_place) {
     char *text = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
@@ -162,7 +162,7 @@ int manifest_write(const struct manifest *m, const char *path) {
     for (size_t i = 0; i < m->history_count; i++) put_line(out, &m->history[i]);
     for (size_t i = 0; i < m->incr_count; i++) put_line(out, &m->incr[i]);
     fclose(out);
-    int rc = file_write_atomic(path, slice_of(text, n), 0644);
+    int rc = file_replace(path, slice_of(text, n), 0644, in_place);
     free(text);
     return rc;
 }

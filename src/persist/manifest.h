@@ -38,8 +38,8 @@ void manifest_copy(struct manifest *to, const struct manifest *from);
 /* Reads a file. 0; -ENOENT if there is none; another negative number, with the reason in `why`. */
 int manifest_read(struct manifest *m, const char *path, char why[MANIFEST_WHY_BYTES]);
 
-/* Replaces the file. 0 or a negative errno. */
-int manifest_write(const struct manifest *m, const char *path);
+/* Replaces the file. 0 or a negative errno; *in_place as of file_replace. */
+int manifest_write(const struct manifest *m, const char *path, bool *in_place);
 
 /* The next base or incr file of a log called `name` (appendfilename); the base before becomes
  * history, as do the incr files if so asked. The name of the new file, borrowed. */

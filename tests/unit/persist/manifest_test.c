@@ -42,6 +42,7 @@ static void a_manifest_is_read_as_it_was_written(void) {
                                "file a.aof.3.incr.aof seq 3 type i\n";
     struct manifest m;
     char why[MANIFEST_WHY_BYTES];
+    bool in_place;
     unlink(path);
     CU_ASSERT_EQUAL(manifest_read(&m, path, why), -ENOENT);
     write_text(text);
@@ -49,7 +50,7 @@ static void a_manifest_is_read_as_it_was_written(void) {
     CU_ASSERT_STRING_EQUAL(m.base.name, "odd name\x01");
     CU_ASSERT_EQUAL(m.incr_count, 2);
     CU_ASSERT_EQUAL(m.history_count, 1);
-    CU_ASSERT_EQUAL(manifest_write(&m, path), 0);
+    CU_ASSERT_EQUAL(manifest_write(&m, path, &in_place), 0);
     CU_ASSERT_STRING_EQUAL(read_text(), text);
     manifest_fini(&m);
     write_text("# a comment\nseq 7 type i file x startoffset 5\n");
@@ -74,6 +75,7 @@ static void what_is_no_manifest_is_refused(void) {
 
 static void a_rewrite_retires_what_was(void) {
     struct manifest m, next;
+    bool in_place;
     manifest_init(&m);
     CU_ASSERT_STRING_EQUAL(manifest_next_base(&m, "a", true), "a.1.base.rdb");
     CU_ASSERT_STRING_EQUAL(manifest_next_incr(&m, "a"), "a.1.incr.aof");
@@ -81,7 +83,7 @@ static void a_rewrite_retires_what_was(void) {
     CU_ASSERT_STRING_EQUAL(manifest_next_incr(&next, "a"), "a.2.incr.aof");
     CU_ASSERT_STRING_EQUAL(manifest_next_base(&next, "a", false), "a.2.base.aof");
     manifest_retire_incr(&next, 1);
-    CU_ASSERT_EQUAL(manifest_write(&next, path), 0);
+    CU_ASSERT_EQUAL(manifest_write(&next, path, &in_place), 0);
     CU_ASSERT_STRING_EQUAL(read_text(), "file a.2.base.aof seq 2 type b\n"
                                         "file a.1.base.rdb seq 1 type h\n"
                                         "file a.1.incr.aof seq 1 type h\n"
