@@ -91,7 +91,7 @@ static void drop_few(struct db *db) {
 size_t db_flush(struct db *db) {
     size_t n = db_size(db);
     if (!n) return 0;
-    if (n <= FLUSH_FEW && db->shelf->table.segs == 1 && !db->ks->cut) {
+    if (n <= FLUSH_FEW && db->shelf->table.segs == 1) {
         drop_few(db);
         return n;
     }
