@@ -8,6 +8,7 @@
 #   make model      MODEL_COMMANDS=1000000 random commands beside redis-server
 #   make fuzz       FUZZ_SECONDS=3600 for each target
 #   make crash      the crash tests
+#   make storm      STORM_SECONDS=600 of many clients at once on few keys (STORM_SEED=1)
 #   make bench      figures beside redis-server (BENCH_ARGS=...: options of tests/bench/run)
 #   make format     rewrites the sources by .clang-format
 #   make install    PREFIX=/usr/local DESTDIR=
@@ -24,6 +25,9 @@ MODEL_COMMANDS ?= 1000000
 FUZZ_SECONDS ?= 3600
 TEST_MODEL_COMMANDS ?= 100000
 TEST_FUZZ_SECONDS ?= 6
+STORM_SECONDS ?= 600
+STORM_SEED ?= 1
+TEST_STORM_SECONDS ?= 8
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
@@ -115,7 +119,7 @@ all: $(SERVER) $(UTILS)
 
 executables: $(SERVER) $(UTILS) $(UNIT) $(DRIVERS)
 
-.PHONY: all executables drivers run check test model fuzz crash bench format install clean
+.PHONY: all executables drivers run check test model fuzz crash storm bench format install clean
 
 # ---- building ----
 
@@ -236,6 +240,10 @@ run-clients: $(SERVER) | build/.deps-test
 run-model: $(MODEL) $(SERVER)
 	$(RUN_SUITE) $(LABEL)model $(or $(MODEL_DEADLINE),3600) $(MODEL) --commands $(MODEL_COMMANDS)
 
+run-storm: $(SERVER) | build/.deps-test
+	$(RUN_SUITE) $(LABEL)storm $$(($(STORM_SECONDS) + 300)) tests/storm/run \
+	    --seconds $(STORM_SECONDS) --seed $(STORM_SEED)
+
 $(FUZZ_RUNS): run/fuzz/%: $(B)/fuzz/%
 	$(RUN_SUITE) $(LABEL)fuzz/$* $$(($(FUZZ_SECONDS) + 60)) $< $(wildcard tests/fuzz/corpus/$*) \
 	    $(addprefix --dict ,$(wildcard tests/fuzz/$*.dict)) --seconds $(FUZZ_SECONDS)
@@ -253,10 +261,10 @@ run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS) run-clients run-instruction
 run-sanitized: $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) run-clients run-fuzz-driver $(FUZZ_RUNS)
 # Not with the small limits: what takes its time by intent, and what has its sizes from its format.
 UNSTRESSED := $(foreach s,soak encryption,%/$(s)_test)
-run-stressed: $(UNIT_RUNS) $(filter-out $(UNSTRESSED),$(INTEGRATION_RUNS))
+run-stressed: $(UNIT_RUNS) $(filter-out $(UNSTRESSED),$(INTEGRATION_RUNS)) run-storm
 run-flavour: $(if $(STRESS),run-stressed,run-sanitized)
 
-.PHONY: run-layers run-format run-headers run-instructions run-model run-clients run-fuzz-driver \
+.PHONY: run-layers run-format run-headers run-instructions run-model run-storm run-clients run-fuzz-driver \
     run-check run-all run-sanitized run-stressed run-flavour $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) $(FUZZ_RUNS)
 
 check:
@@ -269,7 +277,7 @@ ifneq ($(FLAVOUR),)
 test:
 	rm -f $(RESULTS)
 	{ $(MAKE) -k executables $(if $(STRESS),,$(FUZZ)) && \
-	  $(MAKE) run-flavour FUZZ_SECONDS=$(TEST_FUZZ_SECONDS); \
+	  $(MAKE) run-flavour FUZZ_SECONDS=$(TEST_FUZZ_SECONDS) STORM_SECONDS=$(TEST_STORM_SECONDS); \
 	} || echo FAIL build >>$(RESULTS)
 	$(TALLY)
 else
@@ -281,17 +289,18 @@ test:
 	  $(MAKE) run-all && \
 	  $(MAKE) run-model MODEL_COMMANDS=$(TEST_MODEL_COMMANDS) MODEL_DEADLINE=300 && \
 	  $(MAKE) SAN=address run-sanitized FUZZ_SECONDS=$(TEST_FUZZ_SECONDS) && \
-	  $(MAKE) SAN=address STRESS=1 run-stressed; \
+	  $(MAKE) SAN=address STRESS=1 run-stressed STORM_SECONDS=$(TEST_STORM_SECONDS); \
 	} || echo FAIL build >>$(RESULTS)
 	$(TALLY)
 endif
 
-model crash fuzz:
+model crash storm fuzz:
 	rm -f $(RESULTS)
 	$(MAKE) $(RUNS) || echo FAIL build >>$(RESULTS)
 	$(TALLY)
 model: RUNS = run-model
 crash: RUNS = $(CRASH_RUNS)
+storm: RUNS = run-storm
 fuzz: RUNS = SAN=address run-fuzz-driver $(FUZZ_RUNS)
 
 bench: $(SERVER) $(BENCH) | build/.deps-test

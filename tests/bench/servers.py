@@ -72,14 +72,16 @@ def free_port():
 class Server:
     """A running server: name, port, socket, dir, pid (of its own process, not a wrapper's)."""
 
-    def __init__(self, name, command, cpu=None, prefix=()):
+    def __init__(self, name, command, cpu=None, prefix=(), dir=None):
+        """A directory that is given stays its giver's: it may hold the data of another start."""
         self.name = name
-        self.dir = tempfile.mkdtemp(prefix="bench-")
+        self.dir = dir or tempfile.mkdtemp(prefix="bench-")
+        self.is_own_dir = not dir
         self.port = free_port()
         self.socket = f"{self.dir}/socket"
         words = shlex.split(command)
         words = [w.format(port=self.port, socket=self.socket, dir=self.dir) for w in words]
-        self.log = open(f"{self.dir}/log", "w+b")
+        self.log = open(f"{self.dir}/log", "a+b")
         # taskset and valgrind replace themselves by the server: the pid stays the same.
         self.process = subprocess.Popen(pinned([*prefix, *words], cpu), cwd=self.dir,
                                         stdin=subprocess.DEVNULL, stdout=self.log,
@@ -126,7 +128,8 @@ class Server:
     def stop(self):
         self.end()
         self.log.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        if self.is_own_dir:
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
         try:
