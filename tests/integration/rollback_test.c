@@ -229,6 +229,30 @@ static void nobody_hears_of_it(void) {
     redisFree(w);
 }
 
+/* What a failing script has only looked at, and which was over, is gone for the log too. */
+static void what_leaves_stays_away(void) {
+    fill();
+    expect_ok(c, "DEBUG SET-ACTIVE-EXPIRE 0");
+    expect_int(c, 1, "RPUSH over a");
+    expect_int(c, 2, "HSET fields f 1 g 2");
+    expect_int(c, 1, "PEXPIRE over 1");
+    expect_text(c, "[1]", "HPEXPIRE fields 1 FIELDS 1 f");
+    usleep(5000);
+    expect_err_prefix(c, "ERR user_script:1: no", "EVAL %s 3 over fields other",
+                      "redis.call('llen',KEYS[1]) redis.call('hget',KEYS[2],'f') "
+                      "redis.call('set',KEYS[3],1) error('no')");
+    expect_int(c, 1, "RPUSH over b");
+    expect_int(c, 5, "HINCRBY fields f 5");
+    char *before = digest();
+    expect_ok(c, "DEBUG LOADAOF");
+    char *after = digest();
+    CU_ASSERT_STRING_EQUAL(before, after);
+    expect_text(c, "[\"b\"]", "LRANGE over 0 -1");
+    expect_ok(c, "DEBUG SET-ACTIVE-EXPIRE 1");
+    free(before);
+    free(after);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"failing_leaves_no_trace", failing_leaves_no_trace},
@@ -236,9 +260,11 @@ int main(void) {
         {"killing_is_never_refused", killing_is_never_refused},
         {"what_is_lost_stays", what_is_lost_stays},
         {"nobody_hears_of_it", nobody_hears_of_it},
+        {"what_leaves_stays_away", what_leaves_stays_away},
         {NULL, NULL},
     };
-    static const char *const options[] = {"--enable-debug-command", "yes", NULL};
+    static const char *const options[] = {"--enable-debug-command", "yes", "--appendonly", "yes",
+                                          NULL};
     server = server_start(options);
     a = client_open(server);
     b = client_open(server);

@@ -53,6 +53,7 @@ static void kill_ends_a_script(void) {
         "string.gsub('aa','a',function() while true do end end)",
         "local t=setmetatable({},{__index=function() while true do end end}) return t.x",
         "while true do redis.pcall('get','k') end",
+        "xpcall(function() while true do end end,function() while true do end end) while true do end",
     };
     expect_ok(c, "CONFIG SET busy-reply-threshold 20");
     for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
@@ -191,6 +192,22 @@ static void attributes_are_passed_over(void) {
     expect_str(c, "Some real reply following the attribute", "EVAL %s 0",
                "redis.setresp(3) return redis.call('debug','protocol','attrib')");
     expect_ok(c, "DEBUG SET-DISABLE-DENY-SCRIPTS 0");
+}
+
+/* Their metamethods are the script's code: nothing may run it any more. */
+static void errors_may_be_odd_tables(void) {
+    static const char *const odd[] = {
+        "error(_G)",
+        "error(redis)",
+        "error({})",
+        "error(setmetatable({},{__index=function() error('x') end}))",
+        "error(setmetatable({},{__index=function() while true do end end}))",
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        expect_err_prefix(c, "ERR unknown error", "EVAL %s 0", odd[i]);
+    expect_text(c, "[0, \"handled\"]", "EVAL %s 0",
+                "local ok,v=xpcall(function() error('x') end,function() return 'handled' end) "
+                "return {ok and 1 or 0,v}");
 }
 
 static void error_texts_lose_line_ends(void) {
@@ -373,6 +390,7 @@ int main(void) {
         {"readers_go_on_in_a_pause", readers_go_on_in_a_pause},
         {"readers_tell_nobody", readers_tell_nobody},
         {"attributes_are_passed_over", attributes_are_passed_over},
+        {"errors_may_be_odd_tables", errors_may_be_odd_tables},
         {"error_texts_lose_line_ends", error_texts_lose_line_ends},
         {"cache_and_figures", cache_and_figures},
         {"large_replies_and_many_arguments", large_replies_and_many_arguments},
