@@ -729,17 +729,23 @@ static void no_cache_is_stale(void) {
 
 /* ---- ours alone: the rest ------------------------------------------------------------- */
 
+/* A raw connection in RESP3 that tracks so, beside two large sets. */
+static int open_beside_sets(redisContext *w, const char *tracking) {
+    char hello[2048];
+    int fd = client_open_raw(ours.server);
+    freeReplyObject(cmd(w, "FLUSHALL"));
+    fill_sets(w);
+    send_bytes(fd, "HELLO 3\r\n", 9);
+    CU_ASSERT(recv(fd, hello, sizeof hello, 0) > 0);
+    expect_raw(fd, tracking, "+OK\r\n");
+    return fd;
+}
+
 /* What a worker computes: the read is remembered when it is planned, the write told when it is
  * committed, each behind its reply. */
 static void workers(void) {
     redisContext *w = client_open(ours.server);
-    int fd = client_open_raw(ours.server);
-    freeReplyObject(cmd(w, "FLUSHALL"));
-    fill_sets(w);
-    char hello[2048];
-    send_bytes(fd, "HELLO 3\r\n", 9);
-    CU_ASSERT(recv(fd, hello, sizeof hello, 0) > 0);
-    expect_raw(fd, "CLIENT TRACKING ON\r\n", "+OK\r\n");
+    int fd = open_beside_sets(w, "CLIENT TRACKING ON\r\n");
     for (int i = 0; i < 20; i++) {
         send_bytes(fd, "SINTERCARD 2 big1 big2\r\n", 24);
         expect_int(w, 1, "SADD big1 n%d", i);
@@ -757,13 +763,7 @@ static void workers(void) {
 /* A change is one's own also where a worker has computed it for a transaction. */
 static void workers_in_transactions(void) {
     redisContext *w = client_open(ours.server);
-    int fd = client_open_raw(ours.server);
-    freeReplyObject(cmd(w, "FLUSHALL"));
-    fill_sets(w);
-    char hello[2048];
-    send_bytes(fd, "HELLO 3\r\n", 9);
-    CU_ASSERT(recv(fd, hello, sizeof hello, 0) > 0);
-    expect_raw(fd, "CLIENT TRACKING ON BCAST NOLOOP\r\n", "+OK\r\n");
+    int fd = open_beside_sets(w, "CLIENT TRACKING ON BCAST NOLOOP\r\n");
     for (int i = 0; i < 2; i++) {
         expect_raw(fd, "MULTI\r\nSUNIONSTORE c big1 big2\r\nSET d 1\r\nEXEC\r\n",
                    "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:8000\r\n+OK\r\n");
