@@ -213,6 +213,10 @@
 #define SCRIPT_TEXT_BYTES_MAX (512 * 1024 * 1024)
 #define SCRIPT_JSON_BYTES_MAX 2000000000
 
+/* Values in the reply that is made of what a script returns: a table that holds itself several
+ * times would be one without an end (script/convert). */
+#define SCRIPT_REPLY_VALUES_MAX ((int64_t)1 << 26)
+
 /* A worker works so long before it lets others go first for an instant (base/nap). */
 #define NAP_AFTER_US 100
 #define NAP_LONG_US 1000 /* a yield that took so long was a slice of somebody's */

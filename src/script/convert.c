@@ -3,6 +3,11 @@
 
 #include <stdlib.h>
 
+#include "base/limits.h"
+#include "script/run.h"
+
+#define VALUES_A_STEP 1024 /* between two looks at the clock */
+
 /* ---- replies to values -------------------------------------------------------------- */
 
 static void set_string(lua_State *L, const char *name, struct slice s) {
@@ -133,6 +138,24 @@ const char *convert_push(lua_State *L, const char *p) {
 
 /* ---- values to replies -------------------------------------------------------------- */
 
+/* Of one conversion: the protocol that the script has set, and how many values may follow. A table
+ * may hold itself, several times. */
+struct how {
+    int proto;
+    int64_t left;
+};
+
+static void convert(lua_State *L, struct reply *r, struct how *how);
+
+/* Now and then: a reply takes long that has many values, and is cut short when the script is
+ * killed. */
+static void rest(lua_State *L, struct how *how) {
+    struct vm *vm = vm_of(L);
+    if (how->left % VALUES_A_STEP) return;
+    if (vm->run) run_rest(vm->run);
+    if (run_is_ending(vm)) how->left = 0;
+}
+
 /* Pushes a field of the table at the top if it is of the type. */
 static bool get_field(lua_State *L, const char *name, int type) {
     lua_pushstring(L, name);
@@ -149,7 +172,7 @@ static size_t count_pairs(lua_State *L) {
 }
 
 /* The members of the table at the top, their values too if it is a map. */
-static void write_pairs(lua_State *L, struct reply *r, bool is_map, int script_proto) {
+static void write_pairs(lua_State *L, struct reply *r, bool is_map, struct how *how) {
     if (is_map) {
         reply_map(r, count_pairs(L));
     } else {
@@ -157,9 +180,9 @@ static void write_pairs(lua_State *L, struct reply *r, bool is_map, int script_p
     }
     for (lua_pushnil(L); lua_next(L, -2);) {
         lua_pushvalue(L, -2);
-        convert_reply(L, r, script_proto);
+        convert(L, r, how);
         if (is_map) {
-            convert_reply(L, r, script_proto);
+            convert(L, r, how);
         } else {
             lua_pop(L, 1);
         }
@@ -181,7 +204,7 @@ static bool write_verbatim(lua_State *L, struct reply *r) {
 }
 
 /* A table with a field that says what it is; pops the field. False if it is none. */
-static bool write_special(lua_State *L, struct reply *r, int script_proto) {
+static bool write_special(lua_State *L, struct reply *r, struct how *how) {
     struct slice s;
     if (get_field(L, "err", LUA_TSTRING)) {
         reply_error_slice(r, slice_cstr(lua_tostring(L, -1)));
@@ -190,9 +213,9 @@ static bool write_special(lua_State *L, struct reply *r, int script_proto) {
     } else if (get_field(L, "double", LUA_TNUMBER)) {
         reply_double(r, lua_tonumber(L, -1));
     } else if (get_field(L, "map", LUA_TTABLE)) {
-        write_pairs(L, r, true, script_proto);
+        write_pairs(L, r, true, how);
     } else if (get_field(L, "set", LUA_TTABLE)) {
-        write_pairs(L, r, false, script_proto);
+        write_pairs(L, r, false, how);
     } else if (get_field(L, "big_number", LUA_TSTRING)) {
         s.p = lua_tolstring(L, -1, &s.n);
         reply_big_number(r, s);
@@ -207,7 +230,7 @@ static bool write_special(lua_State *L, struct reply *r, int script_proto) {
     return true;
 }
 
-static void write_array(lua_State *L, struct reply *r, int script_proto) {
+static void write_array(lua_State *L, struct reply *r, struct how *how) {
     int n = 0;
     for (bool more = true; more; n += more) {
         lua_rawgeti(L, -1, n + 1);
@@ -217,13 +240,13 @@ static void write_array(lua_State *L, struct reply *r, int script_proto) {
     reply_array(r, (size_t)n);
     for (int i = 1; i <= n; i++) {
         lua_rawgeti(L, -1, i);
-        convert_reply(L, r, script_proto);
+        convert(L, r, how);
     }
 }
 
-static void write_bool(lua_State *L, struct reply *r, int script_proto) {
+static void write_bool(lua_State *L, struct reply *r, struct how *how) {
     bool v = lua_toboolean(L, -1);
-    if (script_proto == 3) {
+    if (how->proto == 3) {
         reply_bool(r, v);
     } else if (v) {
         reply_int(r, 1);
@@ -237,10 +260,12 @@ static void write_number(lua_State *L, struct reply *r) {
     reply_int(r, v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN);
 }
 
-void convert_reply(lua_State *L, struct reply *r, int script_proto) {
+static void convert(lua_State *L, struct reply *r, struct how *how) {
     struct slice s;
-    if (!lua_checkstack(L, 6)) {
-        reply_error(r, "ERR reached lua stack limit");
+    bool deep = !lua_checkstack(L, 6);
+    rest(L, how);
+    if (deep || how->left-- <= 0) {
+        reply_error(r, deep ? "ERR reached lua stack limit" : "ERR too many values in the reply");
         lua_pop(L, 1);
         return;
     }
@@ -249,12 +274,16 @@ void convert_reply(lua_State *L, struct reply *r, int script_proto) {
         s.p = lua_tolstring(L, -1, &s.n);
         reply_bulk(r, s);
         break;
-    case LUA_TBOOLEAN: write_bool(L, r, script_proto); break;
+    case LUA_TBOOLEAN: write_bool(L, r, how); break;
     case LUA_TNUMBER: write_number(L, r); break;
     case LUA_TTABLE:
-        if (!write_special(L, r, script_proto)) write_array(L, r, script_proto);
+        if (!write_special(L, r, how)) write_array(L, r, how);
         break;
     default: reply_null(r); break;
     }
     lua_pop(L, 1);
+}
+
+void convert_reply(lua_State *L, struct reply *r, int script_proto) {
+    convert(L, r, &(struct how){script_proto, SCRIPT_REPLY_VALUES_MAX});
 }

@@ -101,6 +101,15 @@ bool run_is_ending(const struct vm *vm) {
     return vm->run && (vm->run->killed || load_is_over(vm->run, clock_ticks()));
 }
 
+void run_rest(struct run *r) {
+    struct core *core = r->sc->core;
+    if (r->killed || !ongoing_is_due(core)) return;
+    int64_t limit_ms = core->config->busy_reply_ms;
+    if (limit_ms > 0 && clock_ticks_to_us(clock_ticks() - r->begun) >= (uint64_t)limit_ms * 1000)
+        ongoing_refuse(core);
+    ongoing_pause(core);
+}
+
 /* Every SCRIPT_HOOK_COUNT instructions. */
 static void on_count(lua_State *L, lua_Debug *at) {
     (void)at;
@@ -109,12 +118,7 @@ static void on_count(lua_State *L, lua_Debug *at) {
     if (!r) return;
     uint64_t now = clock_ticks();
     if (load_is_over(r, now)) raise_killed(L, "FUNCTION LOAD timeout");
-    if (!r->killed && ongoing_is_due(vm->core)) {
-        int64_t limit_ms = vm->core->config->busy_reply_ms;
-        if (limit_ms > 0 && clock_ticks_to_us(now - r->begun) >= (uint64_t)limit_ms * 1000)
-            ongoing_refuse(vm->core);
-        ongoing_pause(vm->core);
-    }
+    run_rest(r);
     if (r->killed) raise_killed(L, "Script killed by user with SCRIPT KILL...");
 }
 

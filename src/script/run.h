@@ -49,6 +49,9 @@ struct run {
     char name[SCRIPT_NAME_BYTES_MAX];
 };
 
+/* The others have their turn if it is theirs. */
+void run_rest(struct run *r);
+
 /* Whether the script that runs is being ended, so that no more of its code is to run. */
 bool run_is_ending(const struct vm *vm);
 

@@ -70,6 +70,16 @@ static void kill_ends_a_script(void) {
     expect_err(c, "NOTBUSY No scripts in execution right now.", "SCRIPT KILL");
 }
 
+/* What it returns holds itself: others have their turns, and may end it. */
+static void a_reply_without_end_is_killed(void) {
+    expect_ok(c, "CONFIG SET busy-reply-threshold 20");
+    int fd = running("local t={} for i=1,3 do t[i]=t end return t");
+    await_busy();
+    expect_ok(c, "SCRIPT KILL");
+    expect_status(c, "PONG", "PING");
+    close(fd);
+}
+
 static void one_that_has_written_stays(void) {
     expect_ok(c, "CONFIG SET busy-reply-threshold 20");
     int fd = running("redis.call('set','k','v') for i=1,2e7 do end return 'end'");
@@ -381,6 +391,7 @@ int main(void) {
         {"commands_that_block_do_not", commands_that_block_do_not},
         {"time_stands_still", time_stands_still},
         {"kill_ends_a_script", kill_ends_a_script},
+        {"a_reply_without_end_is_killed", a_reply_without_end_is_killed},
         {"one_that_has_written_stays", one_that_has_written_stays},
         {"others_wait_before_the_threshold", others_wait_before_the_threshold},
         {"a_script_outlives_its_client", a_script_outlives_its_client},
