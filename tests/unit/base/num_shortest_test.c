@@ -113,7 +113,7 @@ static void of_the_edges(void) {
         count(&f, nextafter(v, 0) + (e == -1074 ? v : 0));
     }
     for (int e = -323; e <= 308; e++) {
-        char text[8];
+        char text[16];
         snprintf(text, sizeof text, "1e%d", e);
         double v = strtod(text, NULL);
         count(&f, v);
