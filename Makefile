@@ -248,16 +248,17 @@ $(FUZZ_RUNS): run/fuzz/%: $(B)/fuzz/%
 	$(RUN_SUITE) $(LABEL)fuzz/$* $$(($(FUZZ_SECONDS) + 60)) $< $(wildcard tests/fuzz/corpus/$*) \
 	    $(addprefix --dict ,$(wildcard tests/fuzz/$*.dict)) --seconds $(FUZZ_SECONDS)
 
-# Callgrind's instructions per command at P=16: the budgets of the hot path.
+# Callgrind's instructions per command at P=16: the budgets of the hot path, and 3 % for noise. It
+# runs by itself: beside another suite the client's turns are cut, which costs the server 2 % more.
 run-instructions: $(SERVER) $(BENCH)
 	$(RUN_SUITE) instructions 240 tests/bench/instructions --pipelines 16 --repeat 8 \
-	    --max get=450 --max set=600 --max incr=600
+	    --max get=463 --max set=618 --max incr=618
 
 run-fuzz-driver: $(firstword $(FUZZ))
 	$(if $<,$(RUN_SUITE) $(LABEL)fuzz/must-fail 120 $< --must-fail)
 
 run-check: run-layers run-format run-headers $(UNIT_RUNS)
-run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS) run-clients run-instructions
+run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS) run-clients
 run-sanitized: $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) run-clients run-fuzz-driver $(FUZZ_RUNS)
 # Not with the small limits: what takes its time by intent, and what has its sizes from its format.
 UNSTRESSED := $(foreach s,soak encryption,%/$(s)_test)
@@ -287,6 +288,7 @@ test:
 	  $(MAKE) -k SAN=address executables $(FUZZ:$(B)/%=build/address/%) && \
 	  $(MAKE) -k SAN=address STRESS=1 executables && \
 	  $(MAKE) run-all && \
+	  $(MAKE) run-instructions && \
 	  $(MAKE) run-model MODEL_COMMANDS=$(TEST_MODEL_COMMANDS) MODEL_DEADLINE=300 && \
 	  $(MAKE) SAN=address run-sanitized FUZZ_SECONDS=$(TEST_FUZZ_SECONDS) && \
 	  $(MAKE) SAN=address STRESS=1 run-stressed STORM_SECONDS=$(TEST_STORM_SECONDS); \

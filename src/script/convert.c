@@ -141,6 +141,7 @@ const char *convert_push(lua_State *L, const char *p) {
 /* Of one conversion: the protocol that the script has set, and how many values may follow. A table
  * may hold itself, several times. */
 struct how {
+    struct run *run;
     int proto;
     int64_t left;
 };
@@ -149,11 +150,10 @@ static void convert(lua_State *L, struct reply *r, struct how *how);
 
 /* Now and then: a reply takes long that has many values, and is cut short when the script is
  * killed. */
-static void rest(lua_State *L, struct how *how) {
-    struct vm *vm = vm_of(L);
-    if (how->left % VALUES_A_STEP) return;
-    if (vm->run) run_rest(vm->run);
-    if (run_is_ending(vm)) how->left = 0;
+static void rest(struct how *how) {
+    if (how->left % VALUES_A_STEP || !how->run) return;
+    run_rest(how->run);
+    if (how->run->killed) how->left = 0;
 }
 
 /* Pushes a field of the table at the top if it is of the type. */
@@ -263,7 +263,7 @@ static void write_number(lua_State *L, struct reply *r) {
 static void convert(lua_State *L, struct reply *r, struct how *how) {
     struct slice s;
     bool deep = !lua_checkstack(L, 6);
-    rest(L, how);
+    rest(how);
     if (deep || how->left-- <= 0) {
         reply_error(r, deep ? "ERR reached lua stack limit" : "ERR too many values in the reply");
         lua_pop(L, 1);
@@ -284,6 +284,6 @@ static void convert(lua_State *L, struct reply *r, struct how *how) {
     lua_pop(L, 1);
 }
 
-void convert_reply(lua_State *L, struct reply *r, int script_proto) {
-    convert(L, r, &(struct how){script_proto, SCRIPT_REPLY_VALUES_MAX});
+void convert_reply(lua_State *L, struct reply *r, int script_proto, struct run *run) {
+    convert(L, r, &(struct how){run, script_proto, SCRIPT_REPLY_VALUES_MAX});
 }

@@ -14,7 +14,8 @@
  * ends. May raise an error of Lua. */
 const char *convert_push(lua_State *L, const char *p);
 
-/* Writes the value at the top as a reply, and pops it. script_proto is what the script has set. */
-void convert_reply(lua_State *L, struct reply *r, int script_proto);
+/* Writes the value at the top as a reply, and pops it. script_proto is what the script has set. The
+ * run, if there is one, rests now and then, and cuts the reply short when it is killed. */
+void convert_reply(lua_State *L, struct reply *r, int script_proto, struct run *run);
 
 #endif

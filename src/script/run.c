@@ -295,7 +295,7 @@ static void call_body(struct run *r) {
     if (unlikely(r->sc->undo != NULL)) undo_end(r->sc->undo);
     bool counted = unlikely(lua_istable(L, -1)) && result_is_counted(L);
     struct reply *out = r->r;
-    convert_reply(L, out, r->sc->inner.reply.proto);
+    convert_reply(L, out, r->sc->inner.reply.proto, r);
     if (unlikely(counted)) out->noted |= REPLY_ERROR_IS_COUNTED;
 }
 

@@ -19,7 +19,7 @@ static void through_lua(const char *in, int proto, int script_proto, const char 
     reply_init(&r);
     r.proto = (uint8_t)proto;
     CU_ASSERT_PTR_EQUAL(convert_push(L, in), in + strlen(in));
-    convert_reply(L, &r, script_proto);
+    convert_reply(L, &r, script_proto, NULL);
     CU_ASSERT_EQUAL(lua_gettop(L), 0);
     CU_ASSERT_EQUAL(reply_pieces(&r, &piece, 1), 1);
     struct slice got = slice_of(piece.iov_base, piece.iov_len);
