@@ -249,7 +249,7 @@ $(FUZZ_RUNS): run/fuzz/%: $(B)/fuzz/%
 	    $(addprefix --dict ,$(wildcard tests/fuzz/$*.dict)) --seconds $(FUZZ_SECONDS)
 
 # Callgrind's instructions per command at P=16: the budgets of the hot path, and 3 % for noise. It
-# runs by itself: beside another suite the client's turns are cut, which costs the server 2 % more.
+# runs by itself: beside another suite the client's turns are cut, which costs the server 3 % more.
 run-instructions: $(SERVER) $(BENCH)
 	$(RUN_SUITE) instructions 240 tests/bench/instructions --pipelines 16 --repeat 8 \
 	    --max get=463 --max set=618 --max incr=618

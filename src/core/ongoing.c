@@ -113,8 +113,8 @@ static void steps_run(void *arg) {
     steps_drop(x);
 }
 
-/* What waited for a key is served in the turn that its key has; and who waits for all keys goes
- * first. */
+/* What waited for a key is served in the turn that its key has; who waits for all keys goes first;
+ * and a reader passed no gate, so that others may have its key. */
 static bool may_go_on(const struct ctx *c) {
     if (c->s->waiter || lane_stops_all(places_lanes(c->core))) return false;
     if (!c->core->lanes_busy || c->s->park) return true;

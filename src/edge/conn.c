@@ -193,14 +193,9 @@ void conn_keep(struct conn *c) {
         c->backlog_at = (size_t)(c->at - c->backlog);
         c->backlog_bytes = left;
         if (c->backlog_at > left) backlog_to_front(c); /* so that each byte is moved about once */
-    } else {
-        if (left > c->backlog_size) {
-            mem_free(c->backlog);
-            c->backlog = mem_alloc(left);
-            c->backlog_size = left;
-        }
-        memcpy(c->backlog, c->at, left);
-        c->backlog_bytes = left;
+    } else {                                           /* there is none */
+        c->backlog = mem_dup(c->at, left);
+        c->backlog_bytes = c->backlog_size = left;
     }
     c->at = c->cut = c->end = NULL;
     conn_weigh_input(c);

@@ -77,8 +77,8 @@ void lanes_free(struct lanes *l); /* no ticket is in it */
 bool lanes_busy(const struct lanes *l);
 
 /* Takes a place in the lane of each key wanted (one that comes twice gets the stronger mode), or,
- * with all_keys, everywhere. t->what, on_granted are the caller's; wants is reordered. Returns true
- * if t may go on at once. */
+ * with all_keys, everywhere. t->what, on_granted are the caller's. Returns true if t may go on at
+ * once. */
 bool lane_join(struct lanes *l, struct lane_ticket *t, const struct lane_want *wants, int n,
                bool all_keys, int64_t now_ms);
 

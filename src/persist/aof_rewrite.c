@@ -138,11 +138,12 @@ static void succeeded(struct aof *a) {
         log->on = true;
         log->starting = false;
     }
-    if (a->writer) log_writer_forgive(a->writer, rw->cut);
+    if (a->writer && !rw->in_doubt) log_writer_forgive(a->writer, rw->cut);
     log->rewrites++;
     log->rewrite_failed = false;
     log->rewrite_failures = 0;
-    rw->retry_ms = 0;
+    rw->retry_ms = rw->in_doubt ? a->core->now_ms + RETRY_MS_MIN : 0;
+    log->rewrite_scheduled |= rw->in_doubt;
     a->older_bytes = rw->older_bytes;
     log->base_bytes = log->bytes =
         a->older_bytes + (a->writer ? log_writer_state(a->writer).bytes : 0);

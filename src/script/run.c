@@ -292,11 +292,16 @@ static void call_body(struct run *r) {
         if (r->sc->undo) undo_roll_back(r->sc->undo);
         return;
     }
-    if (unlikely(r->sc->undo != NULL)) undo_end(r->sc->undo);
     bool counted = unlikely(lua_istable(L, -1)) && result_is_counted(L);
     struct reply *out = r->r;
     convert_reply(L, out, r->sc->inner.reply.proto, r);
     if (unlikely(counted)) out->noted |= REPLY_ERROR_IS_COUNTED;
+    if (likely(!r->sc->undo)) return;
+    if (r->killed) { /* while its reply was made */
+        undo_roll_back(r->sc->undo);
+    } else {
+        undo_end(r->sc->undo);
+    }
 }
 
 /* Why the flags forbid the call now, or NULL. */
