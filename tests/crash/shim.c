@@ -10,6 +10,9 @@
  *                      when a disk has lost it
  *     SHIM_SYNC_FAILURES=m     and the m - 1 syncs after it (usually 1 in all)
  *
+ *     SHIM_MANIFEST_FAIL_AT=n     the n-th manifest comes into its place, and the sync of the
+ * directory behind that fails
+ *
  *     SHIM_SLOW_MS=t     a slow disk: syncs, renaming and removing a file take so long more
  *     SHIM_DATASYNC_MS=t     ... fdatasync alone
  *
@@ -42,6 +45,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct file files[FILES_MAX];
 static int file_count;
 static long writes, fail_at = -1, syncs, sync_fail_at, sync_failures;
+static long manifests, manifest_fail_at;
+static int manifest_is_loose; /* renamed, and its directory not synced yet */
 static int sync_errno;
 static unsigned slow_ms, datasync_ms;
 static unsigned seed;
@@ -60,6 +65,7 @@ static void prepare(void) {
     seed = s ? (unsigned)atoi(s) : 1;
     sync_fail_at = number_of("SHIM_SYNC_FAIL_AT", 0);
     sync_failures = number_of("SHIM_SYNC_FAILURES", 1);
+    manifest_fail_at = number_of("SHIM_MANIFEST_FAIL_AT", 0);
     sync_errno = (int)number_of("SHIM_SYNC_ERRNO", EIO);
     slow_ms = (unsigned)number_of("SHIM_SLOW_MS", 0);
     datasync_ms = (unsigned)number_of("SHIM_DATASYNC_MS", 0);
@@ -182,12 +188,32 @@ int fdatasync(int fd) {
     return synced(fd, next("fdatasync"));
 }
 
-int fsync(int fd) { return synced(fd, next("fsync")); }
+/* Whether this is the sync of the directory behind the manifest that is meant. */
+static int leaves_manifest_loose(int fd) {
+    struct stat st;
+    pthread_mutex_lock(&lock);
+    prepare();
+    int of_manifest = manifest_is_loose && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+    if (of_manifest) manifest_is_loose = 0;
+    int fails = of_manifest && ++manifests == manifest_fail_at;
+    pthread_mutex_unlock(&lock);
+    return fails;
+}
+
+int fsync(int fd) {
+    if (!leaves_manifest_loose(fd)) return synced(fd, next("fsync"));
+    errno = EIO;
+    return -1;
+}
 
 int rename(const char *from, const char *to) {
     int (*real)(const char *, const char *) = next("rename");
     be_slow(&slow_ms);
-    return real(from, to);
+    int rc = real(from, to);
+    pthread_mutex_lock(&lock);
+    if (rc == 0 && strstr(to, ".manifest")) manifest_is_loose = 1;
+    pthread_mutex_unlock(&lock);
+    return rc;
 }
 
 int unlink(const char *path) {

@@ -253,6 +253,38 @@ static void a_hanging_disk_stalls_who_writes(void) {
     CU_ASSERT_EQUAL(server_stop(s), 0);
 }
 
+/* A manifest is in place and may be lost: whatever it and the one before it name stays. If it is
+ * the one that ends a rewrite, another rewrite is to follow. */
+static void leave_in_doubt(int manifest, bool ends) {
+    struct server *s = server_start(always);
+    set_number("SHIM_MANIFEST_FAIL_AT", manifest);
+    restart_on_shim(s, always);
+    unsetenv("SHIM_MANIFEST_FAIL_AT");
+    redisContext *c = client_open(s);
+    for (int i = 0; i < 100; i++) expect_ok(c, "SET k%d v", i);
+    freeReplyObject(cmd(c, "BGREWRITEAOF"));
+    int64_t begun_ms = server_now_ms();
+    while (info_number(c, "persistence", "aof_rewrite_in_progress") &&
+           server_now_ms() < begun_ms + 20000) {
+        usleep(1000);
+    }
+    CU_ASSERT_EQUAL(info_number(c, "persistence", "aof_rewrite_scheduled"), ends);
+    expect_ok(c, "SET later v");
+    redisFree(c);
+    server_signal(s, SIGKILL);
+    server_wait(s, 20000);
+    server_restart(s, always);
+    c = client_open(s);
+    expect_int(c, 101, "DBSIZE");
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
+static void a_manifest_in_doubt_keeps_both(void) {
+    leave_in_doubt(2, false); /* behind the start's: that names the next file of commands */
+    leave_in_doubt(3, true);
+}
+
 int main(void) {
     static const struct suite_test tests[] = {
         {"always_ends", always_ends},
@@ -261,6 +293,7 @@ int main(void) {
         {"everysec_encrypted_refuses", everysec_encrypted_refuses},
         {"a_slow_disk_stalls_nobody", a_slow_disk_stalls_nobody},
         {"a_hanging_disk_stalls_who_writes", a_hanging_disk_stalls_who_writes},
+        {"a_manifest_in_doubt_keeps_both", a_manifest_in_doubt_keeps_both},
         {NULL, NULL},
     };
     if (!key_make(key_file)) return 1;
