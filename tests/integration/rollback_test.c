@@ -163,6 +163,16 @@ static void killing_is_never_refused(void) {
     expect_ok(c, "FUNCTION KILL");
     freeReplyObject(wait_for(a));
     expect_str(c, "hello", "GET text");
+    /* Its reply is being made, and has no end. */
+    int fd = client_open_raw(server);
+    expect_raw(fd,
+               "EVAL \"redis.call('set',KEYS[1],1) local t={} for i=1,3 do t[i]=t end return t\" 1 "
+               "text\r\n",
+               "");
+    while (!has(cmd(c, "GET text"), "BUSY")) usleep(1000);
+    expect_ok(c, "SCRIPT KILL");
+    expect_str(c, "hello", "GET text");
+    close(fd);
 }
 
 /* Long enough for a client that the machine lets wait. */
