@@ -516,6 +516,11 @@ bool ctx_is_type(struct ctx *c, const struct entry *e, enum entry_type type) {
     return false;
 }
 
+void ctx_changed_at(struct ctx *c, enum feed_class class, const char *event, const char *p,
+                    size_t n, uint64_t hash) {
+    feed_key(&c->core->feed, c->db->id, class, event, (struct key){p, n, hash});
+}
+
 void ctx_arity_error(struct ctx *c) {
     char name[64];
     reply_errorf(c->r, "ERR wrong number of arguments for '%s' command",

@@ -98,11 +98,16 @@ bool ctx_db(struct ctx *c, int i, struct db **db); /* ERR_BAD_DB / not an intege
 /* True if e is NULL or of the type; otherwise replies WRONGTYPE. */
 bool ctx_is_type(struct ctx *c, const struct entry *e, enum entry_type type);
 
+/* ctx_changed, the key in registers: three words go through memory, where a copy by 16 bytes waits
+ * for stores of 8. */
+void ctx_changed_at(struct ctx *c, enum feed_class class, const char *event, const char *p,
+                    size_t n, uint64_t hash);
+
 /* Says that a command changed a key: dirty counter, feed (and all that hangs on it).
  * Call it once per key and event, after the change, with Redis' class and event name. */
 static inline void ctx_changed(struct ctx *c, struct key k, enum feed_class class,
                                const char *event) {
-    feed_key(&c->core->feed, c->db->id, class, event, k);
+    ctx_changed_at(c, class, event, k.p, k.n, k.hash);
 }
 
 /* The same of a change that leaves those who wait for the key waiting, since it gives them nothing:

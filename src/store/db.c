@@ -105,13 +105,18 @@ static inline bool is_expired(const struct db *db, const struct entry *e) {
     return unlikely(entry_has_ttl(e)) && entry_expire_ms(e) < db->ks->now_ms;
 }
 
-static inline struct entry *find(struct db *db, const struct key *k, struct table_place *place) {
-    struct entry *e = table_find(&db->shelf->table, &entry_ops, key_slice(*k), k->hash, place);
+static struct entry *find_at(struct db *db, const char *p, size_t n, uint64_t hash,
+                             struct table_place *place) {
+    struct entry *e = table_find(&db->shelf->table, &entry_ops, slice_of(p, n), hash, place);
     if (e && unlikely(is_expired(db, e))) {
-        expire_now(db, k->hash, *place, e);
+        expire_now(db, hash, *place, e);
         return NULL;
     }
     return e;
+}
+
+static inline struct entry *find(struct db *db, const struct key *k, struct table_place *place) {
+    return find_at(db, k->p, k->n, k->hash, place);
 }
 
 static void note_miss(struct db *db, const struct key *k) {
@@ -175,12 +180,12 @@ const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t 
     return e;
 }
 
-struct entry *db_find(struct db *db, struct key k) {
+struct entry *db_find_at(struct db *db, const char *p, size_t n, uint64_t hash) {
     struct table_place place;
-    struct entry *e = find(db, &k, &place);
+    struct entry *e = find_at(db, p, n, hash, &place);
     if (!e) return NULL;
     touch(db->ks, e);
-    note_edit(db, k.hash, place, e);
+    note_edit(db, hash, place, e);
     return e;
 }
 

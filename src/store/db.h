@@ -127,9 +127,9 @@ void db_aside_free(struct db *db);
 
 /* -- finding ------------------------------------------------------------------------- */
 
-/* db_read, the key in registers. */
+/* db_read and db_find, the key in registers. */
 const struct entry *db_read_at(struct db *db, const char *p, size_t n, uint64_t hash);
-
+struct entry *db_find_at(struct db *db, const char *p, size_t n, uint64_t hash);
 /* For a command that reads: counts a hit or a miss and marks the access. NULL if absent. */
 static inline const struct entry *db_read(struct db *db, struct key k) {
     return db_read_at(db, k.p, k.n, k.hash);
@@ -138,7 +138,9 @@ static inline const struct entry *db_read(struct db *db, struct key k) {
 /* For one that reads and marks no access. */
 const struct entry *db_look(struct db *db, struct key k);
 /* For a command that will write: marks the access, counts nothing. */
-struct entry *db_find(struct db *db, struct key k);
+static inline struct entry *db_find(struct db *db, struct key k) {
+    return db_find_at(db, k.p, k.n, k.hash);
+}
 
 /* Neither counts nor marks (OBJECT, DEBUG, TTL, TOUCH decides for itself). */
 struct entry *db_peek(struct db *db, struct key k);
@@ -146,10 +148,8 @@ bool db_exists(struct db *db, struct key k);
 /* As db_peek, but nothing happens to a key whose time is over: NULL. */
 const struct entry *db_glance(struct db *db, struct key k);
 
-/* When time may take the key, or a field of its hash: it has when that is before now. INT64_MAX:
- * never. */
+/* When time may take the key, or a field of its hash; before now: it has. INT64_MAX: never. */
 int64_t db_due_ms(const struct entry *e);
-
 /* A key that is still there although its time is over; nothing is removed. NULL: none is. */
 const struct entry *db_past(struct db *db, struct key k);
 

@@ -134,20 +134,21 @@ static bool limit_allows_sealed(struct list_limit limit, size_t sealed_bytes, ui
 
 /* takes() for a chunk that is sealed, or full unless it will be. What is beyond the limit already
  * is known to have short elements alone, so that they are looked at about once. */
-static bool takes_sealed(const struct list_value *l, struct chunk chunk, struct slice s) {
-    if (is_blob(chunk)) return false;
-    size_t bytes = bytes_in(chunk), count = chunk.count;
-    size_t packed = is_sealed(chunk) ? lp_unsealed_bytes(bytes, count) : bytes;
+static bool takes_sealed(const struct list_value *l, const struct chunk *chunk, struct slice s) {
+    if (is_blob(*chunk)) return false;
+    size_t bytes = bytes_in(*chunk), count = chunk->count;
+    size_t packed = is_sealed(*chunk) ? lp_unsealed_bytes(bytes, count) : bytes;
     if (list_limit_allows(l->limit, packed + s.n + ITEM_OVERHEAD_BYTES, count + 1)) return true;
     return lp_may_seal(s.n) &&
            limit_allows_sealed(l->limit, lp_sealed_bytes(packed, count) + s.n + 1, count + 1) &&
-           (packed > l->limit.bytes || is_sealed(chunk) || lp_is_sealable(chunk.p));
+           (packed > l->limit.bytes || is_sealed(*chunk) || lp_is_sealable(chunk->p));
 }
 
 /* Whether the chunk may get an element more. */
-static inline bool takes(const struct list_value *l, struct chunk chunk, struct slice s) {
-    size_t bytes = chunk.bytes + s.n + ITEM_OVERHEAD_BYTES; /* a mark makes them too many */
-    return likely(list_limit_allows(l->limit, bytes, chunk.count + 1)) || takes_sealed(l, chunk, s);
+static inline bool takes(const struct list_value *l, const struct chunk *chunk, struct slice s) {
+    size_t bytes = chunk->bytes + s.n + ITEM_OVERHEAD_BYTES; /* a mark makes them too many */
+    return likely(list_limit_allows(l->limit, bytes, chunk->count + 1)) ||
+           takes_sealed(l, chunk, s);
 }
 
 /* A chunk of its own for an element. */
@@ -425,18 +426,18 @@ static void push_packed(struct list_value *l, struct chunk_place *place, uint8_t
     chunk_tree_grow_end(&l->chunks, last, lp, item.bytes);
 }
 
-void list_value_push(struct list_value *l, bool last, struct list_item item) {
+void list_value_push_text(struct list_value *l, bool last, struct slice text, struct blob *blob) {
     struct chunk_place place = chunk_tree_end(&l->chunks, last);
     if (likely(chunk_place_valid(place))) {
         struct chunk chunk = chunk_at(place);
-        if (likely(takes(l, chunk, item.text))) {
-            push_packed(l, &place, chunk.p, last, item.text);
-            if (unlikely(item.blob)) blob_unref(item.blob);
+        if (likely(takes(l, &chunk, text))) {
+            push_packed(l, &place, chunk.p, last, text);
+            if (unlikely(blob)) blob_unref(blob);
             return;
         }
     }
     settle(l, last);
-    chunk_tree_push(&l->chunks, last, chunk_of(l, item));
+    chunk_tree_push(&l->chunks, last, chunk_of(l, (struct list_item){text, blob}));
     place = chunk_tree_end(&l->chunks, last);
     for (int i = 0; i < 2 && chunk_place_valid(place); i++)
         place = last ? chunk_place_prev(place) : chunk_place_next(place);
@@ -640,17 +641,17 @@ void list_value_insert(struct list_value *l, uint64_t index, struct list_item it
     struct chunk_place place = chunk_tree_find(&l->chunks, index, &inside);
     struct chunk chunk = chunk_at(place);
     if (!is_large(l, item.text)) {
-        if (!takes(l, chunk, item.text) && chunk.count >= 4 && item.text.n < chunk.bytes / 4) {
+        if (!takes(l, &chunk, item.text) && chunk.count >= 4 && item.text.n < chunk.bytes / 4) {
             split(l, place, chunk.count / 2);
             place = chunk_tree_find(&l->chunks, index, &inside);
             chunk = chunk_at(place);
         }
-        if (inside == 0 && !takes(l, chunk, item.text)) {
+        if (inside == 0 && !takes(l, &chunk, item.text)) {
             place = chunk_place_prev(place);
             chunk = chunk_at(place);
             inside = chunk.count;
         }
-        if (takes(l, chunk, item.text)) {
+        if (takes(l, &chunk, item.text)) {
             insert_packed(l, &place, inside, item);
             return;
         }
@@ -687,7 +688,7 @@ void list_value_replace(struct list_value *l, uint64_t index, struct list_item i
         return;
     }
     struct chunk rest = without(chunk, inside);
-    if (is_large(l, item.text) || !takes(l, rest, item.text)) {
+    if (is_large(l, item.text) || !takes(l, &rest, item.text)) {
         list_value_drop(l, index, 1);
         list_value_insert(l, index, item);
         return;

@@ -84,7 +84,10 @@ void list_value_still_end(struct list_value *l, struct list_value *still);
 /* Bytes that are kept for stills alone. O(1). */
 size_t list_value_still_bytes(const struct list_value *l);
 
-void list_value_push(struct list_value *l, bool last, struct list_item item);
+void list_value_push_text(struct list_value *l, bool last, struct slice text, struct blob *blob);
+static inline void list_value_push(struct list_value *l, bool last, struct list_item item) {
+    list_value_push_text(l, last, item.text, item.blob);
+}
 
 /* Makes the item the element of an index, which is at most the count; those from there on move. */
 void list_value_insert(struct list_value *l, uint64_t index, struct list_item item);

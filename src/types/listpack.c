@@ -313,16 +313,8 @@ struct lp_item lp_item_i64(int64_t v) {
     return item;
 }
 
-struct lp_item lp_item_text(struct slice s) {
-    int64_t v;
-    if (parse_int(s, &v)) return lp_item_i64(v);
+static __attribute__((noinline)) struct lp_item long_text(struct slice s) {
     struct lp_item item = {.text = s};
-    if (s.n <= STR6_MAX) {
-        item.head[0] = (uint8_t)(0x80 | s.n);
-        item.head_bytes = 1;
-        item.bytes = s.n + 2;
-        return item;
-    }
     if (s.n <= STR12_MAX) {
         item.head[0] = (uint8_t)(0xe0 | s.n >> 8);
         item.head[1] = (uint8_t)s.n;
@@ -337,6 +329,14 @@ struct lp_item lp_item_text(struct slice s) {
     size_t body = item.head_bytes + s.n;
     item.bytes = body + back_bytes(body);
     return item;
+}
+
+/* Each form is made where the caller will have it, and not copied. */
+struct lp_item lp_item_text(struct slice s) {
+    int64_t v;
+    if (parse_int(s, &v)) return lp_item_i64(v);
+    if (unlikely(s.n > STR6_MAX)) return long_text(s);
+    return (struct lp_item){s, s.n + 2, 1, {(uint8_t)(0x80 | s.n)}};
 }
 
 static inline uint8_t *put_item(uint8_t *p, const struct lp_item *item) {

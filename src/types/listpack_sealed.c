@@ -20,15 +20,20 @@ static inline void copy_body(uint8_t *to, const uint8_t *from, size_t n, bool ro
     if (n > STEP_BYTES) memcpy(to + STEP_BYTES, from + STEP_BYTES, ROOM_BYTES - STEP_BYTES);
 }
 
-/* The end of a listpack has no size either. */
+/* Backward: the size that is read that way is one load away, that of a tag two. A size beyond a
+ * byte, of which the highest bit is set, is no short entry's. */
 bool lp_is_sealable(const uint8_t *lp) {
-    const uint8_t *p = lp + LP_HEAD_BYTES;
-    for (size_t n; (n = lp_entry_bytes[*p]);) p += n;
-    return p == lp + lp_end(lp);
+    const uint8_t *first = lp + LP_HEAD_BYTES, *p = lp + lp_end(lp);
+    while (p != first) {
+        size_t n = p[-1] + (size_t)1;
+        if (lp_entry_bytes[*(p - n)] != n) return false;
+        p -= n;
+    }
+    return true;
 }
 
-/* Until an entry that cannot be sealed, no more is written than such entries leave room for, as
- * each that follows takes two bytes at least. */
+/* The end of a listpack has no size either. Until an entry that cannot be sealed, no more is
+ * written than such entries leave room for, as each that follows takes two bytes at least. */
 bool lp_seal(uint8_t *restrict to, const uint8_t *restrict lp) {
     size_t count = lp_count(lp), bytes = lp_sealed_bytes(lp_bytes(lp), count);
     const uint8_t *from = lp + LP_HEAD_BYTES;
