@@ -3,8 +3,9 @@
 #   make            build/clearlane-server, build/check-rdb
 #   make run        build, then serve 127.0.0.1:6379 with redis-compat.conf
 #   make check      unit tests, layers, format, headers: under a minute
-#   make test       check, integration, clients, short model and fuzz runs, and again with SAN=address,
-#                   without and with STRESS=1; with SAN= or STRESS=1 said: the suites of that flavour
+#   make test       check, integration, clients, short model and fuzz runs; check and integration again
+#                   with SAN=address, without and with STRESS=1; with SAN= or STRESS=1 said: the suites
+#                   of that flavour
 #   make model      MODEL_COMMANDS=1000000 random commands beside redis-server
 #   make fuzz       FUZZ_SECONDS=3600 for each target
 #   make crash      the crash tests
@@ -24,7 +25,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 MODEL_COMMANDS ?= 1000000
 FUZZ_SECONDS ?= 3600
 TEST_MODEL_COMMANDS ?= 100000
-TEST_FUZZ_SECONDS ?= 6
+TEST_FUZZ_SECONDS ?= 3
 STORM_SECONDS ?= 600
 STORM_SEED ?= 1
 TEST_STORM_SECONDS ?= 8
@@ -259,10 +260,10 @@ run-fuzz-driver: $(firstword $(FUZZ))
 
 run-check: run-layers run-format run-headers $(UNIT_RUNS)
 run-all: run-check $(INTEGRATION_RUNS) $(CRASH_RUNS) run-clients
-run-sanitized: $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) run-clients run-fuzz-driver $(FUZZ_RUNS)
+run-sanitized: $(UNIT_RUNS) $(INTEGRATION_RUNS) $(CRASH_RUNS) run-fuzz-driver $(FUZZ_RUNS)
 # Not with the small limits: what takes its time by intent, and what has its sizes from its format.
-UNSTRESSED := $(foreach s,soak encryption,%/$(s)_test)
-run-stressed: $(UNIT_RUNS) $(filter-out $(UNSTRESSED),$(INTEGRATION_RUNS)) run-storm
+UNSTRESSED := $(foreach s,soak encryption num_shortest,%/$(s)_test)
+run-stressed: $(filter-out $(UNSTRESSED),$(UNIT_RUNS) $(INTEGRATION_RUNS)) run-storm
 run-flavour: $(if $(STRESS),run-stressed,run-sanitized)
 
 .PHONY: run-layers run-format run-headers run-instructions run-model run-storm run-clients run-fuzz-driver \
