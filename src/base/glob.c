@@ -6,6 +6,8 @@
  */
 #include "base/glob.h"
 
+#include "base/limits.h"
+
 static inline unsigned char fold(unsigned char c) { return c >= 'A' && c <= 'Z' ? c | 32 : c; }
 
 static inline bool same(char a, char b, bool nocase) {
@@ -93,8 +95,8 @@ bool glob_match(struct slice pattern, struct slice s, bool nocase) {
     return match(pattern, s, nocase, SIZE_MAX);
 }
 
-bool glob_match_within(struct slice pattern, struct slice s, size_t steps) {
-    return match(pattern, s, false, steps);
+bool glob_match_bounded(struct slice pattern, struct slice s) {
+    return match(pattern, s, false, GLOB_STEPS_MAX + s.n * GLOB_BYTE_STEPS_MAX);
 }
 
 enum glob_element glob_element(struct slice pattern, size_t *at, char *literal) {

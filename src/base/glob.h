@@ -19,9 +19,10 @@
 /* `nocase` folds ASCII letters. */
 bool glob_match(struct slice pattern, struct slice s, bool nocase);
 
-/* The same, but false after so many steps, a byte of the pattern looked at being one at least: for
- * who must not be held up by a hostile pattern. */
-bool glob_match_within(struct slice pattern, struct slice s, size_t steps);
+/* The same in exact case, but false when it takes GLOB_STEPS_MAX steps and GLOB_BYTE_STEPS_MAX for
+ * each byte of s, a byte of the pattern looked at being one at least: for who must not be held up
+ * by a hostile pattern, which with s has to be of more than a thousand bytes for that. */
+bool glob_match_bounded(struct slice pattern, struct slice s);
 
 /* What stands at *at in a pattern, which is moved behind it: for who wants to know what a pattern
  * begins or ends with. */

@@ -239,9 +239,10 @@
 #define LOOP_BUSY_PERCENT 70
 #define LOOP_CALM_PERCENT 50
 
-/* A pattern that somebody is subscribed to is tested for so many steps, some milliseconds, and does
- * not match then (topic/patterns). */
+/* A pattern is tested for so many steps, some milliseconds, and so many more for each byte of the
+ * name, and does not match then (base/glob). */
 #define GLOB_STEPS_MAX (1024 * 1024)
+#define GLOB_BYTE_STEPS_MAX 8
 
 /* What is too old in a retained topic lies there for at most so long, though nobody sees it
  * (types/topic_ring); subscribers are sent parts for so long in a turn (topic/retained). */

@@ -123,7 +123,7 @@ struct listing {
 
 static void list_one(void *ctx, struct slice name) {
     struct listing *l = ctx;
-    if (!l->all && !glob_match(l->pattern, name, false)) return;
+    if (!l->all && !glob_match_bounded(l->pattern, name)) return;
     reply_bulk(l->r, name);
     l->count++;
 }

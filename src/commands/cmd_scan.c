@@ -28,7 +28,7 @@ struct listing {
 
 static void list_entry(void *ctx, const struct entry *e) {
     struct listing *l = ctx;
-    if (!l->all && !glob_match(l->pattern, entry_key(e), false)) return;
+    if (!l->all && !glob_match_bounded(l->pattern, entry_key(e))) return;
     reply_bulk(l->r, entry_key(e));
     l->count++;
 }

@@ -60,7 +60,7 @@ bool scan_options_parse(struct ctx *c, int i, unsigned allowed, struct scan_opti
 }
 
 bool scan_matches(const struct scan_options *o, struct slice name) {
-    return !o->pattern.p || glob_match(o->pattern, name, false);
+    return !o->pattern.p || glob_match_bounded(o->pattern, name);
 }
 
 void scan_reply_cursor(struct ctx *c, uint64_t cursor) {

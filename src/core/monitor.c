@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "core/config.h"
 #include "core/exec.h"
+#include "core/push.h"
 #include "core/redact.h"
 
 #define HEAD_BYTES_MAX 256
@@ -78,8 +79,12 @@ void monitor_feed(struct core *core, struct session *s, const struct request *re
     for (struct list_link *l = list_first(&core->monitors); l; l = list_next(&core->monitors, l)) {
         struct session *m = LIST_MEMBER(l, struct session, in_class);
         if (m->state & (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)) continue;
-        reply_raw(&m->reply, line, bytes);
-        if (m != s) m->kick(m);
+        if (m == s) {
+            reply_raw(&m->reply, line, bytes);
+            continue;
+        }
+        reply_raw(push_begin(m), line, bytes);
+        push_end(m);
     }
     mem_free(line);
 }

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 
 #define GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
-#define REPLY_GOES_ON (SESSION_BUSY | SESSION_STREAMS | SESSION_SAVES)
 #define SILENT (GATE_REPLY_OFF | GATE_REPLY_SKIPPING)
 
 /* From so many bytes on it is asked after each push whether that is too much. */
@@ -12,7 +11,7 @@
 
 bool push_waits(const struct session *s) {
     const struct core *core = s->core;
-    return s->state & REPLY_GOES_ON || core->retaking == s ||
+    return s->state & SESSION_REPLY_GOES_ON || core->retaking == s ||
            (core->running && core->replying == s);
 }
 

@@ -54,6 +54,8 @@ enum session_state {
     SESSION_DROPS = 1 << 15,      /* its policy is another one than close: topic/outbox.h */
     SESSION_HOLDS = 1 << 16,      /* messages wait until it has been sent others; set by topic/ */
     SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
+    /* The reply to its command has not ended, whether or not it has begun. */
+    SESSION_REPLY_GOES_ON = SESSION_BUSY | SESSION_STREAMS | SESSION_SAVES,
 };
 
 #define SESSION_NAME_BYTES_MAX 256

@@ -237,7 +237,7 @@ static void sent_all(struct conn *c) {
     }
     if (c->s.state & SESSION_CLOSE_AFTER) {
         if (!(c->s.state & SESSION_STREAMS)) conn_close(c);
-    } else {
+    } else if (c->s.state & SESSION_REPLAYS) {
         c->s.core->topic_hooks.drained(&c->s);
     }
 }

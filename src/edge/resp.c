@@ -275,9 +275,11 @@ static size_t round_of(struct edge *edge, size_t max) {
     return taken;
 }
 
-/* Sessions that something else than their own commands has changed or written to. */
+/* Sessions that something else than their own commands has changed or written to: all of them, or
+ * until it has lasted long enough. */
 static void serve_kicked(struct edge *edge) {
-    for (struct list_link *l; (l = list_pop_front(&edge->kicked));) {
+    uint64_t end = clock_ticks() + clock_us_to_ticks(EDGE_TURN_US);
+    for (struct list_link *l; clock_ticks() <= end && (l = list_pop_front(&edge->kicked));) {
         struct conn *c = LIST_MEMBER(l, struct conn, in_kicked);
         if (c->s.state & SESSION_CLOSE_NOW) {
             conn_close(c);

@@ -13,7 +13,7 @@
  *     client-output-buffer-limit.
  * N4  Those who sent little the last time go before those who sent much, and after EDGE_TURN_US a
  *     turn is cut off: who asks for one thing does not wait for all who ask for many. If none of
- *     these had a part in it, they go first in the next.
+ *     these had a part in it, they go first in the next. What a crowd is told is sent by turns too.
  *
  * Threads: the loop.
  */

@@ -15,7 +15,6 @@
 #include "wire/resp.h"
 
 #define GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
-#define REPLYING (SESSION_BUSY | SESSION_STREAMS)
 
 struct held {
     struct list_link in_queue, in_line, in_outdated;
@@ -187,7 +186,7 @@ static void tell_lags(struct outbox *o, struct reply *r) {
 
 void outbox_refill(struct outbox *o) {
     struct session *s = o->s;
-    if (s->state & (SESSION_CLOSE_NOW | REPLYING)) return;
+    if (s->state & (SESSION_CLOSE_NOW | SESSION_REPLY_GOES_ON)) return;
     struct reply *r = push_begin(s);
     size_t ahead = ahead_of(s);
     while (!list_empty(&o->queue) && reply_pending(r) < ahead) give_first(o, r);

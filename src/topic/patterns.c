@@ -267,7 +267,7 @@ static void match_group(struct patterns *ix, const struct pattern_group *group,
         if (group->items[i].needs & ~asked->marks) continue;
         struct pattern *p = group->items[i].p;
         if (n < p->bytes_min || (n > p->bytes_min && !p->has_run)) continue;
-        if (!p->is_tested || glob_match_within(p->text, asked->name, GLOB_STEPS_MAX)) hit(ix, p);
+        if (!p->is_tested || glob_match_bounded(p->text, asked->name)) hit(ix, p);
     }
 }
 

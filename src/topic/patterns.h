@@ -14,9 +14,7 @@
  * prefix found its ends likewise.
  *
  * I1  A pattern is in one group: that of its prefix and suffix. Groups and nodes are never empty.
- * I2  What matches is what glob_match says, and nothing else; but a pattern for which that would
- *     take more than GLOB_STEPS_MAX steps, which pattern and name of more than a thousand bytes
- *     each can bring about, does not match.
+ * I2  What matches is what glob_match_bounded says, and nothing else.
  * Cost of a match: a look-up for each different length of prefixes, and with each prefix found for
  * each of its suffixes', then glob_match for those that agree with the name at both ends and are
  * not decided by that. What is hashed is never more than the prefixes and suffixes that are there.

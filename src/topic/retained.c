@@ -14,7 +14,6 @@
 #include "wire/resp.h"
 
 #define CLOSING (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
-#define REPLYING (SESSION_BUSY | SESSION_STREAMS)
 
 struct retained {
     struct core *core;
@@ -105,7 +104,8 @@ static void fall_behind(struct replay *p) {
 static void drained(struct session *s) {
     struct replayer *own = *topics_replayer(s);
     struct retained *r = s->core->retained;
-    if (s->state & REPLYING || list_linked(&own->in_ready)) return; /* the door tells it again */
+    if (s->state & SESSION_REPLY_GOES_ON || list_linked(&own->in_ready))
+        return; /* the door tells it again */
     list_push_back(&r->ready, &own->in_ready);
     arm(r);
 }
@@ -157,7 +157,7 @@ static void put_part(struct reply *out, struct replay *p, size_t bytes_end) {
 
 static void serve(struct replayer *own) {
     struct session *s = own->s;
-    if (s->state & (CLOSING | REPLYING)) return;
+    if (s->state & (CLOSING | SESSION_REPLY_GOES_ON)) return;
     struct reply *out = push_begin(s);
     size_t end = reply_pending(out) + TOPIC_PART_BYTES;
     for (struct list_link *l; (l = list_first(&own->behind)) && reply_pending(out) < end;)

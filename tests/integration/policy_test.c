@@ -307,6 +307,24 @@ static void who_unsubscribes_has_got_all(void) {
     pushes_close(&e.c);
 }
 
+/* What comes while a subscriber's own save is under way follows its reply. */
+static void a_save_of_its_own_comes_first(void) {
+    static const char *const policies[] = {"drop-oldest", "drop-newest", "conflate"};
+    expect_ok(c, "CONFIG SET save %s", "3600 1");
+    for (int i = 0; i < 3; i++) {
+        struct ear e = listen_to_all(3, policies[i]);
+        expect_ok(c, "SET k v");
+        pushes_say(&e.c, "FLUSHALL");
+        while (reply_int(cmd(c, "DBSIZE"))) server_sleep_ms(1);
+        publish(0, 90);
+        struct push p = hear_until_other(&e);
+        CU_ASSERT(push_is(&p, 0, "OK"));
+        hear_to_the_end(&e, 90);
+        pushes_close(&e.c);
+    }
+    expect_ok(c, "CONFIG SET save %s", "");
+}
+
 static void policies_change_while_messages_are_held(void) {
     struct ear e = listen_to_all(3, "drop-oldest");
     publish(0, MANY);
@@ -538,6 +556,7 @@ int main(void) {
         {"a_blocked_clients_reply_follows", a_blocked_clients_reply_follows},
         {"a_script_publishes_to_itself", a_script_publishes_to_itself},
         {"who_unsubscribes_has_got_all", who_unsubscribes_has_got_all},
+        {"a_save_of_its_own_comes_first", a_save_of_its_own_comes_first},
         {"policies_change_while_messages_are_held", policies_change_while_messages_are_held},
         {"reset_sends_what_is_held", reset_sends_what_is_held},
         {"nothing_is_left_of_who_leaves", nothing_is_left_of_who_leaves},

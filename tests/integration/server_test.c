@@ -385,6 +385,33 @@ static void monitor_shows_commands(void) {
     redisFree(m);
 }
 
+/* What others send meanwhile is shown before the reply to EXEC or behind it. */
+static void monitor_shows_nothing_within_a_reply(void) {
+    enum { COMMANDS = 1000, OTHERS = 3000 };
+    redisContext *m = client_open(server);
+    expect_ok(m, "MONITOR");
+    expect_ok(m, "MULTI");
+    for (int i = 0; i < COMMANDS; i++) redisAppendCommand(m, "CONFIG GET *");
+    redisAppendCommand(m, "EXEC");
+    for (int done = 0; !done;) CU_ASSERT_EQUAL_FATAL(redisBufferWrite(m, &done), REDIS_OK);
+    for (int i = 0; i < OTHERS; i++) redisAppendCommand(c, "SET k v");
+    void *got;
+    for (int i = 0; i < OTHERS; i++) {
+        CU_ASSERT_EQUAL_FATAL(redisGetReply(c, &got), REDIS_OK);
+        freeReplyObject(got);
+    }
+    redisReply *r = NULL;
+    for (; !r || r->type != REDIS_REPLY_ARRAY; r = got) {
+        if (r) freeReplyObject(r);
+        CU_ASSERT_EQUAL_FATAL(redisGetReply(m, &got), REDIS_OK);
+    }
+    CU_ASSERT_EQUAL(r->elements, COMMANDS);
+    for (size_t i = 0; i < r->elements; i++)
+        CU_ASSERT_EQUAL(r->element[i]->type, REDIS_REPLY_ARRAY);
+    freeReplyObject(r);
+    redisFree(m);
+}
+
 static void memory_tells(void) {
     char big[10000];
     memset(big, 'z', sizeof big);
@@ -549,6 +576,7 @@ int main(void) {
         {"latency_events", latency_events},
         {"latency_histogram", latency_histogram},
         {"monitor_shows_commands", monitor_shows_commands},
+        {"monitor_shows_nothing_within_a_reply", monitor_shows_nothing_within_a_reply},
         {"memory_tells", memory_tells},
         {"the_kernel_knows_whom_to_kill", the_kernel_knows_whom_to_kill},
         {"small_commands", small_commands},

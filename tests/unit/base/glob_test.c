@@ -112,6 +112,26 @@ static void as_redis_answers(void) {
     CU_ASSERT_FALSE(glob_match(slice_cstr("*"), slice_cstr(""), false));
 }
 
+/* Against a name of the alphabet's first letter, "*aa...ab" takes as many steps as the product of
+ * both lengths; "*b*" takes as many as the name is long. */
+static void hostile_patterns_are_given_up(void) {
+    enum { NAME_BYTES = 4 * 1024 * 1024, PATTERN_BYTES = 30000 };
+    char *name = malloc(NAME_BYTES), *pattern = malloc(PATTERN_BYTES);
+    CU_ASSERT_FATAL(name && pattern);
+    memset(name, 'a', NAME_BYTES);
+    memset(pattern, 'a', PATTERN_BYTES);
+    pattern[0] = '*';
+    pattern[PATTERN_BYTES - 1] = 'b';
+    name[NAME_BYTES - 1] = 'b';
+    CU_ASSERT_FALSE(
+        glob_match_bounded(slice_of(pattern, PATTERN_BYTES), slice_of(name, NAME_BYTES)));
+    CU_ASSERT(glob_match_bounded(slice_cstr("*b*"), slice_of(name, NAME_BYTES)));
+    CU_ASSERT(glob_match_bounded(slice_cstr("a*a*b"), slice_of(name, NAME_BYTES)));
+    CU_ASSERT_FALSE(glob_match_bounded(slice_cstr("*c*"), slice_of(name, NAME_BYTES)));
+    free(name);
+    free(pattern);
+}
+
 static void case_is_folded_on_request(void) {
     CU_ASSERT(glob_match(slice_cstr("MAX*"), slice_cstr("maxmemory"), true));
     CU_ASSERT_FALSE(glob_match(slice_cstr("MAX*"), slice_cstr("maxmemory"), false));
@@ -162,6 +182,7 @@ static void hostile_patterns_take_bounded_time(void) {
 int main(void) {
     static const struct suite_test tests[] = {
         {"as_redis_answers", as_redis_answers},
+        {"hostile_patterns_are_given_up", hostile_patterns_are_given_up},
         {"case_is_folded_on_request", case_is_folded_on_request},
         {"agrees_with_the_model", agrees_with_the_model},
         {"hostile_patterns_take_bounded_time", hostile_patterns_take_bounded_time},

@@ -874,6 +874,29 @@ static void a_turn_cut_off_leaves_a_held_command_ready(void) {
     end();
 }
 
+/* What others are told is sent by turns as well: not to a crowd in one. */
+static void a_crowd_is_told_in_turns(void) {
+    enum { CROWD = 300, NEWS_BYTES = 100000 };
+    static char news[NEWS_BYTES + 1];
+    static struct peer crowd[CROWD];
+    memset(news, 'n', NEWS_BYTES);
+    begin("");
+    for (int i = 0; i < CROWD; i++) crowd[i] = join();
+    for (int i = 0; i < CROWD; i++) {
+        struct session *s = &crowd[i].c->s;
+        reply_raw(&s->reply, news, NEWS_BYTES);
+        s->kick(s);
+    }
+    core_turn_begin(core);
+    CU_ASSERT(edge_turn(edge));
+    core_turn_end(core);
+    CU_ASSERT_FALSE(list_linked(&crowd[0].c->in_kicked));
+    CU_ASSERT(list_linked(&crowd[CROWD - 1].c->in_kicked));
+    for (int i = 0; i < CROWD; i++) expect(&crowd[i], news);
+    for (int i = 0; i < CROWD; i++) leave(&crowd[i]);
+    end();
+}
+
 /* ---- memory ------------------------------------------------------------------------- */
 
 /* A value that is detached and waits for the worker must not drag others along. */
@@ -938,6 +961,7 @@ int main(void) {
         {"who_sends_little_goes_first", who_sends_little_goes_first},
         {"who_sends_much_has_its_turn", who_sends_much_has_its_turn},
         {"a_turn_cut_off_leaves_a_held_command_ready", a_turn_cut_off_leaves_a_held_command_ready},
+        {"a_crowd_is_told_in_turns", a_crowd_is_told_in_turns},
         {"eviction_counts_what_is_leaving", eviction_counts_what_is_leaving},
         {"a_pause_evicts_nothing", a_pause_evicts_nothing},
         {NULL, NULL},
