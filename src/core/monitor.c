@@ -78,7 +78,7 @@ void monitor_feed(struct core *core, struct session *s, const struct request *re
     memcpy(at, "\r\n", 2);
     for (struct list_link *l = list_first(&core->monitors); l; l = list_next(&core->monitors, l)) {
         struct session *m = LIST_MEMBER(l, struct session, in_class);
-        if (m->state & (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)) continue;
+        if (m->state & SESSION_GOES) continue;
         if (m == s) {
             reply_raw(&m->reply, line, bytes);
             continue;

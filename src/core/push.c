@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 
-#define GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
 #define SILENT (GATE_REPLY_OFF | GATE_REPLY_SKIPPING)
 
 /* From so many bytes on it is asked after each push whether that is too much. */
@@ -35,7 +34,7 @@ void push_end(struct session *s) {
 }
 
 void push_write(struct session *s, struct slice head, struct blob *tail) {
-    if (unlikely(s->state & GOES)) return;
+    if (unlikely(s->state & SESSION_GOES)) return;
     reply_shared(push_begin(s), head, tail);
     push_end(s);
 }
@@ -45,7 +44,7 @@ void push_release_some(struct session *s) {
     struct reply *aside = s->aside;
     s->aside = NULL;
     aside->noted = 0;
-    if (!(s->state & GOES)) {
+    if (!(s->state & SESSION_GOES)) {
         reply_take(&s->reply, aside);
         s->kick(s);
     }

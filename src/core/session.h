@@ -56,6 +56,8 @@ enum session_state {
     SESSION_NO_WAIT = 1 << 8, /* a command of it ends before its handler returns, come what may */
     /* The reply to its command has not ended, whether or not it has begun. */
     SESSION_REPLY_GOES_ON = SESSION_BUSY | SESSION_STREAMS | SESSION_SAVES,
+    /* It is about to end, and is told nothing more. */
+    SESSION_GOES = SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER,
 };
 
 #define SESSION_NAME_BYTES_MAX 256

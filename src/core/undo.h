@@ -10,8 +10,10 @@
  * U2  Of the noted keys the feed's observers and those who wait hear at the end, or never: the feed
  *     is held while the fiber runs. So neither WATCH nor BLPOP sees what is taken back.
  * U3  What the script has told since (core/effects.h) goes with it, but for keys and fields that
- * left by themselves and are not restored. Cost: a copy and a look-up for the first write to a key,
- * a look-up for the others. Threads: the loop.
+ *     left by themselves and are not restored.
+ *
+ * Cost: a copy and a look-up for the first write to a key, a look-up for the others.
+ * Threads: the loop.
  */
 #ifndef CORE_UNDO_H
 #define CORE_UNDO_H

@@ -193,7 +193,7 @@ void conn_keep(struct conn *c) {
         c->backlog_at = (size_t)(c->at - c->backlog);
         c->backlog_bytes = left;
         if (c->backlog_at > left) backlog_to_front(c); /* so that each byte is moved about once */
-    } else {                                           /* there is none */
+    } else {
         c->backlog = mem_dup(c->at, left);
         c->backlog_bytes = c->backlog_size = left;
     }

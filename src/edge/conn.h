@@ -65,8 +65,6 @@ void conn_finish(struct conn *c, char *buf);
 /* Closes if the output is over its limits. */
 void conn_check_output(struct conn *c);
 
-#define CONN_GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
-
 /* So much waits for the log that nothing more of it runs now. */
 static inline bool conn_is_glutted(const struct conn *c) {
     return unlikely(list_linked(&c->in_withheld)) &&
@@ -75,14 +73,14 @@ static inline bool conn_is_glutted(const struct conn *c) {
 
 /* It has been told to go, or to wait: nothing more of it runs now. */
 static inline bool conn_stopped(const struct conn *c) {
-    return c->s.state & (CONN_GOES | SESSION_HELD | SESSION_BLOCKED | SESSION_BUSY);
+    return c->s.state & (SESSION_GOES | SESSION_HELD | SESSION_BLOCKED | SESSION_BUSY);
 }
 
 /* Its command waits, for a key or a worker, and nothing else stops it. (One that goes on ends
  * before anybody asks whether its client is there, as in Redis.) */
 static inline bool conn_only_blocked(const struct conn *c) {
     return c->s.state & SESSION_BLOCKED &&
-           !(c->s.state & (CONN_GOES | SESSION_HELD | SESSION_BUSY));
+           !(c->s.state & (SESSION_GOES | SESSION_HELD | SESSION_BUSY));
 }
 
 #endif

@@ -14,8 +14,6 @@
 #include "core/push.h"
 #include "wire/resp.h"
 
-#define GOES (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
-
 struct held {
     struct list_link in_queue, in_line, in_outdated;
     struct outbox_line *line;
@@ -274,7 +272,7 @@ void outbox_put(struct outbox_line *line, struct blob *tail) {
     struct outbox *o = line->o;
     struct session *s = o->s;
     size_t limit = limit_of(s), unsent = unsent_reply(s);
-    if (s->state & GOES) return;
+    if (s->state & SESSION_GOES) return;
     if (!(s->state & SESSION_HOLDS) && unsent < ahead_of(s) && !push_waits(s)) {
         give(push_begin(s), line, tail, 0);
         push_end(s);

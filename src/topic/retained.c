@@ -13,8 +13,6 @@
 #include "topic/topics_internal.h"
 #include "wire/resp.h"
 
-#define CLOSING (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)
-
 struct retained {
     struct core *core;
     struct net_timer timer; /* runs while there is anything to do */
@@ -157,7 +155,7 @@ static void put_part(struct reply *out, struct replay *p, size_t bytes_end) {
 
 static void serve(struct replayer *own) {
     struct session *s = own->s;
-    if (s->state & (CLOSING | SESSION_REPLY_GOES_ON)) return;
+    if (s->state & (SESSION_GOES | SESSION_REPLY_GOES_ON)) return;
     struct reply *out = push_begin(s);
     size_t end = reply_pending(out) + TOPIC_PART_BYTES;
     for (struct list_link *l; (l = list_first(&own->behind)) && reply_pending(out) < end;)

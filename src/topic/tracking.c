@@ -34,7 +34,7 @@ static bool is_over(const struct tracking *t) {
 
 static void tell_broken(struct session *s, struct tracker *tr) {
     tr->state.broken = true;
-    if (s->reply.proto != 3 || s->state & (SESSION_CLOSE_NOW | SESSION_CLOSE_AFTER)) return;
+    if (s->reply.proto != 3 || s->state & SESSION_GOES) return;
     struct reply *r = push_begin(s);
     reply_push(r, 2);
     reply_bulk_cstr(r, BROKEN);

@@ -84,6 +84,7 @@ void list_value_still_end(struct list_value *l, struct list_value *still);
 /* Bytes that are kept for stills alone. O(1). */
 size_t list_value_still_bytes(const struct list_value *l);
 
+/* Adds an element at an end; list_value_push_text: the item in registers. */
 void list_value_push_text(struct list_value *l, bool last, struct slice text, struct blob *blob);
 static inline void list_value_push(struct list_value *l, bool last, struct list_item item) {
     list_value_push_text(l, last, item.text, item.blob);

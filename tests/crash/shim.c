@@ -10,8 +10,7 @@
  *                      when a disk has lost it
  *     SHIM_SYNC_FAILURES=m     and the m - 1 syncs after it (usually 1 in all)
  *
- *     SHIM_MANIFEST_FAIL_AT=n     the n-th manifest comes into its place, and the sync of the
- * directory behind that fails
+ *     SHIM_MANIFEST_FAIL_AT=n     the n-th manifest is renamed, but its directory not synced
  *
  *     SHIM_SLOW_MS=t     a slow disk: syncs, renaming and removing a file take so long more
  *     SHIM_DATASYNC_MS=t     ... fdatasync alone

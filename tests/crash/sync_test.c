@@ -63,6 +63,26 @@ static void restart_on_shim(struct server *s, const char *const args[]) {
     unsetenv("LD_PRELOAD");
 }
 
+/* A new server on the shim, which does that much of one thing. */
+static struct server *start_on_shim(const char *const args[], const char *what, int v) {
+    struct server *s = server_start(args);
+    set_number(what, v);
+    restart_on_shim(s, args);
+    unsetenv(what);
+    return s;
+}
+
+/* Kills the server; the next one has so many keys. */
+static void end_and_count(struct server *s, const char *const args[], int keys) {
+    server_signal(s, SIGKILL);
+    server_wait(s, 20000);
+    server_restart(s, args);
+    redisContext *c = client_open(s);
+    expect_int(c, keys, "DBSIZE");
+    redisFree(c);
+    CU_ASSERT_EQUAL(server_stop(s), 0);
+}
+
 /* Starts the server so that its n-th sync fails, and the others after it, `failures` in all. */
 static void restart_failing(struct server *s, const char *const args[], int n, int error,
                             int failures) {
@@ -209,31 +229,19 @@ static int64_t worst_answer_ms(redisContext *c, const char *command, const char 
 }
 
 static void a_slow_disk_stalls_nobody(void) {
-    struct server *s = server_start(everysec);
-    set_number("SHIM_SLOW_MS", SLOW_MS);
-    restart_on_shim(s, everysec);
-    unsetenv("SHIM_SLOW_MS");
+    struct server *s = start_on_shim(everysec, "SHIM_SLOW_MS", SLOW_MS);
     redisContext *c = client_open(s);
     for (int i = 0; i < 100; i++) expect_ok(c, "SET k%d v", i);
     CU_ASSERT_TRUE(worst_answer_ms(c, "BGREWRITEAOF", "aof_rewrites") < SLOW_MS);
     CU_ASSERT_TRUE(worst_answer_ms(c, "BGSAVE", "rdb_saves") < SLOW_MS);
     redisFree(c);
-    server_signal(s, SIGKILL);
-    server_wait(s, 20000);
-    server_restart(s, everysec);
-    c = client_open(s);
-    expect_int(c, 100, "DBSIZE");
-    redisFree(c);
-    CU_ASSERT_EQUAL(server_stop(s), 0);
+    end_and_count(s, everysec, 100);
 }
 
 /* The second's sync does not come back: who writes waits for it, so that what a power failure takes
  * has a bound. */
 static void a_hanging_disk_stalls_who_writes(void) {
-    struct server *s = server_start(everysec);
-    set_number("SHIM_DATASYNC_MS", HANG_MS);
-    restart_on_shim(s, everysec);
-    unsetenv("SHIM_DATASYNC_MS");
+    struct server *s = start_on_shim(everysec, "SHIM_DATASYNC_MS", HANG_MS);
     redisContext *c = client_open(s);
     int64_t begun_ms = server_now_ms(), worst_ms = 0;
     bool behind = false;
@@ -247,19 +255,13 @@ static void a_hanging_disk_stalls_who_writes(void) {
     CU_ASSERT(worst_ms >= HANG_MS / 10);
     CU_ASSERT_EQUAL(info_number(c, "persistence", "aof_delayed_fsync"), 1);
     redisFree(c);
-    server_signal(s, SIGKILL);
-    server_wait(s, 20000);
-    server_restart(s, everysec);
-    CU_ASSERT_EQUAL(server_stop(s), 0);
+    end_and_count(s, everysec, 1);
 }
 
 /* A manifest is in place and may be lost: whatever it and the one before it name stays. If it is
  * the one that ends a rewrite, another rewrite is to follow. */
 static void leave_in_doubt(int manifest, bool ends) {
-    struct server *s = server_start(always);
-    set_number("SHIM_MANIFEST_FAIL_AT", manifest);
-    restart_on_shim(s, always);
-    unsetenv("SHIM_MANIFEST_FAIL_AT");
+    struct server *s = start_on_shim(always, "SHIM_MANIFEST_FAIL_AT", manifest);
     redisContext *c = client_open(s);
     for (int i = 0; i < 100; i++) expect_ok(c, "SET k%d v", i);
     freeReplyObject(cmd(c, "BGREWRITEAOF"));
@@ -271,13 +273,7 @@ static void leave_in_doubt(int manifest, bool ends) {
     CU_ASSERT_EQUAL(info_number(c, "persistence", "aof_rewrite_scheduled"), ends);
     expect_ok(c, "SET later v");
     redisFree(c);
-    server_signal(s, SIGKILL);
-    server_wait(s, 20000);
-    server_restart(s, always);
-    c = client_open(s);
-    expect_int(c, 101, "DBSIZE");
-    redisFree(c);
-    CU_ASSERT_EQUAL(server_stop(s), 0);
+    end_and_count(s, always, 101);
 }
 
 static void a_manifest_in_doubt_keeps_both(void) {
