@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/mem_pages.h"
 #include "commands/cmd_server_internal.h"
 #include "core/config.h"
 #include "core/memory_report.h"
@@ -161,7 +162,7 @@ static void memory_malloc_stats(struct ctx *c) {
 }
 
 static void purge(struct work_job *job) {
-    mem_purge();
+    mem_pages_purge();
     mem_free(job);
 }
 

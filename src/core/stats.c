@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/mem_pages.h"
 #include "store/db.h"
 
 /* -- rates --------------------------------------------------------------------------- */
@@ -31,12 +32,12 @@ static void rate_sample(struct core_rate *rate, uint64_t value, uint64_t base, u
 }
 
 static void keep_pages(struct work_job *job) {
-    mem_keep_free_pages(true);
+    mem_pages_keep(true);
     mem_free(job);
 }
 
 static void give_pages(struct work_job *job) {
-    mem_keep_free_pages(false);
+    mem_pages_keep(false);
     mem_free(job);
 }
 
