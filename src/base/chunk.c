@@ -20,7 +20,6 @@
 #define REGIONS_MAX 16384 /* 16 TiB */
 #define PAGE_BYTES 4096
 #define READY_MAX 8
-#define SPARE_FROM 64 /* calls of chunk_take_spare */
 
 struct idle {
     struct idle *next;
@@ -36,9 +35,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct region regions[REGIONS_MAX];
 static size_t region_count;
 static struct idle *ready, *leaving;
-static _Atomic bool expected = true; /* the first is */
-/* Written under the lock. spare_count: calls of chunk_take_spare. */
-static _Atomic size_t ready_count, leaving_count, taken_count, spare_count;
+static _Atomic bool expected = true;                           /* the first is */
+static _Atomic size_t ready_count, leaving_count, taken_count; /* written under the lock */
 
 /* ---- regions: all under the lock ---------------------------------------------------- */
 
@@ -85,7 +83,7 @@ static size_t count_of(const _Atomic size_t *n) {
 
 /* Chunks to be kept ready: the more are in use, the faster they may go. */
 static size_t ready_wanted(void) {
-    size_t n = (count_of(&taken_count) + count_of(&spare_count)) / 32;
+    size_t n = count_of(&taken_count) / 32;
     if (n == 0) return atomic_load_explicit(&expected, memory_order_relaxed);
     return n < READY_MAX ? n : READY_MAX;
 }
@@ -116,17 +114,6 @@ void *chunk_take(void) {
     if (!chunk) chunk = idle_pop(&leaving, &leaving_count);
     if (!chunk) chunk = cold_take();
     taken_count++;
-    pthread_mutex_unlock(&lock);
-    return chunk;
-}
-
-void *chunk_take_spare(void) {
-    pthread_mutex_lock(&lock);
-    void *chunk = NULL;
-    if (spare_count >= SPARE_FROM && spare_count >= taken_count) {
-        chunk = idle_pop(&ready, &ready_count);
-    }
-    spare_count++;
     pthread_mutex_unlock(&lock);
     return chunk;
 }

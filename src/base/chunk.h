@@ -2,8 +2,8 @@
  *
  * The first touch of a page takes the kernel microseconds, of a huge page up to a millisecond, and
  * on a virtual machine several: those were the longest pauses of a growing server. So the memory
- * that a loop grows by (slabs, base/slab, and what can be of the allocator, base/mem_pages) comes
- * from here: a worker touches chunks ahead, and gives those that came free back to the kernel.
+ * that a loop grows by (the slabs, base/slab) comes from here: a worker touches chunks ahead, and
+ * gives those that came free back to the kernel.
  *
  * K1  Address space is mapped by regions of 512 chunks and never unmapped: a chunk that goes back
  *     to the kernel keeps its place. So nothing here changes the process' maps while others fault.
@@ -24,12 +24,6 @@
  * stops if there is no address space. */
 void *chunk_take(void);
 void chunk_give(void *chunk);
-
-/* For who has other memory as well, of which he takes as much when this is NULL: a chunk if one is
- * ready, and he, of whom there is one, has asked for many (128 MiB) and for no fewer than all
- * others have taken. Touching ahead costs a processor that may be another's: it is spent where most
- * of the growth is. */
-void *chunk_take_spare(void);
 
 /* Somebody will soon take one: a small server keeps none ready without that. */
 void chunk_expect(void);

@@ -4,14 +4,17 @@
  *     jemalloc keeps the two counters per thread; here are only pointers to them. A block
  *     freed by another thread than its maker's makes one term negative, not the sum.
  * M2  A thread's counters are read under the lock, because they vanish with the thread.
- * M3  With NO_JEMALLOC (sanitizers), one atomic figure replaces the counters.
+ * M3  Pages that come free are given back in pieces, with rests between: the allocator's own
+ *     threads, which do it, are as polite to the loop as workers are (base/nap).
+ * M4  With NO_JEMALLOC (sanitizers), one atomic figure replaces the counters.
  * Threads: any.
  */
 #include "base/mem.h"
 
+#include "base/affinity.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "base/mem_pages.h"
+#include "base/nap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static _Atomic int64_t accounted_bytes;
@@ -79,6 +83,10 @@ void mem_allocator_refresh(void) {}
 
 void mem_background(bool on) { (void)on; }
 
+void mem_keep_free_pages(bool keep) { (void)keep; }
+
+void mem_purge(void) { malloc_trim(0); }
+
 #else
 
 #include <jemalloc/jemalloc.h>
@@ -87,6 +95,8 @@ void mem_background(bool on) { (void)on; }
 
 #define TEXT(x) #x
 #define TEXT_OF(x) TEXT(x)
+
+#define ARENAS_MAX 4096 /* MALLOCX_ARENA_LIMIT is 4095 */
 
 /* Read by jemalloc at start. */
 const char *malloc_conf =
@@ -100,7 +110,8 @@ struct counters {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct counters *first;
-static int64_t folded_bytes; /* under the lock */
+static int64_t folded_bytes;             /* under the lock */
+static uint64_t hooked[ARENAS_MAX / 64]; /* likewise: threads' arenas, a bit each */
 static _Thread_local struct counters mine;
 
 static void *count_taken(void *p) { return p; }
@@ -117,14 +128,46 @@ static int64_t counter_balance(const struct counters *c) {
                      __atomic_load_n(c->freed, __ATOMIC_RELAXED));
 }
 
+/* Gives pages back, for all arenas (M3): jemalloc's purge_forced. */
+static bool give_back(extent_hooks_t *hooks, void *extent, size_t size, size_t offset,
+                      size_t length, unsigned arena) {
+    (void)hooks, (void)size, (void)arena;
+    if (!mine.registered && !nap_is_enabled()) nap_enable();
+    char *end = (char *)extent + offset + length;
+    for (size_t n; length; length -= n) {
+        n = length < GIVE_BACK_BYTES ? length : GIVE_BACK_BYTES;
+        affinity_look();
+        if (madvise(end - length, n, MADV_DONTNEED)) return true;
+        nap_point();
+    }
+    return false;
+}
+
+/* The arena of this thread gives its pages back so. Under the lock. */
+static void hook_arena(void) {
+    static extent_hooks_t hooks;
+    extent_hooks_t *old, *new = &hooks;
+    char name[64];
+    unsigned arena;
+    size_t n = sizeof arena;
+    if (mallctl("thread.arena", &arena, &n, NULL, 0)) return;
+    snprintf(name, sizeof name, "arena.%u.extent_hooks", arena);
+    n = sizeof old;
+    if (mallctl(name, (void *)&old, &n, NULL, 0) || old == new) return;
+    if (!hooks.alloc) hooks = *old;
+    hooks.purge_forced = give_back;
+    mallctl(name, NULL, NULL, (void *)&new, sizeof new);
+    if (arena < ARENAS_MAX) hooked[arena / 64] |= (uint64_t)1 << arena % 64;
+}
+
 void mem_thread_init(void) {
     if (mine.registered) return;
     size_t n = sizeof mine.allocated;
     int rc = mallctl("thread.allocatedp", (void *)&mine.allocated, &n, NULL, 0);
     if (rc == 0) rc = mallctl("thread.deallocatedp", (void *)&mine.freed, &n, NULL, 0);
     if (rc) panic(__FILE__, __LINE__, "jemalloc without per-thread statistics (%d)", rc);
-    mem_pages_hook();
     pthread_mutex_lock(&lock);
+    hook_arena();
     mine.registered = true;
     mine.prev = NULL;
     mine.next = first;
@@ -179,6 +222,24 @@ void mem_allocator_refresh(void) {
 }
 
 void mem_background(bool on) { mallctl("background_thread", NULL, NULL, &on, sizeof on); }
+
+void mem_keep_free_pages(bool keep) {
+    ssize_t ms = keep ? FREE_PAGES_KEPT_MS : FREE_PAGES_MS;
+    uint64_t arenas[ARENAS_MAX / 64];
+    char name[64];
+    pthread_mutex_lock(&lock);
+    memcpy(arenas, hooked, sizeof arenas);
+    pthread_mutex_unlock(&lock);
+    for (unsigned i = 0; i < ARENAS_MAX; i++) {
+        if (!(arenas[i / 64] >> i % 64 & 1)) continue;
+        snprintf(name, sizeof name, "arena.%u.dirty_decay_ms", i);
+        mallctl(name, NULL, NULL, &ms, sizeof ms);
+    }
+}
+
+void mem_purge(void) {
+    mallctl("arena." TEXT_OF(MALLCTL_ARENAS_ALL) ".purge", NULL, NULL, NULL, 0);
+}
 
 #endif
 

@@ -71,4 +71,12 @@ void mem_allocator_refresh(void);
  * from whoever frees, or no more. Not before the process has become a daemon. */
 void mem_background(bool on);
 
+/* Whether pages that come free are kept for FREE_PAGES_KEPT_MS, or, as at the start, for
+ * FREE_PAGES_MS; those of blocks of 8 MiB and more go at once. For a worker: a call of the
+ * allocator for each arena. */
+void mem_keep_free_pages(bool keep);
+
+/* Gives free pages back to the kernel now. Slow; for MEMORY PURGE, on a worker. */
+void mem_purge(void);
+
 #endif

@@ -10,7 +10,6 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/mem_pages.h"
 #include "commands/cmd_server_internal.h"
 #include "core/config.h"
 #include "core/memory_report.h"
@@ -162,7 +161,7 @@ static void memory_malloc_stats(struct ctx *c) {
 }
 
 static void purge(struct work_job *job) {
-    mem_pages_purge();
+    mem_purge();
     mem_free(job);
 }
 

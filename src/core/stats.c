@@ -5,7 +5,6 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/mem_pages.h"
 #include "store/db.h"
 
 /* -- rates --------------------------------------------------------------------------- */
@@ -32,12 +31,12 @@ static void rate_sample(struct core_rate *rate, uint64_t value, uint64_t base, u
 }
 
 static void keep_pages(struct work_job *job) {
-    mem_pages_keep(true);
+    mem_keep_free_pages(true);
     mem_free(job);
 }
 
 static void give_pages(struct work_job *job) {
-    mem_pages_keep(false);
+    mem_keep_free_pages(false);
     mem_free(job);
 }
 

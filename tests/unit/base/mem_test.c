@@ -1,15 +1,11 @@
 /* mem_test.c - blocks, and that mem_used follows them across threads. */
-#include "base/chunk.h"
 #include "base/mem.h"
-#include "base/mem_pages.h"
 
 #include "support/suite.h"
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define BIG_BYTES (8 << 20)
@@ -117,7 +113,7 @@ static void figures_are_there(void) {
     CU_ASSERT(mem_rss() >= BIG_BYTES);
     CU_ASSERT(strlen(mem_allocator()) >= 4);
     mem_free(p);
-    mem_pages_purge();
+    mem_purge();
 }
 
 /* The pages of blocks that were freed are there a second later, if so asked for; else they go. */
@@ -125,35 +121,15 @@ static void free_pages_stay(void) {
 #ifndef NO_JEMALLOC
     char *p[8]; /* of a larger block they go at once */
     mem_background(true);
-    mem_pages_keep(true);
+    mem_keep_free_pages(true);
     for (int i = 0; i < 8; i++) memset(p[i] = mem_alloc(BIG_BYTES / 8), 1, BIG_BYTES / 8);
     size_t with = mem_rss();
     for (int i = 0; i < 8; i++) mem_free(p[i]);
     usleep(1200000);
     CU_ASSERT(mem_rss() + BIG_BYTES / 2 > with);
-    mem_pages_keep(false);
+    mem_keep_free_pages(false);
     for (int i = 0; i < 200 && mem_rss() + BIG_BYTES / 2 > with; i++) usleep(100000);
     CU_ASSERT(mem_rss() + BIG_BYTES / 2 < with);
-#endif
-}
-
-/* Blocks that nobody has written to yet lie in pages that are there, as long as chunks are ready.
- */
-static void growth_is_touched(void) {
-#ifndef NO_JEMALLOC
-    enum { BLOCK_BYTES = 1024, COUNT = 96 * CHUNK_BYTES / BLOCK_BYTES, PAGE_BYTES = 4096 };
-    static char *p[COUNT]; /* growth of 128 MiB is not touched, nor what came free before is */
-    int absent = 0;
-    for (int i = 0; i < COUNT; i++) {
-        chunk_reserve_keep();
-        p[i] = mem_alloc(BLOCK_BYTES);
-        unsigned char there = 0;
-        char *page = (char *)((uintptr_t)p[i] & -(uintptr_t)PAGE_BYTES);
-        CU_ASSERT_EQUAL(mincore(page, PAGE_BYTES, &there), 0);
-        if (i >= COUNT / 4 * 3 && !(there & 1)) absent++;
-    }
-    CU_ASSERT_EQUAL(absent, 0);
-    for (int i = 0; i < COUNT; i++) mem_free(p[i]);
 #endif
 }
 
@@ -166,7 +142,6 @@ int main(void) {
         {"registering_twice_counts_once", registering_twice_counts_once},
         {"figures_are_there", figures_are_there},
         {"free_pages_stay", free_pages_stay},
-        {"growth_is_touched", growth_is_touched},
         {NULL, NULL},
     };
     mem_thread_init();
