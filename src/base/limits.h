@@ -36,6 +36,8 @@
 #define EDGE_ROUND_BYTES 300
 #define EDGE_HALF_CLOSE_MS 1000
 #define EDGE_BATCH 3
+#define FETCH_ITEMS_MIN 4
+#define FETCH_RUN_MIN 2
 #define EDGE_RUN_US 5
 #define EDGE_TURN_US 20
 #define EDGE_TURN_CONN_US 1
@@ -113,6 +115,11 @@
 #define EDGE_ROUND 64
 #define EDGE_ROUND_BYTES (64 * 1024)
 #define EDGE_BATCH 32
+
+/* Tables of fewer items lie in the cache anyway: nothing is fetched ahead of them for a batch. How
+ * many commands in a row on one value make it worth while to look that up for them. */
+#define FETCH_ITEMS_MIN 16384
+#define FETCH_RUN_MIN 4
 
 /* After so long, and so much for each connection that is ready, the loop looks who else is: that
  * takes some 0.3 us for each of them. Those who sent so little the last time go first. */

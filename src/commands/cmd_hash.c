@@ -203,6 +203,7 @@ const struct row hash_rows[] = {
     {
         .name = "hdel",
         .run = hash_del,
+        .member = 2,
         .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_WRITE | ROW_FAST,
@@ -218,6 +219,7 @@ const struct row hash_rows[] = {
     {
         .name = "hexists",
         .run = field_exists,
+        .member = 2,
         .arity = 3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_HASH,
@@ -231,6 +233,7 @@ const struct row hash_rows[] = {
     {
         .name = "hget",
         .run = get,
+        .member = 2,
         .arity = 3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_HASH,
@@ -271,6 +274,7 @@ const struct row hash_rows[] = {
     {
         .name = "hincrby",
         .run = hash_incrby,
+        .member = 2,
         .arity = 4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
         .acl = ACL_HASH,
@@ -284,6 +288,7 @@ const struct row hash_rows[] = {
     {
         .name = "hincrbyfloat",
         .run = hash_incrbyfloat,
+        .member = 2,
         .arity = 4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
         .acl = ACL_HASH,
@@ -324,6 +329,7 @@ const struct row hash_rows[] = {
     {
         .name = "hmget",
         .run = get_many,
+        .member = 2,
         .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_READONLY | ROW_FAST,
@@ -338,6 +344,7 @@ const struct row hash_rows[] = {
     {
         .name = "hmset",
         .run = hash_mset,
+        .member = 2,
         .takes_long = ongoing_has_many_arguments,
         .arity = -4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
@@ -383,6 +390,7 @@ const struct row hash_rows[] = {
     {
         .name = "hset",
         .run = hash_set,
+        .member = 2,
         .takes_long = ongoing_has_many_arguments,
         .arity = -4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
@@ -398,6 +406,7 @@ const struct row hash_rows[] = {
     {
         .name = "hsetnx",
         .run = hash_setnx,
+        .member = 2,
         .arity = 4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
         .acl = ACL_HASH,
@@ -411,6 +420,7 @@ const struct row hash_rows[] = {
     {
         .name = "hstrlen",
         .run = value_length,
+        .member = 2,
         .arity = 3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_HASH,

@@ -608,6 +608,7 @@ const struct row set_rows[] = {
     {
         .name = "sadd",
         .run = add_members,
+        .member = 2,
         .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
@@ -636,6 +637,7 @@ const struct row set_rows[] = {
     {
         .name = "sismember",
         .run = ask_member,
+        .member = 2,
         .arity = 3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_SET,
@@ -663,6 +665,7 @@ const struct row set_rows[] = {
     {
         .name = "smismember",
         .run = ask_members,
+        .member = 2,
         .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_READONLY | ROW_FAST,
@@ -720,6 +723,7 @@ const struct row set_rows[] = {
     {
         .name = "srem",
         .run = remove_members,
+        .member = 2,
         .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_WRITE | ROW_FAST,

@@ -762,6 +762,7 @@ const struct row zset_rows[] = {
     {
         .name = "zadd",
         .run = zset_add,
+        .member = 3,
         .takes_long = ongoing_has_many_arguments,
         .arity = -4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
@@ -791,6 +792,7 @@ const struct row zset_rows[] = {
     {
         .name = "zincrby",
         .run = zset_incrby,
+        .member = 3,
         .arity = 4,
         .flags = ROW_WRITE | ROW_DENYOOM | ROW_FAST,
         .acl = ACL_SORTEDSET,
@@ -818,6 +820,7 @@ const struct row zset_rows[] = {
     {
         .name = "zmscore",
         .run = zset_scores_of,
+        .member = 2,
         .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_READONLY | ROW_FAST,
@@ -872,6 +875,7 @@ const struct row zset_rows[] = {
     {
         .name = "zrank",
         .run = zset_rank_up,
+        .member = 2,
         .arity = -3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_SORTEDSET,
@@ -886,6 +890,7 @@ const struct row zset_rows[] = {
     {
         .name = "zrem",
         .run = zset_rem,
+        .member = 2,
         .takes_long = ongoing_has_many_arguments,
         .arity = -3,
         .flags = ROW_WRITE | ROW_FAST,
@@ -901,6 +906,7 @@ const struct row zset_rows[] = {
     {
         .name = "zrevrank",
         .run = zset_rank_down,
+        .member = 2,
         .arity = -3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_SORTEDSET,
@@ -930,6 +936,7 @@ const struct row zset_rows[] = {
     {
         .name = "zscore",
         .run = zset_score_of,
+        .member = 2,
         .arity = 3,
         .flags = ROW_READONLY | ROW_FAST,
         .acl = ACL_SORTEDSET,

@@ -178,6 +178,9 @@ struct row {
     /* With KEY_VARIABLE_FLAGS: what these arguments do to the keys (keyspec_flag); NULL: all
      * that the specification says. */
     uint16_t (*key_flags)(const struct slice *argv, int argc);
+    /* Where a member, or field, of the first key's value mostly stands, 0 if none does: a hint for
+     * who looks ahead. */
+    int8_t member;
     /* Whether so much is to be done that it may go on over several turns (core/ongoing.h), guessed
      * in O(log n); NULL: never. */
     bool (*takes_long)(struct db *db, const struct slice *argv, int argc);

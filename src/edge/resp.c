@@ -9,9 +9,7 @@
 #include "core/slowlog.h"
 #include "edge/edge_internal.h"
 #include "store/db.h"
-
-/* Tables below this lie in the cache anyway. */
-#define PREFETCH_KEYS_MIN 16384
+#include "store/members.h"
 
 struct batch {
     int n;
@@ -177,10 +175,10 @@ static bool has_key(const struct request *req) {
     return req->argc > 1 && req->row && req->row->keys[0].begin == BEGIN_INDEX;
 }
 
-static void prefetch(const struct batch *b) {
+static void fetch_keys(const struct batch *b) {
     for (int i = 0; i < b->n; i++) {
         const struct db *db = b->conns[i]->s.db;
-        if (db_size(db) < PREFETCH_KEYS_MIN) return;
+        if (db_size(db) < FETCH_ITEMS_MIN) return;
         if (has_key(&b->requests[i])) db_prefetch(db, b->requests[i].key_hash);
     }
     for (int i = 0; i < b->n; i++) {
@@ -188,11 +186,56 @@ static void prefetch(const struct batch *b) {
     }
 }
 
+static bool has_member(const struct request *req) {
+    return req->row && req->row->member && req->argc > req->row->member;
+}
+
+/* How many commands from i on, of which each names a member, are the same one on the same key. */
+static int run_length(const struct batch *b, int i) {
+    const struct request *first = &b->requests[i], *req = first + 1;
+    const struct db *db = b->conns[i]->s.db;
+    while (req < b->requests + b->n && req->row == first->row && req->key_hash == first->key_hash &&
+           has_member(req) && b->conns[req - b->requests]->s.db == db) {
+        req++;
+    }
+    return (int)(req - first);
+}
+
+/* Only hints: the first of the commands may take the value away. */
+static void fetch_run(struct db *db, const struct request *reqs, int n) {
+    struct slice key = reqs->argv[1];
+    const struct entry *e = db_glance(db, (struct key){key.p, key.n, reqs->key_hash});
+    const struct table *t = e ? members_of(e) : NULL;
+    if (!t || t->count < FETCH_ITEMS_MIN) return;
+    uint64_t hashes[EDGE_BATCH];
+    for (int i = 0; i < n; i++) {
+        const struct slice *member = &reqs[i].argv[reqs->row->member];
+        hashes[i] = hash_bytes(member->p, member->n);
+        table_prefetch(t, hashes[i]);
+    }
+    for (int i = 0; i < n; i++) table_prefetch_item(t, hashes[i]);
+}
+
+/* Many commands on one large value are to it what a batch is to the keys. A batch whose first
+ * command names no member is not looked at further. */
+static void fetch_members(const struct batch *b) {
+    for (int i = 0, n; i < b->n; i += n) {
+        n = 1;
+        if (!has_member(&b->requests[i])) {
+            if (i == 0) return;
+            continue;
+        }
+        n = run_length(b, i);
+        if (n >= FETCH_RUN_MIN) fetch_run(b->conns[i]->s.db, &b->requests[i], n);
+    }
+}
+
 /* Flat: exec_run, too large for the compiler to inline by itself, is called here for every command.
  */
 static __attribute__((flatten)) void run_batch(struct core *core, struct batch *b) {
     look_up(core, b);
-    prefetch(b);
+    fetch_keys(b);
+    fetch_members(b);
     core->tick_mark = clock_ticks();
     core->stats.commands += (uint64_t)b->n;
     for (int i = 0; i < b->n; i++) {

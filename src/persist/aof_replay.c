@@ -15,6 +15,7 @@
  */
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/exec.h"
@@ -25,7 +26,6 @@
 #include "wire/resp.h"
 
 #define BATCH 32
-#define PREFETCH_KEYS_MIN 16384
 #define TICK_BYTES (64 * 1024)
 #define ERRORS_LOGGED_MAX 10
 
@@ -112,7 +112,7 @@ static int look_up(struct player *p, const char *at, const char *end) {
     p->cutter.args = 0;
     int n = resp_cut(&p->cutter, &at, end, p->commands, BATCH);
     const struct db *db = p->s.db;
-    bool prefetch = db_size(db) >= PREFETCH_KEYS_MIN;
+    bool prefetch = db_size(db) >= FETCH_ITEMS_MIN;
     for (int i = 0; i < n; i++) {
         const struct resp_command *cmd = &p->commands[i];
         struct request *req = &p->requests[i];

@@ -116,6 +116,8 @@ size_t set_value_free_cost(const struct set_value *s) {
     return 2 * s->table.segs + s->heap.slab.runs + loose;
 }
 
+const struct table *set_value_table(const struct set_value *s) { return &s->table; }
+
 size_t set_value_memory(const struct set_value *s) {
     return sizeof *s - sizeof s->table + s->table.bytes + table_still_bytes(&s->table) +
            member_heap_bytes(&s->heap);

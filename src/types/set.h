@@ -26,6 +26,7 @@
 /* ---- the large form ---- */
 
 struct set_value;
+struct table;
 
 struct set_value *set_value_new(void);
 
@@ -43,6 +44,9 @@ void set_value_still_end(struct set_value *s, struct set_value *still);
 
 /* Bytes that are kept for stills alone; set_value_memory has them too. */
 size_t set_value_still_bytes(const struct set_value *s);
+
+/* The table of members, for hints (table_prefetch). */
+const struct table *set_value_table(const struct set_value *s);
 
 /* ---- reading ---- */
 
