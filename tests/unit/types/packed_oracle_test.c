@@ -502,6 +502,28 @@ static size_t make_zipmap(uint8_t *p) {
     return at;
 }
 
+/* Whether a size that fits into one byte is in five. 7.0.15 refuses that only since an update of
+ * Debian's (it was 7.0.15-1~deb12u7 that did not); before it reads on at a wrong place. */
+static bool zipmap_is_loose(const uint8_t *p, size_t n) {
+    size_t at = 1, size;
+    for (bool value = false; at < n && p[at] != 0xff; value = !value) {
+        size = p[at];
+        if (size == 0xfe) {
+            uint32_t v;
+            if (n - at < 5) return false;
+            memcpy(&v, p + at + 1, 4);
+            if (v < 254) return true;
+            size = v;
+            at += 4;
+        }
+        at++;
+        if (value) size += at < n ? p[at++] : 0;
+        if (size > n - at) return false;
+        at += size;
+    }
+    return false;
+}
+
 static void zipmaps(void) {
     for (int i = 0; i < PAYLOADS; i++) {
         uint8_t map[16 * 260];
@@ -509,8 +531,12 @@ static void zipmaps(void) {
         mutate(map, n);
         struct lp_buf b = lp_buf_heap();
         bool taken = zipmap_to_listpack(map, n, &b) && lp_count(b.p) && lp_unique(b.p, 2);
-        compare_verdict(TYPE_ZIPMAP, map, n, taken);
-        if (taken) compare_listpack(TYPE_HASH, &b);
+        if (zipmap_is_loose(map, n)) {
+            CU_ASSERT_FALSE(taken);
+        } else {
+            compare_verdict(TYPE_ZIPMAP, map, n, taken);
+            if (taken) compare_listpack(TYPE_HASH, &b);
+        }
         lp_buf_free(&b);
     }
 }
