@@ -11,7 +11,7 @@
 #include "support/suite.h"
 
 #define MEMBERS 20000 /* more than what is thought to be in the cache */
-#define ROUNDS 60
+#define ROUNDS 48
 #define COMMANDS 64
 #define RUN_MAX 12
 #define COMMAND_BYTES 80
@@ -79,7 +79,7 @@ static void replies_are_the_same(void) {
     fill(at_once);
     fill(singly);
     for (int round = 0; round < ROUNDS; round++) {
-        if (round % 4 == 0) {
+        if (round % 6 == 0) {
             restore(at_once);
             restore(singly);
         }
