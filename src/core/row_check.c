@@ -108,4 +108,6 @@ void row_check(const struct row *row, const struct row *parent) {
     for (int i = spec_count; i < ROW_KEYSPECS_MAX; i++)
         require(s, row->keys[i].begin == BEGIN_NONE, "a gap among the key specifications");
     check_args(s, row->args, spec_count);
+    require(s, row->member == 0 || (row_has_first_key(row) && row->member > 1),
+            "a member stands behind the first key");
 }
