@@ -192,6 +192,11 @@ static inline void table_prefetch_item(const struct table *t, uint64_t hash) {
     unsigned m = bucket_match(b, (uint8_t)hash);
     if (m) table_fetch(bucket_item(b, (unsigned)__builtin_ctz(m)));
 }
+/* Both, for a batch that is at hand. */
+static inline void table_prefetch_all(const struct table *t, const uint64_t *hashes, size_t n) {
+    for (size_t i = 0; i < n; i++) table_prefetch(t, hashes[i]);
+    for (size_t i = 0; i < n; i++) table_prefetch_item(t, hashes[i]);
+}
 
 /* Tells how many items there will be: once a sixteenth of them is there a segment that is full
  * becomes what it will be in the end at once, so that most items are never moved. Too large a

@@ -211,9 +211,8 @@ static void fetch_run(struct db *db, const struct request *reqs, int n) {
     for (int i = 0; i < n; i++) {
         const struct slice *member = &reqs[i].argv[reqs->row->member];
         hashes[i] = hash_bytes(member->p, member->n);
-        table_prefetch(t, hashes[i]);
     }
-    for (int i = 0; i < n; i++) table_prefetch_item(t, hashes[i]);
+    table_prefetch_all(t, hashes, (size_t)n);
 }
 
 /* Many commands on one large value are to it what a batch is to the keys. A batch whose first

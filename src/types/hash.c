@@ -106,11 +106,8 @@ void hash_value_prefetch(const struct hash_value *h, const struct slice *fields,
                          size_t step) {
     uint64_t hashes[HASH_PREFETCH_MAX];
     if (n > HASH_PREFETCH_MAX) n = HASH_PREFETCH_MAX;
-    for (size_t i = 0; i < n; i++) {
-        hashes[i] = field_hash(fields[i * step]);
-        table_prefetch(&h->table, hashes[i]);
-    }
-    for (size_t i = 0; i < n; i++) table_prefetch_item(&h->table, hashes[i]);
+    for (size_t i = 0; i < n; i++) hashes[i] = field_hash(fields[i * step]);
+    table_prefetch_all(&h->table, hashes, n);
 }
 
 /* Writes value and time over those of m, if its block has room for just these; false if not. */
